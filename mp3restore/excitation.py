@@ -1,0 +1,92 @@
+"""Raw material for what the codec removed: signals with a flat spectrum that the generator shapes and adds.
+
+Three excitations, each for the mid and the side plane:
+
+- ``noise``: stationary white noise;
+- ``shaped``: the same noise following the input's fine temporal envelope, so that a cymbal's attack stays an attack
+  though a frame is 46 ms long (temporal noise shaping, as in spectral band replication);
+- ``harmonic``: the input through a saturating odd nonlinearity, whitened: overtones of what survived.
+
+All are local in time, blind to the input's level, and zero where the input is digitally silent for the harmonic.
+``mp3restore/training/frontend.py`` computes the same in PyTorch; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+
+from mp3restore.stft import analyse
+
+__all__ = ["CONTEXT", "EXCITATIONS", "excite"]
+
+EXCITATIONS = ("noise", "shaped", "harmonic")
+
+FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
+SLOW_ENVELOPE = 2049  # samples, one frame: what the generator's gains already follow
+LEVEL_WINDOW = 1025  # samples over which the nonlinearity's drive is kept constant
+DRIVE = 2.0  # input level of the nonlinearity, over its root mean square
+LARGEST_SWING = 8.0  # of the envelope over its slow mean, so that a lone click cannot dominate
+WHITENING_BINS = 65  # 1.4 kHz
+WHITENING_RANGE = 1e-7  # power relative to the mean over the spectrum
+FLOOR = 1e-12  # power, 24 bits below full scale squared: keeps divisions finite in silence
+# Samples on either side that an excited sample depends on, in whole hops of 512.
+CONTEXT = 1536
+
+
+def _mean(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Running mean over an odd `size`, zeros outside; SciPy sums in float64, so that it does not drift."""
+    return np.maximum(uniform_filter1d(values, size, axis=-1, mode="constant"), np.float32(0))
+
+
+def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fine temporal envelope (samples,) around one, common to both planes; treble counts most."""
+    slope = np.diff(planes, axis=-1, prepend=np.float32(0))
+    slope *= slope
+    power = slope[0] + slope[1]
+    floor = np.float32(FLOOR)
+    swing = (_mean(power, FAST_ENVELOPE) + floor) / (_mean(power, SLOW_ENVELOPE) + floor)
+    return np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
+
+
+def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    power = _mean(planes * planes, LEVEL_WINDOW)
+    drive = planes * (np.float32(DRIVE) / np.sqrt(power + np.float32(FLOOR)))
+    return drive / np.sqrt(1 + drive * drive)
+
+
+def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    power = spectrum.real**2 + spectrum.imag**2
+    around = np.maximum(uniform_filter1d(power, WHITENING_BINS, axis=-1, mode="nearest"), np.float32(0))
+    # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
+    around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
+    spectrum /= np.sqrt(around)
+    return spectrum
+
+
+def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int) -> NDArray[np.complex64]:
+    """Excitations of a stretch of a file.
+
+    Parameters
+    ----------
+    planes
+        Mid and side, shape (2, n + 2 * CONTEXT): the stretch and its context on both sides.
+    noise
+        White noise of unit variance, shape (2, n); None for no noise at all.
+    size
+        Frame length of the STFT in samples.
+
+    Returns
+    -------
+    Spectra of shape (3, 2, frames, size // 2 + 1), about unit power per bin, of all whole frames in the stretch.
+    """
+    inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
+    unit = np.float32(1 / np.sqrt(0.375 * size))  # a Hann window's power sums to 3/8 of its length
+    harmonic = _whiten(analyse(_saturate(planes)[:, inner], size))
+    result = np.zeros((len(EXCITATIONS), *harmonic.shape), np.complex64)
+    if noise is not None:
+        result[0] = analyse(noise * unit, size)
+        result[1] = analyse(noise * (_envelope(planes)[inner] * unit), size)
+    result[2] = harmonic
+    return result

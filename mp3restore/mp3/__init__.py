@@ -1,0 +1,1 @@
+"""MP3 bitstream: what the encoder kept, granule by granule."""

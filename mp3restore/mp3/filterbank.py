@@ -1,0 +1,220 @@
+"""The hybrid filter bank of layer III in both directions: 32-band polyphase filter and MDCT (11172-3, 2.4.3.4).
+
+Synthesis of coefficients gives the decoder's output; analysis of that output on the decoder's own grid gives back the
+transmitted coefficients. A granule's basis functions start at its first sample and are up to 1632 samples long.
+
+The polyphase filter of the standard is orthogonal only to -84 dB: an encoder's own analysis would leave that much of
+every line in others. So analysis does not use the prototype filter of the standard but its dual, which is half as long
+again and inverts the synthesis to better than -100 dB.
+
+Both directions are matrix products over many granules at once, in float32.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mp3restore.mp3.stream import GRANULE_SAMPLES, band_layout
+from mp3restore.mp3.tables import ALIAS_C, LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, prototype_filter
+
+SUPPORT: Final = 1632
+"""Samples from the start of a granule to the end of its longest basis function."""
+OVERLAP: Final = SUPPORT - GRANULE_SAMPLES
+"""``n`` granules make ``576 n + OVERLAP`` samples."""
+HALO: Final = 128
+"""Samples that analysis needs on both sides beyond those that synthesis makes."""
+
+_BANDS: Final = 32
+_TAPS: Final = 512
+_DUAL_TAPS: Final = _TAPS + 2 * HALO
+_SLOTS: Final = 18
+
+_Array = NDArray[np.float32]
+
+
+def _modulated(prototype: NDArray[np.float64], first_tap: int) -> _Array:
+    """Return the basis of a prototype filter, shape (2, taps, 32); [1] is that of odd time slots.
+
+    11172-3, 2.4.3.2.2 (matrixing) and 2.4.3.4.10.1 (frequency inversion: odd slots of odd sub-bands change sign).
+    """
+    tap = np.arange(first_tap, first_tap + prototype.size)[:, None]
+    band = np.arange(_BANDS)[None, :]
+    basis = prototype[:, None] * np.cos((16 + tap) * (2 * band + 1) * np.pi / 64)
+    inverted = basis * np.where(band % 2, -1.0, 1.0)
+    return np.stack([basis, inverted]).astype(np.float32)
+
+
+@cache
+def _synthesis_basis() -> _Array:
+    return _modulated(prototype_filter(), 0)
+
+
+@cache
+def _analysis_basis() -> _Array:
+    """Return the basis of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
+
+    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines.
+    """
+    tap = np.arange(-HALO, _TAPS + HALO)
+    padded = np.zeros(_DUAL_TAPS)
+    padded[HALO:-HALO] = prototype_filter()
+    phase = (2 * np.arange(_BANDS) + 1) * np.pi / 64
+    normal = np.zeros((_DUAL_TAPS, _DUAL_TAPS))
+    for shift in range(_BANDS - _DUAL_TAPS, _DUAL_TAPS, _BANDS):
+        shifted = np.zeros((_DUAL_TAPS, _BANDS))
+        inside = (tap >= shift) & (tap < shift + _TAPS)
+        position = tap[inside] - shift
+        shifted[inside] = prototype_filter()[position, None] * np.cos(np.outer(16 + position, phase))
+        normal += shifted @ shifted.T
+    cosines = np.cos(np.outer(16 + tap, phase))
+    gram = cosines @ cosines.T
+    normal *= gram
+    target = padded * np.diag(gram) * _BANDS - normal @ padded
+    # Some directions change nothing; the ridge keeps q from wandering along them, away from the prototype.
+    ridge = 1e-9 * _BANDS**2 * np.eye(_DUAL_TAPS)
+    return _modulated(padded + np.linalg.solve(normal + ridge, target), -HALO)
+
+
+@cache
+def _imdct() -> _Array:
+    """Return the windowed inverse MDCT of each block type, shape (4, 36, 18) (11172-3, 2.4.3.4.10.2 and .3)."""
+    time = np.arange(36)[:, None]
+    line = np.arange(18)[None, :]
+    wave = np.cos(np.pi / 72 * (2 * time + 1 + 18) * (2 * line + 1))
+    long = np.sin(np.pi / 36 * (np.arange(36) + 0.5))
+    short = np.sin(np.pi / 12 * (np.arange(12) + 0.5))
+    start = np.concatenate([long[:18], np.ones(6), short[6:], np.zeros(6)])
+    matrices = np.zeros((4, 36, 18))
+    for block_type, window in ((0, long), (1, start), (3, start[::-1])):
+        matrices[block_type] = window[:, None] * wave
+    time, line = np.arange(12)[:, None], np.arange(6)[None, :]
+    wave = short[:, None] * np.cos(np.pi / 24 * (2 * time + 1 + 6) * (2 * line + 1))
+    for window in range(3):
+        matrices[SHORT_BLOCK, 6 + 6 * window : 18 + 6 * window, window::3] = wave
+    return matrices.astype(np.float32)
+
+
+@cache
+def _mdct() -> _Array:
+    """Return the forward transform of each block type, shape (4, 36, 18), polyphase gain of 1/32 included.
+
+    The squared norm of a basis function is 9 in long and 3 in short blocks.
+    """
+    scale = np.array([9, 9, 3, 9], dtype=np.float32) * _BANDS
+    return _imdct() / scale[:, None, None]
+
+
+@cache
+def _butterflies() -> tuple[_Array, _Array]:
+    """Return cs and ca by band layout, each (3, 31, 8) (11172-3, 2.4.3.4.10.1; none in short blocks)."""
+    cosine = np.tile(1 / np.sqrt(1 + ALIAS_C**2), (3, 31, 1))
+    sine = cosine * ALIAS_C
+    for layout, first_plain in ((LONG_LAYOUT, 31), (MIXED_LAYOUT, 1), (1, 0)):
+        cosine[layout, first_plain:] = 1
+        sine[layout, first_plain:] = 0
+    return cosine.astype(np.float32), sine.astype(np.float32)
+
+
+def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
+    """Apply the alias-reduction butterflies in place; ``sign`` is 1 for synthesis and -1 for its inverse."""
+    cosine, sine = (table[layout] for table in _butterflies())
+    bands = lines.reshape(*lines.shape[:-1], _BANDS, _SLOTS)
+    upper = bands[..., :-1, :9:-1]
+    lower = bands[..., 1:, :8]
+    rotated = lower * cosine + sign * sine * upper
+    upper[...] = upper * cosine - sign * sine * lower
+    lower[...] = rotated
+
+
+def polyphase_analysis(samples: _Array, slots: int) -> _Array:
+    """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 736).
+
+    Windows that are one window length apart are rows of a plain matrix. So a product for each shift by 32 samples makes
+    the filter without a copy of its overlapping windows.
+    """
+    result = np.empty((samples.shape[0], slots, _BANDS), dtype=np.float32)
+    basis = _analysis_basis()
+    phases = _DUAL_TAPS // _BANDS
+    for phase in range(min(phases, slots)):
+        rows = -(-(slots - phase) // phases)
+        start = _BANDS * phase
+        for channel, signal in enumerate(samples):
+            windows = signal[start : start + _DUAL_TAPS * rows].reshape(rows, _DUAL_TAPS)
+            result[channel, phase::phases] = windows @ basis[phase % 2]
+    return result
+
+
+def _polyphase_synthesis(subbands: _Array) -> _Array:
+    """Return samples (channels, 32 * slots + 480) of ``subbands`` (channels, slots, 32)."""
+    channels, slots, _ = subbands.shape
+    result = np.zeros((channels, _BANDS * slots + _TAPS - _BANDS), dtype=np.float32)
+    basis = _synthesis_basis()
+    phases = _TAPS // _BANDS
+    for phase in range(min(phases, slots)):
+        start = _BANDS * phase
+        for channel in range(channels):
+            windows = subbands[channel, phase::phases] @ basis[phase % 2].T
+            result[channel, start : start + windows.size] += windows.reshape(-1)
+    return result
+
+
+def analyse(samples: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+    """Return the MDCT coefficients of consecutive granules.
+
+    Parameters
+    ----------
+    samples
+        Shape (channels, 576 * n + 1056 + 256), full scale 1.0; granule 0 starts at sample 128.
+    block_type, mixed
+        Shape (n, channels).
+
+    Returns
+    -------
+    Coefficients, shape (n, channels, 576), in the units of the requantised values of 11172-3, 2.4.3.4.7.
+    """
+    count = block_type.shape[0]
+    subbands = polyphase_analysis(np.ascontiguousarray(samples, dtype=np.float32), _SLOTS * (count + 1))
+    return analyse_subbands(subbands, block_type, mixed)
+
+
+def analyse_subbands(subbands: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+    """Return the MDCT coefficients, as `analyse`, of sub-band samples of shape (channels, at least 18 * (n + 1), 32)."""
+    count, channels = block_type.shape
+    blocks = _overlapping(subbands, count)
+    lines = np.empty((count, channels, _BANDS, _SLOTS), dtype=np.float32)
+    np.matmul(blocks.swapaxes(-1, -2), _mdct()[block_type], out=lines)
+    if mixed.any():
+        lines[mixed, :2] = blocks[mixed][..., :2].swapaxes(-1, -2) @ _mdct()[0]
+    result = lines.reshape(count, channels, LINES)
+    _rotate(result, band_layout(block_type, mixed), -1.0)
+    return result
+
+
+def synthesise(lines: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+    """Return the signal of consecutive granules, the inverse of `analyse`.
+
+    ``lines`` has shape (n, channels, 576), the result (channels, 576 * n + 1056), full scale 1.0.
+    """
+    count, channels = block_type.shape
+    work = np.array(lines, dtype=np.float32)
+    _rotate(work, band_layout(block_type, mixed), 1.0)
+    bands = work.reshape(count, channels, _BANDS, _SLOTS).swapaxes(-1, -2)
+    blocks = _imdct()[block_type] @ bands
+    if mixed.any():
+        blocks[mixed, :, :2] = _imdct()[0] @ bands[mixed][..., :2]
+    halves = blocks.reshape(count, channels, 2, _SLOTS, _BANDS)
+    subbands = np.zeros((channels, count + 1, _SLOTS, _BANDS), dtype=np.float32)
+    subbands[:, :-1] += halves[:, :, 0].swapaxes(0, 1)
+    subbands[:, 1:] += halves[:, :, 1].swapaxes(0, 1)
+    return _polyphase_synthesis(subbands.reshape(channels, -1, _BANDS))
+
+
+def _overlapping(subbands: _Array, count: int) -> _Array:
+    """View sub-band samples (channels, 18 * (n + 1), 32) as blocks (n, channels, 36, 32) that overlap by half."""
+    channel, slot, band = subbands.strides
+    shape = (count, subbands.shape[0], 2 * _SLOTS, _BANDS)
+    return np.lib.stride_tricks.as_strided(subbands, shape, (_SLOTS * slot, channel, slot, band), writeable=False)

@@ -1,0 +1,191 @@
+"""Where the granules of an MP3 lie in decoded samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mp3restore.mp3.filterbank import (
+    HALO,
+    OVERLAP,
+    analyse,
+    analyse_subbands,
+    polyphase_analysis,
+)
+from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
+from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
+
+DECODER_DELAY: Final = 529
+"""Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
+
+_EXCERPTS: Final = 3
+_EXCERPT_GRANULES: Final = 24
+_EXCERPT_SAMPLES: Final = (_EXCERPT_GRANULES + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+# A line is near zero when it is this far below the mean level around it; noise is so in 0.8 % of all cases.
+_NEAR_ZERO: Final = 0.01
+_NEIGHBOURS: Final = 8
+# Levels below -100 dB of full scale are the rounding noise of 16 bits, not music (basis functions have norm 17).
+_SILENT: Final = 1e-5 / 17
+_ON_LATTICE: Final = 0.02
+_FIT_GRANULES: Final = 64
+_SEARCH_GRANULES: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class GridResult:
+    """Outcome of a search for the granule grid of an MP3 in decoded samples."""
+
+    offset: int
+    """Granules start at ``offset + 576 k``, 0 to 575; the best guess where nothing was found."""
+    zero_share: float
+    """Share of near-zero lines on that grid, 0 to 1."""
+    confidence: float
+    """0 where another offset does as well, towards 1 where only one has zeros."""
+
+    @property
+    def found(self) -> bool:
+        """Whether the samples were once decoded from an MP3, at this rate and without later processing."""
+        return self.confidence > 0.5
+
+
+def _excerpts(samples: NDArray[np.float32]) -> list[int]:
+    """Return the starts of the loudest excerpts, one for each third of the signal."""
+    last = samples.shape[1] - _EXCERPT_SAMPLES
+    if last < 0:
+        return []
+    starts = np.unique(np.linspace(0, last, 8 * _EXCERPTS).astype(np.int64))
+    power = [float(np.mean(np.square(samples[:, s : s + _EXCERPT_SAMPLES]))) for s in starts]
+    return [int(max(zip(p, s, strict=True))[1]) for p, s in zip(
+        np.array_split(power, _EXCERPTS), np.array_split(starts, _EXCERPTS), strict=True
+    ) if p.size and max(p) > 0]
+
+
+def _near_zeros(lines: NDArray[np.float32]) -> tuple[int, int]:
+    """Count near-zero lines and all lines that have a level, of coefficients (n, channels, 576)."""
+    power = np.mean(np.square(lines), axis=0)
+    kernel = np.ones(2 * _NEIGHBOURS + 1) / (2 * _NEIGHBOURS + 1)
+    level = np.sqrt(np.stack([np.convolve(row, kernel, mode="same") for row in power]))
+    audible = level > _SILENT
+    near = np.abs(lines) < _NEAR_ZERO * level
+    return int(np.count_nonzero(near & audible)), int(np.count_nonzero(audible)) * lines.shape[0]
+
+
+def _count_by_offset(excerpt: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Count near-zero lines at all 576 offsets, shape (576, 2 stereo modes, 2: near-zero and all)."""
+    channels = excerpt.shape[0]
+    long = np.zeros((_EXCERPT_GRANULES, channels), dtype=np.uint8)
+    plain = np.zeros((_EXCERPT_GRANULES, channels), dtype=np.bool_)
+    every = np.ones(_EXCERPT_GRANULES, dtype=np.bool_)
+    counts = np.zeros((GRANULE_SAMPLES, 2, 2), dtype=np.int64)
+    slots = 18 * (_EXCERPT_GRANULES + 2)
+    for fine in range(32):
+        subbands = polyphase_analysis(np.ascontiguousarray(excerpt[:, fine:]), slots)
+        for coarse in range(18):
+            shifted = subbands[:, coarse:].copy()
+            if coarse % 2:
+                # The frequency inversion of odd slots now falls on even ones.
+                shifted[..., 1::2] *= -1
+            lines = analyse_subbands(shifted, long, plain)
+            offset = 32 * coarse + fine
+            counts[offset, 0] = _near_zeros(lines)
+            if channels == 2:
+                rotate_ms(lines, every)
+                counts[offset, 1] = _near_zeros(lines)
+    return counts
+
+
+def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
+    """Search the 576 offsets for the granule grid of an MP3 that these samples were once decoded from.
+
+    On its own grid a decoded MP3 has many lines that are exactly zero, at any other offset almost none. The search
+    looks at long blocks, which are nine tenths of music, in up to three loud excerpts of about 0.3 s.
+
+    Parameters
+    ----------
+    samples
+        Shape (channels, n), one or two channels, any scale; shorter than 16,500 samples gives no result.
+    sample_rate
+        Samples per second; the grid of a signal that was resampled since is lost.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples per second, or more than two channels.
+    """
+    if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
+        raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
+    counts = np.zeros((GRANULE_SAMPLES, 2, 2), dtype=np.int64)
+    origin = HALO
+    for start in _excerpts(samples):
+        excerpt = np.asarray(samples[:, start : start + _EXCERPT_SAMPLES], dtype=np.float32)
+        counts += np.roll(_count_by_offset(excerpt), (start + origin) % GRANULE_SAMPLES, axis=0)
+    shares = np.max(counts[..., 0] / np.maximum(counts[..., 1], 1), axis=1)
+    best = int(np.argmax(shares))
+    if shares[best] == 0:
+        return GridResult(offset=0, zero_share=0.0, confidence=0.0)
+    rival = float(np.delete(shares, best).max())
+    return GridResult(best, float(shares[best]), 1 - rival / float(shares[best]))
+
+
+def expected_offset(stream: Mp3Stream) -> int:
+    """Return where a decoder that trims by the LAME tag, such as mpg123, puts the first sample of granule 0.
+
+    Negative: the decoder drops encoder delay and decoder delay. Without a tag nothing is trimmed, and the result is 0.
+    """
+    return 0 if stream.encoder_delay is None else -(stream.encoder_delay + DECODER_DELAY)
+
+
+def grid_fit(stream: Mp3Stream, samples: NDArray[np.float32], offset: int) -> float:
+    """Return which share of the lines lies on the stream's lattice if granule 0 starts at ``offset``, 0 to 1.
+
+    Looks at up to 64 known granules from the loudest part of ``samples`` (channels, n). A line counts when it is within
+    2 % of a cell of its lattice point; at random 4 % do.
+    """
+    first = max(0, -((offset - HALO) // GRANULE_SAMPLES))
+    fitting = (samples.shape[1] - offset - OVERLAP - HALO) // GRANULE_SAMPLES
+    last = min(stream.granules, fitting) - _FIT_GRANULES
+    if last < first:
+        last, count = first, min(stream.granules, fitting) - first
+    else:
+        count = _FIT_GRANULES
+    if count <= 0:
+        return 0.0
+    starts = np.unique(np.linspace(first, last, 16).astype(np.int64))
+    begins = offset + GRANULE_SAMPLES * starts
+    power = [float(np.mean(np.square(samples[:, b : b + GRANULE_SAMPLES * count]))) for b in begins]
+    best = int(starts[int(np.argmax(power))])
+    return _fit_of(stream, samples, offset, best, best + count)
+
+
+def _fit_of(stream: Mp3Stream, samples: NDArray[np.float32], offset: int, start: int, stop: int) -> float:
+    begin = offset + GRANULE_SAMPLES * start - HALO
+    length = GRANULE_SAMPLES * (stop - start) + OVERLAP + 2 * HALO
+    lines = analyse(samples[:, begin : begin + length], stream.block_type[start:stop], stream.mixed[start:stop])
+    rotate_ms(lines, stream.ms[start:stop])
+    steps = stream.line_steps(start, stop)
+    magnitudes = quantise(lines, steps)
+    distance = lattice_distance(lines, steps, magnitudes)
+    # Zeros of a coarse lattice say nothing: quiet samples are near zero at every offset. So only lines that are not.
+    use = (magnitudes > 0) & stream.known[start:stop, None, None]
+    return float(np.mean(distance[use] < _ON_LATTICE)) if use.any() else 0.0
+
+
+def locate(stream: Mp3Stream, samples: NDArray[np.float32]) -> tuple[int, float]:
+    """Find where granule 0 of a stream starts in decoded samples of shape (channels, n), and how well that fits.
+
+    Tries the place that the tag implies; where that does not fit, the grid found in the samples, up to six granules to
+    either side. Returns (offset, share of `grid_fit`).
+    """
+    expected = expected_offset(stream)
+    fit = grid_fit(stream, samples, expected)
+    if fit > 0.9:
+        return expected, fit
+    grid = find_grid(samples, stream.sample_rate)
+    near = expected + (grid.offset - expected + GRANULE_SAMPLES // 2) % GRANULE_SAMPLES - GRANULE_SAMPLES // 2
+    places = [near + GRANULE_SAMPLES * k for k in range(-_SEARCH_GRANULES, _SEARCH_GRANULES + 1)]
+    fits = [grid_fit(stream, samples, place) for place in places]
+    best = int(np.argmax(fits))
+    return (places[best], fits[best]) if fits[best] > fit else (expected, fit)

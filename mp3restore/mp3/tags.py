@@ -1,0 +1,78 @@
+"""The Xing, Info, LAME and VBRI tags, which encoders hide in a silent first frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
+
+RateMode = Literal["cbr", "abr", "vbr"]
+
+_VBRI_OFFSET: Final = 36
+_LAME_BYTES: Final = 24
+# The method nibble of the LAME tag. 0 and 7 mean unknown.
+_METHODS: Final[dict[int, RateMode]] = {
+    1: "cbr", 2: "abr", 3: "vbr", 4: "vbr", 5: "vbr", 6: "vbr", 8: "cbr", 9: "abr",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class InfoTag:
+    """What the tag frame says; a field is None where the tag does not say it."""
+
+    rate_mode: RateMode | None = None
+    encoder: str | None = None
+    lowpass_hz: int | None = None
+    encoder_delay: int | None = None
+    """Samples that the encoder put before the music."""
+    padding: int | None = None
+    """Samples that the encoder put after the music."""
+
+
+def _printable(raw: bytes) -> str | None:
+    text = raw.split(b"\0")[0].decode("latin-1").strip()
+    return text if text and text.isprintable() and text.isascii() else None
+
+
+def _lame_extension(block: bytes, rate_mode: RateMode | None) -> InfoTag:
+    """Read the LAME extension behind a Xing header; encoders other than LAME write it as well."""
+    encoder = _printable(block[:9])
+    if len(block) < _LAME_BYTES or encoder is None:
+        return InfoTag(rate_mode=rate_mode, encoder=encoder)
+    delays = int.from_bytes(block[21:24], "big")
+    return InfoTag(
+        rate_mode=_METHODS.get(block[9] & 15, rate_mode),
+        encoder=encoder,
+        lowpass_hz=block[10] * 100 or None,
+        encoder_delay=delays >> 12,
+        padding=delays & 0xFFF,
+    )
+
+
+def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
+    """Read the tag of a frame's bytes, or return None if the frame is ordinary audio."""
+    if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
+        return InfoTag(rate_mode="vbr", encoder="FhG")
+    at = HEADER_BYTES + side_info_bytes
+    magic = frame[at : at + 4]
+    if magic not in (b"Xing", b"Info"):
+        return None
+    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    at += 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
+    return _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
+
+
+def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:
+    """Tell which frames carry a Xing, Info or VBRI tag (a joined file has one per part), shape (frames,)."""
+    found = np.zeros(frames.position.size, dtype=np.bool_)
+    for offset, magics in ((HEADER_BYTES + frames.side_info_bytes, (b"Xing", b"Info")), (_VBRI_OFFSET, (b"VBRI",))):
+        fits = frames.size >= offset + 4
+        where = np.where(fits, frames.position, frames.position[0]) + offset
+        head = np.stack([data[np.minimum(where + k, data.size - 1)] for k in range(4)], axis=1)
+        for magic in magics:
+            found |= fits & np.all(head == np.frombuffer(magic, dtype=np.uint8), axis=1)
+    return found

@@ -1,0 +1,67 @@
+"""Seeded draws that depend on nothing but seed, variant, channel group and position in the file.
+
+A counter-based generator (Philox 4x64, Salmon et al. 2011) gives each hop block and each frame a counter of its own,
+so that any stretch of a file can be drawn alone, in any order, on any thread, with the same result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+__all__ = ["NoiseSource"]
+
+_WAVE, _FRAME, _FILE = range(3)  # independent streams of one key
+_ORIGIN = 1 << 32  # counters are unsigned; frames and hops before the start of the file are negative
+_DRAWS_PER_COUNTER = 4  # 64-bit words that Philox gives per counter
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSource:
+    """Draws for one group of channels of one variant.
+
+    Parameters
+    ----------
+    seed
+        Any integer from 0 to 2**63 - 1.
+    variant
+        From 1; each gives independent draws.
+    group
+        Which group of channels that are restored together, from 0.
+    """
+
+    seed: int
+    variant: int
+    group: int = 0
+
+    def _words(self, stream: int, first: int, count: int, words: int) -> NDArray[np.uint64]:
+        """`words` 64-bit words for each of `count` positions from `first`: shape (count, words)."""
+        counters = -(-words // _DRAWS_PER_COUNTER)
+        key = np.array([self.seed, (self.variant << 16) | (self.group << 8) | stream], np.uint64)
+        start = np.array([(first + _ORIGIN) * counters, 0, 0, 0], np.uint64)
+        raw = np.random.Philox(counter=start, key=key).random_raw(count * counters * _DRAWS_PER_COUNTER)
+        return np.asarray(raw).reshape(count, -1)[:, :words]
+
+    def wave(self, first_hop: int, hops: int, hop: int, planes: int) -> NDArray[np.float32]:
+        """White noise of unit variance, uniformly distributed: shape (planes, hops * hop)."""
+        words = self._words(_WAVE, first_hop, hops, planes * hop // 4)
+        levels = np.ascontiguousarray(words).view(np.uint16).reshape(hops, planes, hop)
+        values = (levels.astype(np.float32) - np.float32(32767.5)) * np.float32(12**0.5 / 65536)
+        return np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(planes, hops * hop)
+
+    def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:
+        """Standard normal numbers for each frame: shape (frames, count)."""
+        return _normal(self._words(_FRAME, first_frame, frames, count))
+
+    def file_latents(self, count: int) -> NDArray[np.float32]:
+        """Standard normal numbers that hold for the whole file: shape (count,)."""
+        return _normal(self._words(_FILE, 0, 1, count))[0]
+
+
+def _normal(words: NDArray[np.uint64]) -> NDArray[np.float32]:
+    # 53 bits, moved by half a step so that neither 0 nor 1 occurs.
+    uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
+    return np.asarray(ndtri(uniform), dtype=np.float32)

@@ -1,0 +1,121 @@
+"""Running the stages of a pipeline at the same time, each in a thread, with little between them."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+__all__ = ["read_ahead", "write_behind"]
+
+_Item = TypeVar("_Item")
+
+# How soon a thread notices that it is no longer wanted.
+_POLL_S = 0.05
+
+
+class _End:
+    """Marks the end of a queue, with the error that ended it."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+
+
+def _offer(channel: queue.Queue[_Item | _End], item: _Item | _End, stop: threading.Event) -> bool:
+    """Put `item` when there is room; False if `stop` was set before."""
+    while not stop.is_set():
+        try:
+            channel.put(item, timeout=_POLL_S)
+        except queue.Full:
+            continue
+        return True
+    return False
+
+
+@contextmanager
+def read_ahead(items: Iterable[_Item], depth: int) -> Iterator[Iterator[_Item]]:
+    """Make `items` in a thread of their own, at most `depth` ahead of who takes them.
+
+    An error in the thread is raised where the item would have been taken. At the end of the block the thread ends,
+    also when not all items were taken.
+    """
+    channel: queue.Queue[_Item | _End] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def produce() -> None:
+        end = _End()
+        try:
+            for item in items:
+                if not _offer(channel, item, stop):
+                    return
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that waits for it
+            end = _End(error)
+        _offer(channel, end, stop)
+
+    def consume() -> Iterator[_Item]:
+        while True:
+            item = channel.get()
+            if isinstance(item, _End):
+                if item.error is not None:
+                    raise item.error
+                return
+            yield item
+
+    thread = threading.Thread(target=produce, name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        yield consume()
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextmanager
+def write_behind(write: Callable[[_Item], None], depth: int) -> Iterator[Callable[[_Item], None]]:
+    """Call `write` in a thread of its own, at most `depth` items behind.
+
+    Gives a function that takes the items. An error of `write` is raised by the next call, or at the end of the block,
+    which waits until all is written. If the block fails, what was not written yet is dropped.
+    """
+    channel: queue.Queue[_Item | _End] = queue.Queue(depth)
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def consume() -> None:
+        try:
+            while not isinstance(item := channel.get(), _End):
+                if not stop.is_set():
+                    write(item)
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that feeds this one
+            errors.append(error)
+            stop.set()
+
+    def put(item: _Item) -> None:
+        if not _offer(channel, item, stop):
+            raise errors[0]
+
+    thread = threading.Thread(target=consume, name="write-behind", daemon=True)
+    thread.start()
+    try:
+        yield put
+        if _offer(channel, _End(), stop):
+            thread.join()
+        if errors:
+            raise errors[0]
+    finally:
+        stop.set()
+        while thread.is_alive():
+            _discard(channel)
+            channel.put(_End())
+            thread.join(_POLL_S)
+
+
+def _discard(channel: queue.Queue[_Item | _End]) -> None:
+    """Empty a queue."""
+    try:
+        while True:
+            channel.get_nowait()
+    except queue.Empty:
+        pass

@@ -1,0 +1,39 @@
+"""How long the stages of a run take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import TypeVar
+
+__all__ = ["Timings"]
+
+_Item = TypeVar("_Item")
+
+
+class Timings:
+    """Seconds per stage, added up by name. Each name belongs to one thread."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, name: str) -> Iterator[None]:
+        """Add the time of the block to stage `name`."""
+        start = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
+
+    def measure_items(self, name: str, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Pass `items` on and add the time that it takes to make them to stage `name`."""
+        iterator = iter(items)
+        while True:
+            with self.measure(name):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item

@@ -1,0 +1,62 @@
+"""The command ``mp3restore-train``: prepare, fit, export."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mp3restore.errors import Mp3RestoreError
+
+app = typer.Typer(help="Train generators for mp3restore.", no_args_is_help=True, pretty_exceptions_enable=False)
+
+Corpus = Annotated[Path, typer.Argument(help="Folder of recordings, with or without a manifest.tsv.")]
+Data = Annotated[Path, typer.Argument(help="Prepared data set.")]
+Run = Annotated[Path, typer.Argument(help="Folder of the training run.")]
+
+
+@app.command()
+def prepare(
+    corpus: Corpus,
+    data: Data,
+    seconds: Annotated[float, typer.Option(help="Length of an excerpt.")] = 10.0,
+    excerpts: Annotated[int, typer.Option(help="Most excerpts of one recording.")] = 2,
+    encodes: Annotated[int, typer.Option(help="Encodes of one excerpt.")] = 2,
+    jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
+) -> None:
+    """Compress recordings with lame and ffmpeg and keep aligned pairs."""
+    from mp3restore.training.prepare import prepare as run  # noqa: PLC0415 - commands import what they need
+
+    count = run(corpus, data, seconds=seconds, excerpts=excerpts, encodes=encodes, jobs=jobs)
+    typer.echo(f"{count} pairs in {data}")
+
+
+@app.command()
+def fit(
+    data: Data,
+    run: Run,
+    steps: Annotated[int, typer.Option(help="Optimiser steps of the whole run.")] = 20_000,
+    batch: Annotated[int, typer.Option(help="Segments per process and step.")] = 12,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to go on.")] = None,
+) -> None:
+    """Train a generator, or go on with a run. Use ``torchrun -m mp3restore.training.cli fit`` for several processes."""
+    from mp3restore.training.loop import FitConfig  # noqa: PLC0415
+    from mp3restore.training.loop import fit as train  # noqa: PLC0415
+
+    reached = train(data, run, FitConfig(steps=steps, batch=batch), minutes=minutes)
+    typer.echo(f"step {reached} of {steps}")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one line and an exit code."""
+    try:
+        app()
+    except Mp3RestoreError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

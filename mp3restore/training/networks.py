@@ -1,0 +1,161 @@
+"""The generator: joint mid/side, at frame rate, with a protected copy path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from torch import Tensor, nn
+
+from mp3restore.excitation import EXCITATIONS
+
+__all__ = ["Generator", "GeneratorConfig", "mel_bands"]
+
+_LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
+_SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
+_SIDE_SILENCE = 1e-7  # power of side over mid below which a file counts as mono
+_FEATURE_FLOOR = 1e-10  # 100 dB below the mean power of a bin
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """Shape of the network.
+
+    `latents` is the number of z values drawn for each frame, and again of those drawn once for the file.
+    """
+
+    fft_size: int = 2048
+    width: int = 384
+    expansion: int = 3
+    trunk_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    late_dilations: tuple[int, ...] = (1, 1)
+    bands: int = 96
+    latents: int = 16
+
+    @property
+    def bins(self) -> int:
+        """Bins of a spectrum."""
+        return self.fft_size // 2 + 1
+
+    @property
+    def halo_frames(self) -> int:
+        """Frames on either side that an output frame depends on."""
+        return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
+
+
+def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """Triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
+    mel = 1127 * np.log1p(np.linspace(0, nyquist_hz, bins) / 700)
+    position = mel / mel[-1] * (bands - 1)
+    return np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None])).astype(np.float32)
+
+
+class TimeBlock(nn.Module):
+    """Residual block: a 5-tap filter over time in each channel, then a two-layer perceptron in each frame."""
+
+    def __init__(self, width: int, expansion: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        # Shifted products: PyTorch's depthwise convolution is slow on a CPU, and ONNX would need transposes.
+        self.taps = nn.Parameter(torch.randn(5, width) * 0.2)
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, expansion * width)
+        self.narrow = nn.Linear(expansion * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, frames, width) to the same shape."""
+        frames = x.shape[1]
+        padded = F.pad(x, (0, 0, 2 * self.dilation, 2 * self.dilation))
+        mixed = padded[:, :frames] * self.taps[0]
+        for k in range(1, 5):
+            mixed = mixed + padded[:, k * self.dilation : k * self.dilation + frames] * self.taps[k]
+        result: Tensor = x + self.scale * self.narrow(F.gelu(self.widen(self.norm(mixed))))
+        return result
+
+
+class Generator(nn.Module):
+    """Spectrum of an MP3, excitations and z to the spectrum of one plausible original.
+
+    Two paths make the output. The copy path multiplies each bin by a gain within a factor of two. The fill path adds
+    excitations with band-wise gains, let through only where the copy path holds less than the fill: a bin that the
+    MP3 kept is hardly touched whatever the gains are. At initialisation both are inert and the generator is the
+    identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, bins = config.width, config.bins
+        self.mid_in = nn.Linear(bins, width)
+        self.side_in = nn.Linear(bins, width)
+        self.level_in = nn.Linear(2, width)
+        self.trunk = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.trunk_dilations])
+        self.latent_in = nn.Linear(2 * config.latents, width)
+        self.late = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.late_dilations])
+        self.norm = nn.LayerNorm(width)
+        self.mid_gain = nn.Linear(width, bins)
+        self.side_gain = nn.Linear(width, bins)
+        self.fill = nn.Linear(width, 2 * len(EXCITATIONS) * config.bands)
+        for head in (self.mid_gain, self.side_gain, self.fill):
+            nn.init.normal_(head.weight, std=1e-3)
+            nn.init.zeros_(head.bias)
+        nn.init.constant_(self.fill.bias, -6.0)
+        self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
+        self.bands: Tensor
+
+    def encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The part that does not depend on z: hidden state, level and power of the bins.
+
+        `spectrum` has shape (batch, 2 planes, 2 parts, frames, bins); the results (batch, frames, width),
+        (batch, 2 planes, frames, 1) and (batch, 2 planes, frames, bins).
+        """
+        power = spectrum[:, :, 0] ** 2 + spectrum[:, :, 1] ** 2
+        plane_power = power.mean(dim=-1)
+        around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES)
+        mid, side = around[:, :1], around[:, 1:]
+        level = (mid + side + _SILENCE).sqrt()
+        relative = torch.log(power / (level**2).unsqueeze(-1) + _FEATURE_FLOOR)
+        relative = (relative + 8) / 6
+        frame = (torch.log(plane_power / level**2 + _FEATURE_FLOOR) / 6).transpose(1, 2)
+        hidden = self.mid_in(relative[:, 0]) + self.side_in(relative[:, 1]) + self.level_in(frame)
+        for block in self.trunk:
+            hidden = block(hidden)
+        # Digital silence stays silent, and a side plane that is not there stays so.
+        here = plane_power.sum(dim=1, keepdim=True)
+        sounding = here / (here + _SILENCE)
+        stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
+        amplitude = level * sounding * torch.cat([torch.ones_like(stereo), stereo], dim=1)
+        return hidden, amplitude.unsqueeze(-1), power
+
+    def decode(
+        self, encoded: tuple[Tensor, Tensor, Tensor], spectrum: Tensor, excitation: Tensor, z: Tensor
+    ) -> Tensor:
+        """One draw: the restored spectrum, of the shape of `spectrum`.
+
+        `excitation` has shape (batch, 3, 2 planes, 2 parts, frames, bins), `z` (batch, frames, 2 * latents). In
+        training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+        """
+        hidden, amplitude, power = encoded
+        hidden = hidden + self.latent_in(z)
+        for block in self.late:
+            hidden = block(hidden)
+        hidden = self.norm(hidden)
+        batch, frames, _ = hidden.shape
+        copy = torch.stack([self.mid_gain(hidden), self.side_gain(hidden)], dim=1)
+        copy = torch.exp(0.7 * torch.tanh(copy.float())).unsqueeze(2)
+        logs = self.fill(hidden).float().reshape(batch, frames, 2 * len(EXCITATIONS), self.config.bands)
+        logs = logs.transpose(1, 2).clamp(-14.0, 6.0)
+        gains = torch.exp(logs @ self.bands).reshape(batch, len(EXCITATIONS), 2, frames, self.config.bins)
+        gains = gains * amplitude.unsqueeze(1)
+        wanted = (gains**2).sum(dim=1)
+        gate = wanted / (wanted + power + 1e-20)
+        gains = (gains * gate.unsqueeze(1)).to(excitation.dtype).unsqueeze(3)
+        fill = sum(excitation[:, k] * gains[:, k] for k in range(len(EXCITATIONS)))
+        return spectrum * copy + fill
+
+    def forward(self, spectrum: Tensor, excitation: Tensor, z: Tensor) -> Tensor:
+        """One draw from one input; shapes as in `encode` and `decode`."""
+        return self.decode(self.encode(spectrum), spectrum, excitation, z)
