@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def fixed_field(bits: NDArray[np.uint8], position: int, width: int) -> NDArray[np.int64]:
@@ -12,9 +16,7 @@ def fixed_field(bits: NDArray[np.uint8], position: int, width: int) -> NDArray[n
     return bits[:, position : position + width].astype(np.int64) @ powers
 
 
-def short_fields(
-    data: NDArray[np.uint8], positions: NDArray[np.int64], widths: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def short_fields(data: NDArray[np.uint8], positions: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return unsigned fields of 0 to 8 bits at any bit positions of ``data``.
 
     The caller keeps ``positions + widths`` inside ``8 * len(data)``; a byte past the end reads as zero.
@@ -22,7 +24,7 @@ def short_fields(
     padded = np.concatenate([data, np.zeros(2, dtype=np.uint8)])
     index = positions >> 3
     word = (padded[index].astype(np.int64) << 8) | padded[index + 1]
-    return (word >> (16 - (positions & 7) - widths)) & ((1 << widths) - 1)
+    return np.asarray((word >> (16 - (positions & 7) - widths)) & ((1 << widths) - 1))
 
 
 _CRC_POLYNOMIAL = 0x8005

@@ -4,8 +4,8 @@ Synthesis of coefficients gives the decoder's output; analysis of that output on
 transmitted coefficients. A granule's basis functions start at its first sample and are up to 1632 samples long.
 
 The polyphase filter of the standard is orthogonal only to -84 dB: an encoder's own analysis would leave that much of
-every line in others. So analysis does not use the prototype filter of the standard but its dual, which is half as long
-again and inverts the synthesis to better than -100 dB.
+every line in others. So analysis does not use the prototype filter of the standard but its dual, which is twice as
+long and inverts the synthesis to the precision of float32.
 
 Both directions are matrix products over many granules at once, in float32.
 """
@@ -25,58 +25,66 @@ SUPPORT: Final = 1632
 """Samples from the start of a granule to the end of its longest basis function."""
 OVERLAP: Final = SUPPORT - GRANULE_SAMPLES
 """``n`` granules make ``576 n + OVERLAP`` samples."""
-HALO: Final = 128
+HALO: Final = 256
 """Samples that analysis needs on both sides beyond those that synthesis makes."""
 
 _BANDS: Final = 32
 _TAPS: Final = 512
 _DUAL_TAPS: Final = _TAPS + 2 * HALO
+_PERIOD: Final = 64
 _SLOTS: Final = 18
 
 _Array = NDArray[np.float32]
 
 
-def _modulated(prototype: NDArray[np.float64], first_tap: int) -> _Array:
-    """Return the basis of a prototype filter, shape (2, taps, 32); [1] is that of odd time slots.
+def _cosines(taps: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the modulation of the sub-bands, shape (taps, 32) (11172-3, 2.4.3.2.2, matrixing)."""
+    return np.cos(np.outer(16 + taps, 2 * np.arange(_BANDS) + 1) * np.pi / 64)
 
-    11172-3, 2.4.3.2.2 (matrixing) and 2.4.3.4.10.1 (frequency inversion: odd slots of odd sub-bands change sign).
+
+@cache
+def _matrixing() -> _Array:
+    """Return one period of the modulation up to sign, shape (2, 64, 32); [1] is that of odd time slots.
+
+    In odd slots the odd sub-bands change sign (frequency inversion, 11172-3, 2.4.3.4.10.1).
     """
-    tap = np.arange(first_tap, first_tap + prototype.size)[:, None]
-    band = np.arange(_BANDS)[None, :]
-    basis = prototype[:, None] * np.cos((16 + tap) * (2 * band + 1) * np.pi / 64)
-    inverted = basis * np.where(band % 2, -1.0, 1.0)
-    return np.stack([basis, inverted]).astype(np.float32)
+    even = _cosines(np.arange(_PERIOD))
+    return np.stack([even, even * np.where(np.arange(_BANDS) % 2, -1.0, 1.0)]).astype(np.float32)
+
+
+def _rows(prototype: NDArray[np.float64]) -> _Array:
+    """Return a prototype filter in rows of 64, with the sign by which the modulation changes from row to row."""
+    rows = prototype.reshape(-1, _PERIOD)
+    return (rows * np.where(np.arange(len(rows)) % 2, -1.0, 1.0)[:, None]).astype(np.float32)
 
 
 @cache
-def _synthesis_basis() -> _Array:
-    return _modulated(prototype_filter(), 0)
+def _synthesis_rows() -> _Array:
+    return _rows(prototype_filter())
 
 
 @cache
-def _analysis_basis() -> _Array:
-    """Return the basis of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
+def _analysis_rows() -> _Array:
+    """Return the rows of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
 
     A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines.
     """
     tap = np.arange(-HALO, _TAPS + HALO)
     padded = np.zeros(_DUAL_TAPS)
     padded[HALO:-HALO] = prototype_filter()
-    phase = (2 * np.arange(_BANDS) + 1) * np.pi / 64
     normal = np.zeros((_DUAL_TAPS, _DUAL_TAPS))
     for shift in range(_BANDS - _DUAL_TAPS, _DUAL_TAPS, _BANDS):
-        shifted = np.zeros((_DUAL_TAPS, _BANDS))
         inside = (tap >= shift) & (tap < shift + _TAPS)
         position = tap[inside] - shift
-        shifted[inside] = prototype_filter()[position, None] * np.cos(np.outer(16 + position, phase))
+        shifted = np.zeros((_DUAL_TAPS, _BANDS))
+        shifted[inside] = prototype_filter()[position, None] * _cosines(position)
         normal += shifted @ shifted.T
-    cosines = np.cos(np.outer(16 + tap, phase))
-    gram = cosines @ cosines.T
+    gram = _cosines(tap) @ _cosines(tap).T
     normal *= gram
     target = padded * np.diag(gram) * _BANDS - normal @ padded
     # Some directions change nothing; the ridge keeps q from wandering along them, away from the prototype.
     ridge = 1e-9 * _BANDS**2 * np.eye(_DUAL_TAPS)
-    return _modulated(padded + np.linalg.solve(normal + ridge, target), -HALO)
+    return _rows(padded + np.linalg.solve(normal + ridge, target))
 
 
 @cache
@@ -131,20 +139,23 @@ def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
 
 
 def polyphase_analysis(samples: _Array, slots: int) -> _Array:
-    """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 736).
+    """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 992).
 
-    Windows that are one window length apart are rows of a plain matrix. So a product for each shift by 32 samples makes
-    the filter without a copy of its overlapping windows.
+    Slots of one parity are 64 samples apart, the period of the modulation: their windows are rows of one matrix.
     """
     result = np.empty((samples.shape[0], slots, _BANDS), dtype=np.float32)
-    basis = _analysis_basis()
-    phases = _DUAL_TAPS // _BANDS
-    for phase in range(min(phases, slots)):
-        rows = -(-(slots - phase) // phases)
-        start = _BANDS * phase
-        for channel, signal in enumerate(samples):
-            windows = signal[start : start + _DUAL_TAPS * rows].reshape(rows, _DUAL_TAPS)
-            result[channel, phase::phases] = windows @ basis[phase % 2]
+    weights = _analysis_rows()
+    for channel, signal in enumerate(samples):
+        for parity, matrix in enumerate(_matrixing()):
+            count = (slots + 1 - parity) // 2
+            start = _BANDS * parity
+            rows = signal[start : start + _PERIOD * (count + len(weights) - 1)].reshape(-1, _PERIOD)
+            folded = rows[:count] * weights[0]
+            product = np.empty_like(folded)
+            for row in range(1, len(weights)):
+                folded += np.multiply(rows[row : row + count], weights[row], out=product)
+            np.matmul(folded, matrix, out=product[:, :_BANDS])
+            result[channel, parity::2] = product[:, :_BANDS]
     return result
 
 
@@ -152,13 +163,16 @@ def _polyphase_synthesis(subbands: _Array) -> _Array:
     """Return samples (channels, 32 * slots + 480) of ``subbands`` (channels, slots, 32)."""
     channels, slots, _ = subbands.shape
     result = np.zeros((channels, _BANDS * slots + _TAPS - _BANDS), dtype=np.float32)
-    basis = _synthesis_basis()
-    phases = _TAPS // _BANDS
-    for phase in range(min(phases, slots)):
-        start = _BANDS * phase
-        for channel in range(channels):
-            windows = subbands[channel, phase::phases] @ basis[phase % 2].T
-            result[channel, start : start + windows.size] += windows.reshape(-1)
+    weights = _synthesis_rows()
+    for channel, signal in enumerate(result):
+        for parity, matrix in enumerate(_matrixing()):
+            count = (slots + 1 - parity) // 2
+            start = _BANDS * parity
+            rows = signal[start : start + _PERIOD * (count + len(weights) - 1)].reshape(-1, _PERIOD)
+            vectors = subbands[channel, parity::2] @ matrix.T
+            product = np.empty_like(vectors)
+            for row, weight in enumerate(weights):
+                rows[row : row + count] += np.multiply(vectors, weight, out=product)
     return result
 
 
@@ -168,7 +182,7 @@ def analyse(samples: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bo
     Parameters
     ----------
     samples
-        Shape (channels, 576 * n + 1056 + 256), full scale 1.0; granule 0 starts at sample 128.
+        Shape (channels, 576 * n + 1056 + 512), full scale 1.0; granule 0 starts at sample 256.
     block_type, mixed
         Shape (n, channels).
 
@@ -182,7 +196,7 @@ def analyse(samples: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bo
 
 
 def analyse_subbands(subbands: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
-    """Return the MDCT coefficients, as `analyse`, of sub-band samples of shape (channels, at least 18 * (n + 1), 32)."""
+    """Return the MDCT coefficients, as `analyse`, of sub-band samples (channels, 18 * (n + 1) or more, 32)."""
     count, channels = block_type.shape
     blocks = _overlapping(subbands, count)
     lines = np.empty((count, channels, _BANDS, _SLOTS), dtype=np.float32)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.mp3.filterbank import (
     HALO,
@@ -17,6 +16,9 @@ from mp3restore.mp3.filterbank import (
 )
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DECODER_DELAY: Final = 529
 """Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
@@ -58,9 +60,11 @@ def _excerpts(samples: NDArray[np.float32]) -> list[int]:
         return []
     starts = np.unique(np.linspace(0, last, 8 * _EXCERPTS).astype(np.int64))
     power = [float(np.mean(np.square(samples[:, s : s + _EXCERPT_SAMPLES]))) for s in starts]
-    return [int(max(zip(p, s, strict=True))[1]) for p, s in zip(
-        np.array_split(power, _EXCERPTS), np.array_split(starts, _EXCERPTS), strict=True
-    ) if p.size and max(p) > 0]
+    return [
+        int(max(zip(p, s, strict=True))[1])
+        for p, s in zip(np.array_split(power, _EXCERPTS), np.array_split(starts, _EXCERPTS), strict=True)
+        if p.size and max(p) > 0
+    ]
 
 
 def _near_zeros(lines: NDArray[np.float32]) -> tuple[int, int]:

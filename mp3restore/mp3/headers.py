@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.tables import BITRATES_LSF, BITRATES_MPEG1, SAMPLE_RATES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HEADER_BYTES: Final = 4
 MODE_JOINT: Final = 1
@@ -190,8 +192,8 @@ def find_frames(data: NDArray[np.uint8]) -> FrameTable:
         size=np.array([found.size[p] for p in positions], dtype=np.int64),
         kbps=table[third >> 4],
         protected=(second & 1) == 0,
-        mode=fourth >> 6,
-        mode_extension=(fourth >> 4) & 3,
+        mode=(fourth >> 6).astype(np.uint8),
+        mode_extension=((fourth >> 4) & 3).astype(np.uint8),
         after_gap=np.array(gaps, dtype=np.bool_),
         version_bits=version,
         sample_rate=int(SAMPLE_RATES[version, (third[0] >> 2) & 3]),

@@ -20,8 +20,10 @@ _Array = NDArray[np.float32]
 LARGEST: Final = 15 + 8191
 _POWERS: Final = np.arange(LARGEST + 2, dtype=np.float64) ** (4 / 3)
 # Limits between q - 1 and q, in steps.
-_LIMITS: Final = np.concatenate([[0.0], (_POWERS[:-1] + _POWERS[1:]) / 2]).astype(np.float32)
-_VALUES: Final = _POWERS.astype(np.float32)
+_LIMITS: Final[_Array] = np.concatenate([[0.0], (_POWERS[:-1] + _POWERS[1:]) / 2]).astype(np.float32)
+_UPPER: Final[_Array] = _LIMITS[1:]
+_LOWER: Final[_Array] = np.concatenate([-_LIMITS[1:2], _LIMITS[1:-1]])
+_VALUES: Final[_Array] = _POWERS.astype(np.float32)
 
 
 def rotate_ms(lines: _Array, ms: NDArray[np.bool_]) -> None:
@@ -38,30 +40,34 @@ def rotate_ms(lines: _Array, ms: NDArray[np.bool_]) -> None:
     lines[rows, 1] = (left - right) * half
 
 
-def quantise(lines: _Array, steps: _Array) -> NDArray[np.int16]:
-    """Return the magnitude ``q`` of the lattice point nearest to each line, 0 to 8206."""
-    scaled = np.abs(lines) / steps
-    np.minimum(scaled, _VALUES[LARGEST], out=scaled)
-    root = np.sqrt(scaled)
+def nearest(scaled: _Array) -> NDArray[np.intp]:
+    """Return the ``q``, 0 to 8206, whose lattice point is nearest to each magnitude in steps."""
+    bounded = np.minimum(scaled, _VALUES[LARGEST])
+    root = np.sqrt(bounded)
     # x ** (3/4) by two square roots. Rounding it never falls below the nearest point: the powers are convex.
-    guess = (root * np.sqrt(root) + np.float32(0.5)).astype(np.int16)
-    guess -= scaled < _LIMITS[guess]
+    guess: NDArray[np.intp] = (root * np.sqrt(root) + np.float32(0.5)).astype(np.intp)
+    guess -= bounded < _LIMITS[guess]
     return guess
 
 
-def cell_limits(magnitudes: NDArray[np.int16]) -> tuple[_Array, _Array]:
-    """Return lower and upper limit of the cells of ``q``, in steps; the cell of 0 is symmetric, so its lower is -0.5."""
-    upper = _LIMITS[magnitudes + 1]
-    lower = np.where(magnitudes == 0, -upper, _LIMITS[magnitudes])
-    return lower, upper
+def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
+    """Return the magnitude ``q`` of the lattice point nearest to each line, 0 to 8206."""
+    scaled: _Array = np.abs(lines) / steps
+    return nearest(scaled)
 
 
-def lattice_values(magnitudes: NDArray[np.int16]) -> _Array:
-    """Return ``q ** (4/3)``."""
+def cell_limits(magnitudes: NDArray[np.intp]) -> tuple[_Array, _Array]:
+    """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5."""
+    return _LOWER[magnitudes], _UPPER[magnitudes]
+
+
+def lattice_values(magnitudes: NDArray[np.intp]) -> _Array:
+    """Return ``q ** (4/3)``, the lattice points in steps."""
     return _VALUES[magnitudes]
 
 
-def lattice_distance(lines: _Array, steps: _Array, magnitudes: NDArray[np.int16]) -> _Array:
+def lattice_distance(lines: _Array, steps: _Array, magnitudes: NDArray[np.intp]) -> _Array:
     """Return how far lines lie from their lattice points, as a share of the width of the local cell."""
     lower, upper = cell_limits(magnitudes)
-    return np.abs(np.abs(lines) / steps - _VALUES[magnitudes]) / (upper - lower)
+    distance: _Array = np.abs(np.abs(lines) / steps - _VALUES[magnitudes]) / (upper - lower)
+    return distance

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.mp3.bits import short_fields
 from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
-from mp3restore.mp3.sideinfo import SideInfo
 from mp3restore.mp3.tables import (
     LONG_LAYOUT,
     LSF_COUNTS,
@@ -21,6 +19,11 @@ from mp3restore.mp3.tables import (
     SLEN2,
     SLOTS,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mp3restore.mp3.sideinfo import SideInfo
 
 # Where slen1 ends and slen2 ends, by layout (11172-3, 2.4.2.7); the last band has no scale factor.
 _MPEG1_SPLIT: Final = np.array([[11, 21], [18, 36], [17, 35]], dtype=np.int64)
@@ -77,7 +80,7 @@ def _shared(side: SideInfo) -> NDArray[np.bool_]:
     shared = np.zeros((*side.scfsi.shape[:2], SLOTS), dtype=np.bool_)
     shared[..., : _SCFSI_EDGES[-1]] = np.repeat(side.scfsi, np.diff(_SCFSI_EDGES), axis=-1)
     # Short blocks have no scfsi groups: the flags mean nothing there.
-    return shared & (side.layout[:, 1] == LONG_LAYOUT)[..., None]
+    return np.asarray(shared & (side.layout[:, 1] == LONG_LAYOUT)[..., None])
 
 
 def _lsf_lengths(compress: NDArray[np.int64], right_intensity: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -96,7 +99,9 @@ def _lsf_lengths(compress: NDArray[np.int64], right_intensity: NDArray[np.bool_]
         np.stack([(f & 63) >> 4, (f & 15) >> 2, f & 3, zero, zero + 4], axis=-1),
         np.stack([g // 3, g % 3, zero, zero, zero + 5], axis=-1),
     ]
-    which = np.where(right_intensity, (i >= 180).astype(np.int64) + (i >= 244), (c >= 400).astype(np.int64) + (c >= 500))
+    which = np.where(
+        right_intensity, (i >= 180).astype(np.int64) + (i >= 244), (c >= 400).astype(np.int64) + (c >= 500)
+    )
     rows = np.where(right_intensity, which + 3, which)
     result: NDArray[np.int64] = np.choose(rows[..., None], normal + intensity)
     return result

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.mp3.bits import crc16, fixed_field
 from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
 from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CRC_BYTES: Final = 2
 
@@ -96,7 +98,7 @@ def read_side_info(data: NDArray[np.uint8], frames: FrameTable) -> SideInfo:
         scalefac_compress=field(29, compress_bits),
         block_type=block_type,
         mixed=switched & (field(switched_at + 3, 1) == 1),
-        subblock_gain=np.where(((block_type == SHORT_BLOCK))[..., None], gains, 0),
+        subblock_gain=np.where((block_type == SHORT_BLOCK)[..., None], gains, 0),
         preflag=np.zeros(shape, dtype=np.bool_) if frames.lsf else field(tail, 1) == 1,
         scalefac_scale=field(tail + (0 if frames.lsf else 1), 1),
         count1_table=field(tail + (1 if frames.lsf else 2), 1),

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.headers import MODE_JOINT, FrameTable, find_frames
@@ -24,6 +23,9 @@ from mp3restore.mp3.tables import (
     slot_of_line,
 )
 from mp3restore.mp3.tags import InfoTag, RateMode, read_info_tag, tag_frames
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Version = Literal["1", "2", "2.5"]
 

@@ -13,11 +13,14 @@ then the short bands above it. ``SLOT_OF_LINE`` says which slot a line belongs t
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LINES: Final = 576
 SLOTS: Final = 39
@@ -57,9 +60,7 @@ SHORT_EDGES: Final[dict[int, tuple[int, ...]]] = {
 }
 
 # 11172-3, 2.4.2.3: bitrates in kbit/s by index 1..14 of the header; 0 stands for free format and for the forbidden 15.
-BITRATES_MPEG1: Final = np.array(
-    [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0], dtype=np.int64
-)
+BITRATES_MPEG1: Final = np.array([0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0], dtype=np.int64)
 BITRATES_LSF: Final = np.array([0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0], dtype=np.int64)
 
 # Rows: the two version bits of the header (0 = MPEG-2.5, 1 = reserved, 2 = MPEG-2, 3 = MPEG-1).
@@ -122,6 +123,7 @@ def mixed_is_defined(sample_rate: int) -> bool:
     return 12 in SHORT_EDGES[sample_rate]
 
 
+@cache
 def slot_of_line(sample_rate: int) -> NDArray[np.int64]:
     """Return the slot of each line, shape (3, 576); rows are the long, short and mixed layouts."""
     table = np.zeros((3, LINES), dtype=np.int64)
@@ -134,6 +136,7 @@ def slot_of_line(sample_rate: int) -> NDArray[np.int64]:
         shift = LONG_EDGES[sample_rate].index(36) - 3 * SHORT_EDGES[sample_rate].index(12)
         table[MIXED_LAYOUT, :36] = table[LONG_LAYOUT, :36]
         table[MIXED_LAYOUT, 36:] = table[SHORT_LAYOUT, 36:] + shift
+    table.setflags(write=False)
     return table
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RateMode = Literal["cbr", "abr", "vbr"]
 
