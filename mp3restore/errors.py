@@ -107,5 +107,5 @@ class ModelError(Mp3RestoreError, RuntimeError):
     exit_code = ExitCode.MODEL
 
 
-class MissingExtraError(Mp3RestoreError, ImportError):
+class MissingExtraError(Mp3RestoreError, ImportError):  # type: ignore[misc]  # ImportError has a path, too: a str
     """A feature needs an optional dependency that is not installed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +13,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mp3restore.audio_io.encode import OutputFormat, open_writer
+from mp3restore.audio_io.encode import AudioWriter, open_writer
+from mp3restore.formats import OutputFormat
 
 __all__ = ["Level", "LevelledWriter", "levelled_writer"]
 
@@ -45,8 +46,11 @@ class LevelledWriter:
         self._format = output_format
         self._sample_rate = sample_rate
         self._channels = channels
-        self._writer = open_writer(file, output_format, sample_rate=sample_rate, channels=channels)
+        self._writer = self._open()
         self._peak = 0.0
+
+    def _open(self) -> AudioWriter:
+        return open_writer(self._file, self._format, sample_rate=self._sample_rate, channels=self._channels)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append a block of shape (channels, samples)."""
@@ -66,13 +70,17 @@ class LevelledWriter:
         gain = (1 - 2.0 ** (2 - self._format.bits)) / self._peak
         self._file.seek(0)
         self._file.truncate()
-        writer = open_writer(self._file, self._format, sample_rate=self._sample_rate, channels=self._channels)
+        self._writer = self._open()
         self._spool.seek(0)
         while data := self._spool.read(_SPOOL_BLOCK_SAMPLES * self._channels * 4):
             frames = np.frombuffer(data, dtype=np.float32).reshape(-1, self._channels)
-            writer.write(frames.T * np.float32(gain))
-        writer.close()
+            self._writer.write(frames.T * np.float32(gain))
+        self._writer.close()
         return Level(self._peak, 20 * math.log10(gain))
+
+    def discard(self) -> None:
+        """Let go of everything, whether the file is complete or not."""
+        self._writer.discard()
 
 
 @contextmanager
@@ -84,8 +92,10 @@ def levelled_writer(
     The folder is the output's and not the system's temporary folder, which may lie in memory: three hours of stereo
     are 4 GB.
     """
-    if output_format.is_float:
-        yield LevelledWriter(file, None, output_format, sample_rate=sample_rate, channels=channels)
-        return
-    with tempfile.TemporaryFile(dir=spool_folder, prefix=".mp3restore-", suffix=".part") as spool:
-        yield LevelledWriter(file, spool, output_format, sample_rate=sample_rate, channels=channels)
+    with ExitStack() as stack:
+        spool: BinaryIO | None = None
+        if not output_format.is_float:
+            spool = stack.enter_context(tempfile.TemporaryFile(dir=spool_folder, prefix=".mp3restore-"))
+        writer = LevelledWriter(file, spool, output_format, sample_rate=sample_rate, channels=channels)
+        stack.callback(writer.discard)
+        yield writer

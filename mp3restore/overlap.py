@@ -50,7 +50,7 @@ def read_ahead(items: Iterable[_Item], depth: int) -> Iterator[Iterator[_Item]]:
             for item in items:
                 if not _offer(channel, item, stop):
                     return
-        except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that waits for it
+        except BaseException as error:  # raised again by the thread that waits for it
             end = _End(error)
         _offer(channel, end, stop)
 
@@ -88,7 +88,7 @@ def write_behind(write: Callable[[_Item], None], depth: int) -> Iterator[Callabl
             while not isinstance(item := channel.get(), _End):
                 if not stop.is_set():
                     write(item)
-        except BaseException as error:  # noqa: BLE001 - it is raised again by the thread that feeds this one
+        except BaseException as error:  # raised again by the thread that feeds this one
             errors.append(error)
             stop.set()
 

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from mp3restore.audio_io.mpeg import JoinedFile, find_mpeg_start
+from mp3restore.audio_io.mpeg import PartOfFile, find_mpeg_range
 from mp3restore.errors import DecodeError, InputError, NoInputError
 
 __all__ = ["MAX_CHANNELS", "AudioSource", "open_audio"]
@@ -94,7 +94,7 @@ class AudioSource(ABC):
 class _SoundfileSource(AudioSource):
     """A file that libsndfile reads."""
 
-    def __init__(self, path: Path, stream: JoinedFile, frames: int | None = None) -> None:
+    def __init__(self, path: Path, stream: PartOfFile, frames: int | None = None) -> None:
         self._stream = stream
         try:
             self._file = soundfile.SoundFile(stream)
@@ -104,7 +104,9 @@ class _SoundfileSource(AudioSource):
         self.path = path
         self.sample_rate = self._file.samplerate
         self.channels = self._file.channels
-        self.frames = self._file.frames if frames is None else frames
+        # An endless stream has no length worth telling.
+        self.frames = self._file.frames if frames is None and not stream.endless else frames
+        self.is_mp3 = self._file.format == "MP3"
         self.decoder = f"libsndfile, {self._file.format} {self._file.subtype}"
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
@@ -160,20 +162,23 @@ class _AudioreadSource(AudioSource):
 def _open_soundfile(path: Path) -> AudioSource | None:
     """Open `path` with libsndfile, by content alone; None if it cannot read the file."""
     try:
-        source = _SoundfileSource(path, JoinedFile(path))
+        source = _SoundfileSource(path, PartOfFile(path))
     except soundfile.LibsndfileError:
         source = None
-    if source is not None and not source.decoder.startswith("libsndfile, MP3"):
+    if source is not None and not source.is_mp3:
         return source
-    start = find_mpeg_start(path)
-    if start is None or (source is not None and start.has_length):
+    # Either it is an MP3, or perhaps one behind junk that libsndfile takes for something else.
+    found = find_mpeg_range(path)
+    if found is None or (source is not None and found.has_length):
         return source
-    frames = None if source is None else source.frames
+    frames = None
     if source is not None:
+        frames = source.frames
         source.close()
-    head = b"" if start.has_length else start.tag_frame
     try:
-        return _SoundfileSource(path, JoinedFile(path, head=head, offset=start.offset), frames)
+        return _SoundfileSource(
+            path, PartOfFile(path, start=found.start, end=found.end, endless=not found.has_length), frames
+        )
     except soundfile.LibsndfileError:
         return None
 

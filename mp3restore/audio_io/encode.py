@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import BinaryIO, Literal, Protocol, get_args
+from collections.abc import Callable
+from contextlib import suppress
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import soundfile
@@ -11,47 +12,13 @@ from numpy.typing import NDArray
 
 from mp3restore.audio_io.wav import WavWriter
 from mp3restore.errors import UsageError
+from mp3restore.formats import OutputFormat
 
-__all__ = ["AudioWriter", "BitDepth", "Container", "OutputFormat", "open_writer", "quantise"]
-
-Container = Literal["wav", "flac"]
-BitDepth = Literal["16", "24", "32f"]
+__all__ = ["AudioWriter", "open_writer", "quantise"]
 
 # Any number does; it is fixed so that the same audio always gives the same file.
 _DITHER_KEY = 0x6D7033726573746F
 _WORDS_PER_COUNT = 4  # 64-bit words that Philox4x64 makes of one counter value
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
-    """Container and sample format of a result.
-
-    Raises
-    ------
-    UsageError
-        If there is no such format.
-    """
-
-    container: Container = "flac"
-    bit_depth: BitDepth = "24"
-
-    def __post_init__(self) -> None:
-        if self.container not in get_args(Container):
-            raise UsageError(f"unknown format '{self.container}'", hint="use wav or flac")
-        if self.bit_depth not in get_args(BitDepth):
-            raise UsageError(f"unknown bit depth '{self.bit_depth}'", hint="use 16, 24 or 32f")
-        if self.container == "flac" and self.is_float:
-            raise UsageError("FLAC cannot hold 32-bit float samples", hint="use WAV, or a bit depth of 24")
-
-    @property
-    def is_float(self) -> bool:
-        """Whether samples are stored as float, which can hold peaks above full scale."""
-        return self.bit_depth == "32f"
-
-    @property
-    def bits(self) -> int:
-        """Bits per sample."""
-        return 32 if self.is_float else int(self.bit_depth)
 
 
 class AudioWriter(Protocol):
@@ -63,14 +30,19 @@ class AudioWriter(Protocol):
     def close(self) -> None:
         """Complete the file, but leave it open."""
 
+    def discard(self) -> None:
+        """Write nothing more and let go of everything; also right after `close`."""
+
 
 def _triangular(first_sample: int, count: int) -> NDArray[np.float32]:
     """Triangular noise on (-1, 1), a fixed function of the sample's position, shape (count,)."""
     lead = first_sample % _WORDS_PER_COUNT
     stream = np.random.Philox(key=_DITHER_KEY, counter=first_sample // _WORDS_PER_COUNT)
-    halves = stream.random_raw(lead + count)[lead:].view(np.uint32).reshape(count, 2)
-    # Two rectangular numbers of one 64-bit word; 2^-32 brings each to (0, 1).
-    return (halves.astype(np.float32).sum(axis=1) * np.float32(2.0**-32) - 1).astype(np.float32)
+    words: NDArray[np.uint64] = np.asarray(stream.random_raw(lead + count), dtype=np.uint64)[lead:]
+    # Each half of a word becomes a rectangular number on (0, 1); their sum is triangular on (0, 2).
+    halves = words.view(np.uint32).reshape(count, 2).astype(np.float32) * np.float32(2.0**-32)
+    noise: NDArray[np.float32] = halves[:, 0] + halves[:, 1] - np.float32(1)
+    return noise
 
 
 def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArray[np.int32]:
@@ -103,22 +75,31 @@ def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArra
 
 
 class _ErrorKeeper:
-    """Keeps the error of a write that libsndfile asks for, which its callback cannot pass on."""
+    """Keeps the error of a file for us, because the callbacks of libsndfile cannot pass it on."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.error: OSError | None = None
-        self.seek = file.seek
-        self.tell = file.tell
-        self.read = file.read
 
     def write(self, data: bytes) -> int:
         """Write and return the number of bytes; 0 makes libsndfile stop."""
-        try:
-            return self._file.write(data)
-        except OSError as error:
-            self.error = error
-            return 0
+        return self._guard(lambda: self._file.write(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Set the position and return it."""
+        return self._guard(lambda: self._file.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._guard(self._file.tell)
+
+    def _guard(self, operation: Callable[[], int]) -> int:
+        if self.error is None:
+            try:
+                return operation()
+            except OSError as error:
+                self.error = error
+        return 0
 
 
 class _FlacWriter:
@@ -151,6 +132,11 @@ class _FlacWriter:
             raise self._keeper.error or OSError(f"the FLAC encoder failed: {error}") from error
         self._check()
 
+    def discard(self) -> None:
+        self._keeper.error = OSError("given up")
+        with suppress(soundfile.LibsndfileError):
+            self._flac.close()
+
     def _check(self) -> None:
         if self._keeper.error is not None:
             raise self._keeper.error
@@ -170,6 +156,9 @@ class _PcmWriter:
 
     def close(self) -> None:
         self._writer.close()
+
+    def discard(self) -> None:
+        self._writer.discard()
 
 
 def open_writer(file: BinaryIO, output_format: OutputFormat, *, sample_rate: int, channels: int) -> AudioWriter:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mp3restore.errors import OutputError, OutputExistsError
+from mp3restore.errors import Mp3RestoreError, OutputError, OutputExistsError
 
 __all__ = ["atomic_file", "output_error"]
 
@@ -49,8 +49,8 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         if not overwrite and os.path.lexists(target):
             raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
         temporary.replace(target)
-    except OutputError:
-        raise
+    except Mp3RestoreError:
+        raise  # some of ours are OSErrors too
     except OSError as error:
         raise output_error(error, target) from error
     finally:

@@ -1,8 +1,8 @@
-"""Making MPEG streams readable whole: where the first frame is, and a length for streams that state none.
+"""Making MPEG streams readable whole: where the first frame is, and an end for streams that state no length.
 
-libsndfile stops at the length that it estimates when a file is opened. Without a Xing, Info or VBRI tag that estimate
-comes from the bitrate of the first frame, so a variable-bitrate file that starts loud would lose its end without a
-word. A synthetic tag frame in front, which claims more frames than any file has, makes it read to the end of the data.
+libsndfile stops at the length that it estimates when a file is opened. Without a Xing, Info or VBRI tag the estimate
+is the file's size divided by that of the first frame, so that a variable-bitrate file that starts loud would lose its
+end without a word. If the file seems to be far larger than it is, it is read to the end of the data.
 """
 
 from __future__ import annotations
@@ -10,34 +10,36 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mp3restore.errors import BitstreamError
-from mp3restore.mp3.headers import HEADER_BYTES, VERSION_MPEG1, audio_range, find_frames
+from mp3restore.mp3.headers import find_frames
 from mp3restore.mp3.tags import tag_frames
 
-__all__ = ["JoinedFile", "MpegStart", "find_mpeg_start"]
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["MpegRange", "PartOfFile", "find_mpeg_range"]
 
 # Enough for a dozen frames of the largest kind behind any junk that players put up with.
-_HEAD_BYTES = 1 << 18
+_SEARCHED_BYTES = 1 << 18
 _ID3_HEAD_BYTES = 10
-# 64 kbit/s in both bitrate tables (11172-3, 2.4.2.3; 13818-3, 2.4.2.3): room for the tag at every sample rate.
-_BITRATE_INDEX = {True: 5, False: 8}
-# At 8 kHz this is longer than 300 days.
-_CLAIMED_FRAMES = 1 << 29
+_ID3V1_BYTES = 128
+_SEEMING_BYTES = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
-class MpegStart:
-    """Where the frames of an MP3 file begin."""
+class MpegRange:
+    """Where the frames of an MP3 file are."""
 
-    offset: int
+    start: int
     """Byte position of the first frame."""
+    end: int
+    """Byte position after the last complete frame."""
     has_length: bool
     """The first frame is a tag that states the number of frames."""
-    tag_frame: bytes
-    """A frame of the same kind as the stream's that states an endless length."""
 
 
 def _id3_bytes(path: Path) -> int:
@@ -53,42 +55,44 @@ def _id3_bytes(path: Path) -> int:
             skipped += _ID3_HEAD_BYTES + size + (10 if head[5] & 0x10 else 0)
 
 
-def find_mpeg_start(path: Path) -> MpegStart | None:
-    """Find the first MPEG layer III frame behind tags and junk; None if there is none near the start."""
+def find_mpeg_range(path: Path) -> MpegRange | None:
+    """Find the MPEG layer III frames between tags and junk; None if there is none near the start."""
     skipped = _id3_bytes(path)
     with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
         file.seek(skipped)
-        data = np.frombuffer(file.read(_HEAD_BYTES), dtype=np.uint8)
+        head = np.frombuffer(file.read(_SEARCHED_BYTES), dtype=np.uint8)
+        tail_start = max(skipped, size - _SEARCHED_BYTES)
+        file.seek(tail_start)
+        tail = np.frombuffer(file.read(_SEARCHED_BYTES), dtype=np.uint8)
     try:
-        frames = find_frames(data)
+        first = find_frames(head)
     except BitstreamError:
         return None
-    position = int(frames.position[0])
-    header = bytearray(data[position : position + HEADER_BYTES].tobytes())
-    mpeg1 = frames.version_bits == VERSION_MPEG1
-    kbps = 64
-    header[1] |= 1  # no CRC follows
-    header[2] = (_BITRATE_INDEX[mpeg1] << 4) | (header[2] & 0x0C)  # the stream's sample rate, no padding
-    tag = bytes(frames.side_info_bytes) + b"Xing" + (1).to_bytes(4, "big") + _CLAIMED_FRAMES.to_bytes(4, "big")
-    size = (144000 if mpeg1 else 72000) * kbps // frames.sample_rate
-    return MpegStart(
-        offset=skipped + position,
-        has_length=bool(tag_frames(data, frames)[0]),
-        tag_frame=bytes(header) + tag.ljust(size - HEADER_BYTES, b"\0"),
-    )
+    try:
+        last = find_frames(tail)
+        end = tail_start + int(last.position[-1] + last.size[-1])
+    except BitstreamError:
+        end = size  # junk of this length at the end is for the decoder to judge
+    return MpegRange(skipped + int(first.position[0]), end, bool(tag_frames(head, first)[0]))
 
 
-class JoinedFile(io.RawIOBase):
-    """A read-only file: `head`, then the bytes of the file at `path` from `offset` on."""
+class PartOfFile(io.RawIOBase):
+    """The bytes of a file from `start` to `end`, read-only.
 
-    def __init__(self, path: Path, *, head: bytes = b"", offset: int = 0) -> None:
+    With `endless` it seems to be a terabyte long: only its last 128 bytes can be read beyond the end of the data, and
+    are zero, because MP3 decoders look there for an ID3v1 tag.
+    """
+
+    def __init__(self, path: Path, *, start: int = 0, end: int | None = None, endless: bool = False) -> None:
         super().__init__()
         self._file = path.open("rb")
-        self._head = head
-        self._offset = offset
+        self.endless = endless
+        self._start = start
         self._position = 0
-        self._size = len(head) + self._file.seek(0, io.SEEK_END) - offset
-        self.seek(0)
+        self._bytes = (self._file.seek(0, io.SEEK_END) if end is None else end) - start
+        self._size = _SEEMING_BYTES if endless else self._bytes
+        self._file.seek(start)
 
     def readable(self) -> bool:
         """Whether bytes can be read: always."""
@@ -102,18 +106,21 @@ class JoinedFile(io.RawIOBase):
         """Set the position in bytes and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         self._position = max(0, base + offset)
-        self._file.seek(self._offset + max(0, self._position - len(self._head)))
+        self._file.seek(self._start + min(self._position, self._bytes))
         return self._position
 
     def tell(self) -> int:
         """Return the position in bytes."""
         return self._position
 
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Buffer, /) -> int:
         """Fill `buffer` as far as there are bytes and return their number."""
-        from_head = self._head[self._position : self._position + len(buffer)]
-        buffer[: len(from_head)] = from_head
-        count = len(from_head) + self._file.readinto(buffer[len(from_head) :])
+        view = memoryview(buffer)
+        if self._bytes < self._size - _ID3V1_BYTES <= self._position:
+            count = min(len(view), self._size - self._position)
+            view[:count] = bytes(count)
+        else:
+            count = self._file.readinto(view[: max(0, self._bytes - self._position)])
         self._position += count
         return count
 

@@ -80,6 +80,9 @@ class WavWriter:
             self._put(self._header_bytes - 12, struct.pack("<I", min(frames, 0xFFFFFFFF)))
         self._put(self._header_bytes - 4, struct.pack("<I", 0xFFFFFFFF if large else self._data_bytes))
 
+    def discard(self) -> None:
+        """Write nothing more."""
+
     def _put(self, position: int, data: bytes) -> None:
         self._file.seek(position)
         self._file.write(data)

@@ -1,0 +1,86 @@
+"""Restores heavily compressed MP3 music.
+
+Arrays are float32 of shape (channels, samples), full scale 1.0, with the sample rate in Hz beside them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mp3restore.api import Restoration, restore, restore_file
+    from mp3restore.errors import (
+        BitstreamError,
+        DecodeError,
+        ExitCode,
+        InputError,
+        MissingExtraError,
+        ModelError,
+        Mp3RestoreError,
+        NoInputError,
+        OutputError,
+        OutputExistsError,
+        UsageError,
+    )
+    from mp3restore.models import Model, list_models, load_model
+    from mp3restore.pipeline import FileResult
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BitstreamError",
+    "DecodeError",
+    "ExitCode",
+    "FileResult",
+    "InputError",
+    "MissingExtraError",
+    "Model",
+    "ModelError",
+    "Mp3RestoreError",
+    "NoInputError",
+    "OutputError",
+    "OutputExistsError",
+    "Restoration",
+    "UsageError",
+    "__version__",
+    "list_models",
+    "load_model",
+    "restore",
+    "restore_file",
+]
+
+# Names come from their modules on first use, so that `import mp3restore` (and with it `mp3restore --help`) does not
+# wait for NumPy, SciPy and ONNX Runtime.
+_MODULES = {
+    "api": ("Restoration", "restore", "restore_file"),
+    "models": ("Model", "list_models", "load_model"),
+    "pipeline": ("FileResult",),
+    "errors": (
+        "BitstreamError",
+        "DecodeError",
+        "ExitCode",
+        "InputError",
+        "MissingExtraError",
+        "ModelError",
+        "Mp3RestoreError",
+        "NoInputError",
+        "OutputError",
+        "OutputExistsError",
+        "UsageError",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name on first use."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

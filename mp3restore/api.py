@@ -1,0 +1,171 @@
+"""The Python interface: restore an array, or a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mp3restore.audio_io.decode import MAX_CHANNELS
+from mp3restore.errors import InputError, UsageError
+from mp3restore.formats import BitDepth, Container
+from mp3restore.models import Model
+from mp3restore.pipeline import FileResult, Progress, RunOptions, make_restorer, run_job
+from mp3restore.plan import plan_jobs
+from mp3restore.rates import RatePath
+
+__all__ = ["Restoration", "restore", "restore_file"]
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """A restored piece of music.
+
+    Attributes
+    ----------
+    samples : ndarray of float32
+        Shape (channels, samples), or (samples,) if the input had that shape. Peaks may be above 1.0.
+    sample_rate : int
+        Rate in Hz.
+    model : str
+        Name of the model.
+    seed, variant : int
+        What was drawn.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    model: str
+    seed: int
+    variant: int
+
+
+def restore_file(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    model: Model | str | Path | None = None,
+    seed: int = 0,
+    variant: int = 1,
+    deterministic: bool = False,
+    container: Container | None = None,
+    bit_depth: BitDepth = "24",
+    sample_rate: int | None = None,
+    threads: int | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FileResult:
+    """Restore an audio file.
+
+    Parameters
+    ----------
+    source : str or Path
+        Any audio file of 1 to 8 channels.
+    target : str or Path, optional
+        The file to write; by default ``<stem>.restored.flac`` beside the source.
+    model : Model, str or Path, optional
+        Model, its name, or its folder; by default the one that is shipped.
+    seed : int
+        Which restorations to draw; the same seed gives the same file.
+    variant : int
+        Which of the seed's restorations, from 1.
+    deterministic : bool
+        Give the one restoration without any chance instead of a draw.
+    container : {"wav", "flac"}, optional
+        By default what the suffix of `target` says.
+    bit_depth : {"16", "24", "32f"}
+        Sample format of the result; "32f" only for WAV.
+    sample_rate : int, optional
+        Rate of the result in Hz.
+    threads : int, optional
+        Threads of the generator; by default as many as there are cores.
+    overwrite : bool
+        Whether an existing target is replaced.
+    progress : callable, optional
+        Called with the seconds done and the seconds in all (None where unknown).
+
+    Returns
+    -------
+    FileResult
+        Where the result is, how long it took, and what gain was needed.
+
+    Raises
+    ------
+    UsageError, NoInputError, InputError, OutputError, ModelError
+        All are `Mp3RestoreError`; no partial output is left.
+    """
+    _check_variant(variant)
+    options = RunOptions(seed, deterministic, sample_rate)
+    output = None if target is None else Path(target)
+    (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
+    job = replace(job, variant=variant)
+    return run_job(job, lambda: make_restorer(model, threads=threads), options, progress=progress)
+
+
+def restore(
+    samples: ArrayLike,
+    sample_rate: int,
+    *,
+    model: Model | str | Path | None = None,
+    seed: int = 0,
+    variant: int = 1,
+    deterministic: bool = False,
+    output_sample_rate: int | None = None,
+    threads: int | None = None,
+) -> Restoration:
+    """Restore music that lies in memory.
+
+    Parameters
+    ----------
+    samples : array_like of float, shape (channels, samples) or (samples,)
+        Decoded music, full scale 1.0, 1 to 8 channels.
+    sample_rate : int
+        Its rate in Hz.
+    model, seed, variant, deterministic, threads
+        As for `restore_file`.
+    output_sample_rate : int, optional
+        Rate of the result in Hz; by default `sample_rate`, or the full rate of its family where that is an MPEG-2 or
+        2.5 rate.
+
+    Returns
+    -------
+    Restoration
+        As long as the input, and in time with it.
+
+    Raises
+    ------
+    InputError
+        If the samples are not finite floats of one of these shapes.
+    UsageError, ModelError
+        If an option is out of range, or the model cannot be loaded.
+    """
+    _check_variant(variant)
+    options = RunOptions(seed, deterministic, output_sample_rate)
+    array = np.asarray(samples)
+    if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
+        raise InputError("samples must be floats of shape (channels, samples) or (samples,), and not empty")
+    block = np.ascontiguousarray(np.atleast_2d(array), dtype=np.float32)
+    if block.shape[0] > MAX_CHANNELS:
+        raise InputError(
+            f"{block.shape[0]} channels; at most {MAX_CHANNELS} are supported", hint="shape is (channels, samples)"
+        )
+    if not np.isfinite(block).all():
+        raise InputError("samples must be finite numbers")
+    path = RatePath(sample_rate, options.sample_rate)
+    restorer = make_restorer(model, threads=threads)
+    restored = restorer.stream(
+        path.before([block]),
+        sample_rate=path.working,
+        seed=seed,
+        variant=variant,
+        deterministic=deterministic,
+    )
+    result = np.concatenate(list(path.after(restored)), axis=1)
+    return Restoration(result if array.ndim == 2 else result[0], path.target, restorer.model.name, seed, variant)
+
+
+def _check_variant(variant: int) -> None:
+    if variant < 1:
+        raise UsageError("the variant must be 1 or more")

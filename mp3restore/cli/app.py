@@ -1,0 +1,36 @@
+"""The Typer application: which commands there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from mp3restore.cli.bench import bench
+from mp3restore.cli.models import models_app
+from mp3restore.cli.restore import RestoreCommand, restore
+
+__all__ = ["app"]
+
+_DEFAULT_COMMAND = "restore"
+
+
+class _DefaultGroup(TyperGroup):
+    """A group whose commands are optional: what names none is for the default one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
+        """Put the default command in front of arguments that do not begin with a command."""
+        if not args:
+            args = ["--help"]
+        if args[0] not in self.commands:
+            args = [_DEFAULT_COMMAND, *args]
+        return super().parse_args(ctx, args)
+
+
+# Errors are caught where they have a line for the user; Typer's own traceback shows what is left, without locals:
+# arrays would flood the terminal.
+app = typer.Typer(cls=_DefaultGroup, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode="rich")
+app.command(_DEFAULT_COMMAND, cls=RestoreCommand)(restore)
+app.command("bench")(bench)
+app.add_typer(models_app, name="models")

@@ -1,0 +1,130 @@
+"""The default command: restore a file."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from mp3restore import __version__
+from mp3restore.cli.report import message, progress_bar, quiet_decoders, result_line, user_errors
+from mp3restore.errors import UsageError
+from mp3restore.formats import BitDepth, Container
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mp3restore.engine import Restorer
+    from mp3restore.pipeline import FileResult, RunOptions
+    from mp3restore.plan import Job
+
+__all__ = ["RestoreCommand", "restore"]
+
+_FILES, _SOUND, _RUNNING = "Input and output", "Restoration", "Running"
+
+
+class RestoreCommand(TyperCommand):
+    """The command that needs no name, so that its usage line shows none."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides since 0.26
+        """Write the usage line."""
+        formatter.write_usage("mp3restore", " ".join(self.collect_usage_pieces(ctx)))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mp3restore {__version__}")
+        raise typer.Exit
+
+
+def restore(  # noqa: PLR0917 - one parameter per option
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The MP3, or any other audio file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The file to write, .wav or .flac (default: INPUT's stem and .restored.flac).",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
+    ] = None,
+    container: Annotated[
+        Container | None,
+        typer.Option("--format", help="Format, where the name does not say it.", rich_help_panel=_FILES),
+    ] = None,
+    bit_depth: Annotated[
+        BitDepth, typer.Option(help="Bits per sample; 16 is dithered, 32f is float (WAV only).", rich_help_panel=_FILES)
+    ] = "24",
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(
+            metavar="HZ",
+            help="Sample rate of the output (default: INPUT's; 44100 or 48000 for low-rate MP3s).",
+            rich_help_panel=_FILES,
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Overwrite existing files.", rich_help_panel=_FILES)
+    ] = False,
+    seed: Annotated[
+        int, typer.Option(help="Which restorations to draw; the same seed gives the same file.", rich_help_panel=_SOUND)
+    ] = 0,
+    variants: Annotated[
+        int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.", rich_help_panel=_SOUND)
+    ] = 1,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Give the one restoration without chance.", rich_help_panel=_SOUND)
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Name of a model (see 'models list'), or its folder.", rich_help_panel=_SOUND)
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of the generator (default: all cores).", rich_help_panel=_RUNNING)
+    ] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show errors.", rich_help_panel=_RUNNING)] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show details.", rich_help_panel=_RUNNING)] = False,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Restore a heavily compressed MP3: give back its treble and fill the holes that the codec left.
+
+    Other commands, each with a --help of its own: [bold]models[/bold] shows and checks the models, [bold]bench[/bold]
+    measures the speed on this machine.
+    """
+    with user_errors(verbose=verbose), quiet_decoders(active=not verbose):
+        from mp3restore.pipeline import RunOptions, make_restorer  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.plan import plan_jobs  # noqa: PLC0415
+
+        if quiet and verbose:
+            raise UsageError("--quiet and --verbose contradict each other")
+        options = RunOptions(seed, deterministic, sample_rate)
+        jobs = plan_jobs(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=force)
+        restorer = cache(lambda: make_restorer(model, threads=threads))
+        for job in jobs:
+            result = _run(job, restorer, options, quiet=quiet)
+            if not quiet:
+                message(result_line(result))
+            if verbose:
+                _details(result)
+
+
+def _run(job: Job, restorer: Callable[[], Restorer], options: RunOptions, *, quiet: bool) -> FileResult:
+    from mp3restore.pipeline import run_job  # noqa: PLC0415
+
+    with progress_bar(job.source, visible=not quiet) as progress:
+        return run_job(job, restorer, options, progress=progress)
+
+
+def _details(result: FileResult) -> None:
+    """Write what -v adds."""
+    message(f"  decoded by {result.decoder}")
+    message(
+        f"  {result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
+    )
+    message(f"  model {result.model}, seed {result.seed}, variant {result.variant}; took {result.seconds:.1f} s")

@@ -1,0 +1,117 @@
+"""What is going to be written where, decided and checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mp3restore.errors import OutputError, OutputExistsError, UsageError
+from mp3restore.formats import BitDepth, Container, OutputFormat
+
+__all__ = ["Job", "check_job", "plan_jobs"]
+
+_CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One result to make.
+
+    Attributes
+    ----------
+    source, target : Path
+        The file to restore, and the file to write.
+    output_format : OutputFormat
+        How to write it.
+    variant : int
+        Which of the possible restorations, from 1.
+    overwrite : bool
+        Whether a file at `target` may be replaced.
+    """
+
+    source: Path
+    target: Path
+    output_format: OutputFormat
+    variant: int = 1
+    overwrite: bool = False
+
+
+def _container(output: Path | None, container: Container | None) -> Container:
+    """Choose the container by the option, else by the suffix of the output, else FLAC."""
+    by_suffix = None if output is None else _CONTAINERS.get(output.suffix.lower())
+    if output is None:
+        return container or "flac"
+    if container is None:
+        if by_suffix is None:
+            raise UsageError(
+                f"the format of '{output.name}' is not known", hint="end it in .wav or .flac, or add --format"
+            )
+        return by_suffix
+    if by_suffix not in (None, container):
+        raise UsageError(f"'{output.name}' is not the name of a {container} file", hint="change -o or --format")
+    return container
+
+
+def plan_jobs(
+    source: Path,
+    output: Path | None = None,
+    *,
+    container: Container | None = None,
+    bit_depth: BitDepth | None = None,
+    variants: int = 1,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Plan the results of one file; nothing is written.
+
+    Without `output` the result lies beside the source as ``<stem>.restored.flac``. With more than one variant,
+    ``.v1``, ``.v2`` and so on come before the suffix.
+
+    Raises
+    ------
+    UsageError, OutputError
+        If the options contradict each other, or a target cannot be written.
+    """
+    if variants < 1:
+        raise UsageError("the number of variants must be 1 or more")
+    kind = _container(output, container)
+    target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
+    names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
+    output_format = OutputFormat(kind, bit_depth or "24")
+    jobs = [
+        Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
+        for k, name in enumerate(names)
+    ]
+    for job in jobs:
+        check_job(job)
+    return jobs
+
+
+def check_job(job: Job) -> None:
+    """Refuse a job that would destroy something or cannot succeed.
+
+    Raises
+    ------
+    UsageError
+        If source and target are one file, by name or through links, or the target is no ordinary file.
+    OutputExistsError
+        If the target exists and may not be overwritten.
+    OutputError
+        If the target's folder does not exist or cannot be written to.
+    """
+    source, target = job.source, job.target
+    try:
+        exists = target.exists()
+        if exists and source.exists() and target.samefile(source):
+            raise UsageError("input and output are the same file", path=target, hint="give another name with -o")
+        if exists and not target.is_file():
+            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
+        if os.path.lexists(target) and not job.overwrite:
+            raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
+        folder_exists = target.parent.is_dir()
+    except PermissionError as error:
+        raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
+    if not folder_exists:
+        raise OutputError("there is no such folder", path=target.parent, hint="create it first")
+    if not os.access(target.parent, os.W_OK):
+        raise OutputError("may not be written to", path=target.parent, hint="choose another folder with -o")
