@@ -1,13 +1,12 @@
 """Raw material for what the codec removed: signals with a flat spectrum that the generator shapes and adds.
 
-Three excitations, each for the mid and the side plane:
+Two excitations, each for the mid and the side plane:
 
-- ``noise``: stationary white noise;
-- ``shaped``: the same noise following the input's fine temporal envelope, so that a cymbal's attack stays an attack
-  though a frame is 46 ms long (temporal noise shaping, as in spectral band replication);
+- ``noise``: white noise that partly follows the input's fine temporal envelope, so that a cymbal's attack stays an
+  attack though a frame is 46 ms long (temporal noise shaping, as in spectral band replication);
 - ``harmonic``: the input through a saturating odd nonlinearity, whitened: overtones of what survived.
 
-All are local in time, blind to the input's level, and zero where the input is digitally silent for the harmonic.
+Both are local in time and blind to the input's level; the harmonic is zero where the input is.
 ``mp3restore/training/frontend.py`` computes the same in PyTorch; a test holds the two together.
 """
 
@@ -21,8 +20,9 @@ from mp3restore.stft import analyse
 
 __all__ = ["CONTEXT", "EXCITATIONS", "excite"]
 
-EXCITATIONS = ("noise", "shaped", "harmonic")
+EXCITATIONS = ("noise", "harmonic")
 
+SHAPING = 0.5  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
 SLOW_ENVELOPE = 2049  # samples, one frame: what the generator's gains already follow
 LEVEL_WINDOW = 1025  # samples over which the nonlinearity's drive is kept constant
@@ -41,13 +41,13 @@ def _mean(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fine temporal envelope (samples,) around one, common to both planes; treble counts most."""
+    """Amplitude of the noise (samples,), around one and common to both planes; treble counts most."""
     slope = np.diff(planes, axis=-1, prepend=np.float32(0))
     slope *= slope
     power = slope[0] + slope[1]
     floor = np.float32(FLOOR)
     swing = (_mean(power, FAST_ENVELOPE) + floor) / (_mean(power, SLOW_ENVELOPE) + floor)
-    return np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
+    return np.float32(1 - SHAPING) + np.float32(SHAPING) * np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
 
 
 def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,14 +79,13 @@ def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size:
 
     Returns
     -------
-    Spectra of shape (3, 2, frames, size // 2 + 1), about unit power per bin, of all whole frames in the stretch.
+    Spectra of shape (2 kinds, 2 planes, frames, size // 2 + 1), about unit power per bin, of all whole frames in the stretch.
     """
     inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
     unit = np.float32(1 / np.sqrt(0.375 * size))  # a Hann window's power sums to 3/8 of its length
     harmonic = _whiten(analyse(_saturate(planes)[:, inner], size))
     result = np.zeros((len(EXCITATIONS), *harmonic.shape), np.complex64)
     if noise is not None:
-        result[0] = analyse(noise * unit, size)
-        result[1] = analyse(noise * (_envelope(planes)[inner] * unit), size)
-    result[2] = harmonic
+        result[0] = analyse(noise * (_envelope(planes)[inner] * unit), size)
+    result[1] = harmonic
     return result

@@ -19,7 +19,7 @@ __all__ = ["Frontend", "to_parts"]
 
 def to_parts(spectrum: Tensor) -> Tensor:
     """Complex (..., frames, bins) to real (..., 2 parts, frames, bins)."""
-    return torch.stack([spectrum.real, spectrum.imag], dim=-3)
+    return torch.view_as_real(spectrum).movedim(-1, -3)
 
 
 @lru_cache(maxsize=4)
@@ -77,13 +77,13 @@ class Frontend:
         return spectrum / (around + power.mean(-1, keepdim=True) * ref.WHITENING_RANGE + 1e-6).sqrt().float()
 
     def envelope(self, planes: Tensor) -> Tensor:
-        """Fine temporal envelope (batch, 1, samples) of planes with context on both sides, without the context."""
+        """Amplitude of the noise (batch, 1, samples) for planes with context on both sides, without the context."""
         slope = planes.double().diff(dim=-1, prepend=torch.zeros_like(planes[..., :1]).double())
         power = (slope**2).sum(dim=1, keepdim=True)
         swing = (_mean(power, ref.FAST_ENVELOPE) + ref.FLOOR) / (_mean(power, ref.SLOW_ENVELOPE) + ref.FLOOR)
-        return swing.clamp(0.0, ref.LARGEST_SWING**2).sqrt().float()[..., ref.CONTEXT : -ref.CONTEXT]
+        shape = swing.clamp(0.0, ref.LARGEST_SWING**2).sqrt().float()[..., ref.CONTEXT : -ref.CONTEXT]
+        return (1 - ref.SHAPING) + ref.SHAPING * shape
 
-    def noises(self, noise: Tensor, envelope: Tensor) -> Tensor:
-        """Stationary and shaped noise excitation, complex (batch, 2 kinds, 2 planes, frames, bins)."""
-        unit = (0.375 * self.size) ** -0.5
-        return self.analyse(torch.stack([noise * unit, noise * envelope * unit], dim=1))
+    def noise(self, noise: Tensor, envelope: Tensor) -> Tensor:
+        """Noise excitation, complex (batch, 2 planes, frames, bins), from white noise of unit variance."""
+        return self.analyse(noise * (envelope * (0.375 * self.size) ** -0.5))

@@ -74,8 +74,8 @@ class Trainer:
         front = self.frontend
         with torch.no_grad():
             inner = batch.degraded[..., CONTEXT:-CONTEXT]
-            spectrum = to_parts(front.analyse(inner))
-            harmonic = to_parts(front.harmonic(batch.degraded)).bfloat16().unsqueeze(1)
+            spectrum = to_parts(front.analyse(inner)).contiguous()
+            harmonic = to_parts(front.harmonic(batch.degraded)).bfloat16()
             envelope = front.envelope(batch.degraded)
         with torch.autocast(self.device.type, torch.bfloat16):
             hidden, amplitude, power = self.generator.encode(spectrum)
@@ -89,10 +89,10 @@ class Trainer:
         draws = []
         for _ in range(2):
             noise = torch.rand_like(inner).sub_(0.5).mul_(12**0.5)
-            excitation = torch.cat([to_parts(front.noises(noise, envelope)).bfloat16(), harmonic], dim=1)
+            excitations = (to_parts(front.noise(noise, envelope)).bfloat16(), harmonic)
             z = self.latents(len(inner), spectrum.shape[3])
             with torch.autocast(self.device.type, torch.bfloat16):
-                restored = self.generator.decode((hidden, amplitude, power), spectrum, excitation, z)
+                restored = self.generator.decode((hidden, amplitude, power), spectrum, excitations, z)
             chosen = (restored.float() * plane.unsqueeze(-1).unsqueeze(-1)).sum(1)
             samples = front.synthesise(torch.complex(chosen[:, 0], chosen[:, 1]))[:, trim:-trim]
             draws.append(magnitudes(samples / level, resolution))

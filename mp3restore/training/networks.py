@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ class GeneratorConfig:
     """
 
     fft_size: int = 2048
-    width: int = 384
+    width: int = 320
     expansion: int = 3
     trunk_dilations: tuple[int, ...] = (1, 2, 4, 8)
     late_dilations: tuple[int, ...] = (1, 1)
@@ -131,12 +132,12 @@ class Generator(nn.Module):
         return hidden, amplitude.unsqueeze(-1), power
 
     def decode(
-        self, encoded: tuple[Tensor, Tensor, Tensor], spectrum: Tensor, excitation: Tensor, z: Tensor
+        self, encoded: tuple[Tensor, Tensor, Tensor], spectrum: Tensor, excitations: Sequence[Tensor], z: Tensor
     ) -> Tensor:
         """One draw: the restored spectrum, of the shape of `spectrum`.
 
-        `excitation` has shape (batch, 3, 2 planes, 2 parts, frames, bins), `z` (batch, frames, 2 * latents). In
-        training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+        Each of the `excitations` has the shape of `spectrum`, `z` has (batch, frames, 2 * latents). In training the
+        excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
         """
         hidden, amplitude, power = encoded
         hidden = hidden + self.latent_in(z)
@@ -146,16 +147,19 @@ class Generator(nn.Module):
         batch, frames, _ = hidden.shape
         copy = torch.stack([self.mid_gain(hidden), self.side_gain(hidden)], dim=1)
         copy = torch.exp(0.7 * torch.tanh(copy.float())).unsqueeze(2)
-        logs = self.fill(hidden).float().reshape(batch, frames, 2 * len(EXCITATIONS), self.config.bands)
-        logs = logs.transpose(1, 2).clamp(-14.0, 6.0)
-        gains = torch.exp(logs @ self.bands).reshape(batch, len(EXCITATIONS), 2, frames, self.config.bins)
-        gains = gains * amplitude.unsqueeze(1)
-        wanted = (gains**2).sum(dim=1)
+        kinds = len(EXCITATIONS)
+        logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
+        # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
+        logs = logs.clamp(-14.0, 6.0) + torch.log(amplitude + 1e-30).permute(0, 2, 1, 3).unsqueeze(3)
+        # Interpolating logarithms between bands is the same for a band's total as for its parts.
+        wanted = torch.exp(torch.logsumexp(2 * logs, dim=3) @ self.bands).transpose(1, 2)
         gate = wanted / (wanted + power + 1e-20)
-        gains = (gains * gate.unsqueeze(1)).to(excitation.dtype).unsqueeze(3)
-        fill = sum(excitation[:, k] * gains[:, k] for k in range(len(EXCITATIONS)))
-        return spectrum * copy + fill
+        fill = torch.zeros_like(spectrum)
+        for k in range(kinds):
+            gains = torch.exp(logs[:, :, :, k] @ self.bands).transpose(1, 2).unsqueeze(2)
+            fill = fill + gains.to(excitations[k].dtype) * excitations[k]
+        return spectrum * copy + fill * gate.unsqueeze(2)
 
-    def forward(self, spectrum: Tensor, excitation: Tensor, z: Tensor) -> Tensor:
-        """One draw from one input; shapes as in `encode` and `decode`."""
-        return self.decode(self.encode(spectrum), spectrum, excitation, z)
+    def forward(self, spectrum: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:
+        """One draw from one input; shapes as above."""
+        return self.decode(self.encode(spectrum), spectrum, excitations, z)

@@ -1,0 +1,112 @@
+"""From a checkpoint to a model folder that the tool can run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from mp3restore.errors import ModelError
+from mp3restore.excitation import EXCITATIONS
+from mp3restore.models import ModelConfig
+from mp3restore.training.networks import Generator, GeneratorConfig
+
+__all__ = ["Exported", "export", "load_average"]
+
+_OPSET = 20
+_TOLERANCE = 1e-3  # of the peak of the output; float32 sums in another order
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: folder, step of training, and the largest difference of PyTorch and ONNX Runtime."""
+
+    folder: Path
+    step: int
+    largest_error: float
+
+
+def load_average(checkpoint: Path) -> tuple[Generator, int]:
+    """The generator with averaged weights of a checkpoint, and its step."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    values = dict(state["config"]["generator"])
+    for name in ("trunk_dilations", "late_dilations"):
+        values[name] = tuple(values[name])
+    generator = Generator(GeneratorConfig(**values))
+    generator.load_state_dict(state["average"])
+    return generator.eval(), int(state["step"])
+
+
+def _example(config: GeneratorConfig, frames: int) -> dict[str, torch.Tensor]:
+    """Fixed inputs with the dynamics of music."""
+    rng = np.random.default_rng(20210511)
+    shape = (1, 2, 2, frames, config.bins)
+    slope = 10 ** (-3 * np.arange(config.bins) / config.bins)
+    spectrum = rng.standard_normal(shape) * slope * 20
+    spectrum[..., config.bins // 3 :] *= 1e-6
+    inputs = {"spectrum": spectrum, "z": rng.standard_normal((1, frames, 2 * config.latents))}
+    inputs |= {name: rng.standard_normal(shape) * 0.7 for name in EXCITATIONS}
+    return {name: torch.from_numpy(values.astype(np.float32)) for name, values in inputs.items()}
+
+
+def _to_onnx(generator: Generator, path: Path) -> None:
+    example = _example(generator.config, 64)
+    axes = {name: {1 if name == "z" else 3: "frames"} for name in (*example, "restored")}
+    with torch.no_grad(), warnings.catch_warnings():
+        # The exporter warns of its own age and of constants that it cannot fold; parity is checked below.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            generator,
+            tuple(example.values()),
+            path,
+            input_names=list(example),
+            output_names=["restored"],
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(onnx.load(path))
+
+
+def _largest_error(generator: Generator, path: Path) -> float:
+    """Largest difference to PyTorch over the peak, at a length that the export did not see."""
+    example = _example(generator.config, 101)
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (actual,) = session.run(None, {name: values.numpy() for name, values in example.items()})
+    with torch.no_grad():
+        expected = generator(*example.values()).numpy()
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())
+
+
+def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Exported:
+    """Write ``model.onnx``, ``config.json`` and ``SHA256`` into `folder`, after checking the network's parity.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime does not give what PyTorch gives.
+    """
+    generator, step = load_average(checkpoint)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        _to_onnx(generator, path)
+        error = _largest_error(generator, path)
+        if not error < _TOLERANCE:
+            raise ModelError(f"ONNX Runtime differs from PyTorch by {error:.2g} of the peak", path=checkpoint)
+        data = path.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(data)
+    config = generator.config
+    written = ModelConfig(name, version, config.fft_size, config.halo_frames, config.latents, config.latents)
+    (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
+    (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
+    (folder / "export.json").write_text(json.dumps({"step": step, "largest_error": error}), encoding="utf-8")
+    return Exported(folder, step, error)
