@@ -1,4 +1,4 @@
-"""The command ``mp3restore-train``: prepare, fit, export."""
+"""The command ``mp3restore-train``: prepare, fit, export, evaluate."""
 
 from __future__ import annotations
 
@@ -47,6 +47,56 @@ def fit(
 
     reached = train(data, run, FitConfig(steps=steps, batch=batch), minutes=minutes)
     typer.echo(f"step {reached} of {steps}")
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.pt of a run.")],
+    folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
+    name: Annotated[str, typer.Option(help="Name of the model.")],
+    version: Annotated[str, typer.Option(help="Version of the model.")],
+) -> None:
+    """Write a model folder from a checkpoint, after checking ONNX Runtime against PyTorch."""
+    from mp3restore.training.export import export as run  # noqa: PLC0415
+
+    result = run(checkpoint, folder, name=name, version=version)
+    typer.echo(f"{folder}: step {result.step}, largest difference to PyTorch {result.largest_error:.1e} of the peak")
+
+
+@app.command()
+def evaluate(
+    corpus: Corpus,
+    model: Annotated[str, typer.Option(help="Name or folder of the model.")],
+    json_path: Annotated[Path, typer.Option("--json", help="Where to write the scores.")],
+    split: Annotated[str, typer.Option(help="Recordings to judge on.")] = "test",
+    clips: Annotated[int, typer.Option(help="Most clips of a condition.")] = 40,
+    condition: Annotated[list[str] | None, typer.Option(help="Only these conditions.")] = None,
+    perceptual: Annotated[bool, typer.Option("--perceptual", help="Also ViSQOL and Zimtohrli.")] = False,  # noqa: FBT002
+    jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
+) -> None:
+    """Score a model on held-out recordings, beside the unprocessed MP3."""
+    from mp3restore.training.evaluate import EvaluationConfig, write_json  # noqa: PLC0415
+    from mp3restore.training.evaluate import evaluate as run  # noqa: PLC0415
+    from mp3restore.training.report import table  # noqa: PLC0415
+
+    config = EvaluationConfig(
+        corpus, model, split=split, clips=clips, conditions=tuple(condition or ()), perceptual=perceptual
+    )
+    result = run(config, jobs=jobs)
+    write_json(result, json_path)
+    typer.echo(table(result["summary"]))
+
+
+@app.command()
+def card(
+    json_path: Annotated[Path, typer.Argument(help="Scores that `evaluate` wrote.")],
+    folder: Annotated[Path, typer.Argument(help="Model folder that gets MODEL_CARD.md.")],
+    run: Run,
+) -> None:
+    """Write the model card from the scores and the log of the run."""
+    from mp3restore.training.report import write_card  # noqa: PLC0415
+
+    write_card(json_path, folder, run)
 
 
 def main() -> None:

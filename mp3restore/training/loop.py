@@ -231,7 +231,8 @@ def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = Non
 
 
 def _log(path: Path, trainer: Trainer, values: list[dict[str, float]], seconds: float) -> None:
-    row = {"step": trainer.step, "seconds": round(seconds), "rate": round(trainer.learning_rate(), 7)}
+    processes = dist.get_world_size() if dist.is_initialized() else 1
+    row = {"step": trainer.step, "seconds": round(seconds), "processes": processes, "rate": round(trainer.learning_rate(), 7)}
     means = {k: round(float(np.mean([v[k] for v in values])), 4) for k in values[0]} if values else {}
     new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:
