@@ -25,7 +25,8 @@ DECODER_DELAY: Final = 529
 
 _EXCERPTS: Final = 3
 _EXCERPT_GRANULES: Final = 24
-_EXCERPT_SAMPLES: Final = (_EXCERPT_GRANULES + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+# One granule more, for the offsets.
+_EXCERPT_SAMPLES: Final = (_EXCERPT_GRANULES + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO + 31
 # A line is near zero when it is this far below the mean level around it; noise is so in 0.8 % of all cases.
 _NEAR_ZERO: Final = 0.01
 _NEIGHBOURS: Final = 8
@@ -110,7 +111,7 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     Parameters
     ----------
     samples
-        Shape (channels, n), one or two channels, any scale; shorter than 16,500 samples gives no result.
+        Shape (channels, n), one or two channels, any scale; shorter than 16,000 samples gives no result.
     sample_rate
         Samples per second; the grid of a signal that was resampled since is lost.
 
@@ -122,10 +123,9 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
         raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
     counts = np.zeros((GRANULE_SAMPLES, 2, 2), dtype=np.int64)
-    origin = HALO
     for start in _excerpts(samples):
         excerpt = np.asarray(samples[:, start : start + _EXCERPT_SAMPLES], dtype=np.float32)
-        counts += np.roll(_count_by_offset(excerpt), (start + origin) % GRANULE_SAMPLES, axis=0)
+        counts += np.roll(_count_by_offset(excerpt), (start + HALO) % GRANULE_SAMPLES, axis=0)
     shares = np.max(counts[..., 0] / np.maximum(counts[..., 1], 1), axis=1)
     best = int(np.argmax(shares))
     if shares[best] == 0:

@@ -52,7 +52,7 @@ def nearest(scaled: _Array) -> NDArray[np.intp]:
 
 def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
     """Return the magnitude ``q`` of the lattice point nearest to each line, 0 to 8206."""
-    scaled: _Array = np.abs(lines) / steps
+    scaled: _Array = np.divide(np.abs(lines), steps)
     return nearest(scaled)
 
 

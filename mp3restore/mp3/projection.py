@@ -18,36 +18,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.errors import InputError
-from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT, analyse, synthesise
-from mp3restore.mp3.lattice import cell_limits, lattice_values, nearest, rotate_ms
+from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
+from mp3restore.mp3.lattice import cell_limits, nearest, rotate_ms
 from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
+from mp3restore.mp3.stream import GRANULE_SAMPLES
+from mp3restore.mp3.trust import complete_granules, fits_lattice, trusted_granules
+from mp3restore.mp3.windows import (
+    BATCH,
+    BATCH_SAMPLES,
+    first_granule,
+    granule_windows,
+    lead_in,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mp3restore.mp3.stream import Mp3Stream
+
 _Array = NDArray[np.float32]
 
-_BATCH: Final = 32
-_BATCH_SAMPLES: Final = _BATCH * GRANULE_SAMPLES
-_WINDOW: Final = _BATCH_SAMPLES + OVERLAP + 2 * HALO
 # Projected values stay this share of a cell away from its limits, so that another analysis, which is exact only to
 # -100 dB of the signal, finds them inside.
 _MARGIN: Final = 0.02
-# A granule whose decoded lines miss the lattice was not decoded from what we read: damage that the bitstream hides, a
-# clipping decoder, or a wrong offset.
-_MISS: Final = 0.1
-_MISS_SHARE: Final = 0.25
-_JUDGED_LINES: Final = 8
-# A decoder that loses a granule loses its samples; the granules before and after whose functions reach there suffer.
-_REACH: Final = 2
-
-
-def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
-    """Return which granules can be projected: known without intensity stereo, as are two on each side; (granules,)."""
-    good = np.pad(stream.known & ~stream.intensity, _REACH, constant_values=True)
-    windows = np.lib.stride_tricks.sliding_window_view(good, 2 * _REACH + 1)
-    return np.asarray(windows.all(axis=1))
 
 
 def clip_to_cells(
@@ -69,19 +62,14 @@ def clip_to_cells(
     fits
         Granules in which ``decoded`` lies on the lattice, shape (n,); elsewhere the change means nothing.
     """
-    scaled: _Array = np.abs(decoded) / steps
+    scaled: _Array = np.divide(np.abs(decoded), steps)
     magnitudes = nearest(scaled)
     lower, upper = cell_limits(magnitudes)
-    width = upper - lower
-    coded = magnitudes > 0
-    missed = coded & (np.abs(scaled - lattice_values(magnitudes)) > _MISS * width)
-    total, wrong = np.count_nonzero(coded, axis=(1, 2)), np.count_nonzero(missed, axis=(1, 2))
-    fits = (total < _JUDGED_LINES) | (wrong <= _MISS_SHARE * total)
-
-    width *= _MARGIN
-    lower += width
-    upper -= width
-    holes = ~coded[..., first_free:]
+    fits = fits_lattice(scaled, magnitudes)
+    margin = _MARGIN * (upper - lower)
+    lower += margin
+    upper -= margin
+    holes = magnitudes[..., first_free:] == 0
     lower[..., first_free:][holes] = -np.inf
     upper[..., first_free:][holes] = np.inf
     sign = np.copysign(np.float32(1), decoded)
@@ -105,9 +93,7 @@ class Projector:
         self._stream = stream
         self._trusted = trusted_granules(stream)
         self._first_free = first_free_line(stream)
-        # Batches start at a granule that begins at or just before the decoder's first sample.
-        self._first_granule = -offset // GRANULE_SAMPLES
-        self._lead = HALO - (offset + GRANULE_SAMPLES * self._first_granule)
+        self._offset = offset
 
     def stream(self, decoded: Iterable[_Array], restored: Iterable[_Array]) -> Iterator[_Array]:
         """Yield the projection of ``restored``, with bounded memory.
@@ -128,36 +114,17 @@ class Projector:
         InputError
             If the two inputs disagree in length, or the stream has another number of channels.
         """
-        carry = np.zeros((self._stream.channels, OVERLAP), dtype=np.float32)
-        for batch, (window, filled) in enumerate(self._windows(decoded, restored)):
-            correction = self._correction(self._first_granule + batch * _BATCH, window, filled)
+        channels = self._stream.channels
+        carry = np.zeros((channels, OVERLAP), dtype=np.float32)
+        first = first_granule(self._offset)
+        start = lead_in(self._offset) - HALO
+        for window, filled in granule_windows(self._pairs(decoded, restored), rows=2 * channels, offset=self._offset):
+            correction = self._correction(first, window, filled)
             correction[:, :OVERLAP] += carry
-            carry = correction[:, _BATCH_SAMPLES:]
-            first = self._lead - HALO if batch == 0 else 0
-            last = min(_BATCH_SAMPLES, filled - HALO)
-            yield window[1, :, HALO + first : HALO + last] + correction[:, first:last]
-
-    def _windows(self, decoded: Iterable[_Array], restored: Iterable[_Array]) -> Iterator[tuple[_Array, int]]:
-        """Yield windows of both signals, (2, channels, samples), a batch apart, and how much of each is signal."""
-        pieces = [np.zeros((2, self._stream.channels, self._lead), dtype=np.float32)]
-        size = self._lead
-        for pair in self._pairs(decoded, restored):
-            pieces.append(pair)
-            size += pair.shape[2]
-            if size < _WINDOW:
-                continue
-            pending = np.concatenate(pieces, axis=2)
-            start = 0
-            while start + _WINDOW <= size:
-                yield pending[:, :, start : start + _WINDOW], _WINDOW
-                start += _BATCH_SAMPLES
-            pieces, size = [pending[:, :, start:]], size - start
-        pending = np.concatenate(pieces, axis=2)
-        while size > HALO:
-            window = np.zeros((2, self._stream.channels, _WINDOW), dtype=np.float32)
-            window[:, :, :size] = pending
-            yield window, size
-            pending, size = pending[:, :, _BATCH_SAMPLES:], max(size - _BATCH_SAMPLES, 0)
+            carry = correction[:, BATCH_SAMPLES:]
+            stop = min(BATCH_SAMPLES, filled - HALO)
+            yield window[channels:, HALO + start : HALO + stop] + correction[:, start:stop]
+            first, start = first + BATCH, 0
 
     def _pairs(self, decoded: Iterable[_Array], restored: Iterable[_Array]) -> Iterator[_Array]:
         ends = iter(restored)
@@ -165,7 +132,7 @@ class Projector:
             other = next(ends, None)
             if other is None or other.shape != block.shape or block.shape[0] != self._stream.channels:
                 raise InputError("decoded and restored audio do not match the MP3 stream in channels or length")
-            yield np.stack([block, other]).astype(np.float32, copy=False)
+            yield np.concatenate([block, other]).astype(np.float32, copy=False)
         if next(ends, None) is not None:
             raise InputError("the restored audio is longer than the decoded audio")
 
@@ -173,26 +140,22 @@ class Projector:
         """Return the correction of granules ``first`` to ``first + 32``, shape (channels, 32 * 576 + 1056)."""
         stream = self._stream
         channels = stream.channels
-        result = np.zeros((channels, _BATCH_SAMPLES + OVERLAP), dtype=np.float32)
-        low, high = max(first, 0), min(first + _BATCH, stream.granules)
-        granules = np.arange(low, high)
-        starts = HALO + GRANULE_SAMPLES * (granules - first)
+        result = np.zeros((channels, BATCH_SAMPLES + OVERLAP), dtype=np.float32)
+        low, high = max(first, 0), min(first + BATCH, stream.granules)
         # Functions that reach beyond either end of the samples cannot be analysed.
-        use = self._trusted[low:high] & (starts + SUPPORT <= filled)
-        use &= (granules > self._first_granule) | (self._lead == HALO)
-        if not use.any():
+        inside = complete_granules(self._offset, first, filled)[low - first : max(high - first, 0)]
+        if high <= low or not (self._trusted[low:high] & inside).any():
             return result
         place = GRANULE_SAMPLES * (low - first)
         span = GRANULE_SAMPLES * (high - low) + OVERLAP
-        signals = window[:, :, place : place + span + 2 * HALO].reshape(2 * channels, -1)
         block_type, mixed = stream.block_type[low:high], stream.mixed[low:high]
-        lines = analyse(signals, np.tile(block_type, 2), np.tile(mixed, 2))
+        lines = analyse(window[:, place : place + span + 2 * HALO], np.tile(block_type, 2), np.tile(mixed, 2))
         decoded, restored = lines[:, :channels], lines[:, channels:]
         ms = stream.ms[low:high]
         rotate_ms(decoded, ms)
         rotate_ms(restored, ms)
         change, fits = clip_to_cells(decoded, restored, stream.line_steps(low, high), self._first_free)
-        change[~(use & fits)] = 0
+        change[~(self._trusted[low:high] & inside & fits)] = 0
         rotate_ms(change, ms)
         result[:, place : place + span] = synthesise(change, block_type, mixed)
         return result

@@ -1,0 +1,170 @@
+"""Streams for the tests: written bit by bit, or encoded by lame and ffmpeg from a synthetic signal."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mp3restore.mp3.tables import (
+    BITRATES_LSF,
+    BITRATES_MPEG1,
+    LSF_COUNTS,
+    PRETAB,
+    SAMPLE_RATES,
+    SLEN1,
+    SLEN2,
+    line_of_position,
+)
+
+LONG, SHORT, MIXED = 0, 1, 2
+
+
+class Bits:
+    """A growing row of bits."""
+
+    def __init__(self):
+        self.digits = []
+
+    def put(self, value, width):
+        if not 0 <= value < 1 << width:
+            raise AssertionError(f"{value} does not fit {width} bits")
+        self.digits.extend((value >> shift) & 1 for shift in range(width - 1, -1, -1))
+
+    def to_bytes(self, size):
+        if len(self.digits) > 8 * size:
+            raise AssertionError("frame too small")
+        row = np.zeros(8 * size, dtype=np.uint8)
+        row[: len(self.digits)] = self.digits
+        return np.packbits(row).tobytes()
+
+
+@dataclass
+class Written:
+    """A stream and what was put into it: signed q by line, and the exponent of the step of every line."""
+
+    data: bytes
+    levels: np.ndarray
+    block_type: np.ndarray
+
+
+def _scale_factor_widths(lsf, compress, layout, right_intensity):
+    """Widths of scale factors in bitstream order, straight from the tables of the standard."""
+    if not lsf:
+        counts = ((11, 10), (18, 18), (17, 18))[layout]
+        return [int(SLEN1[compress])] * counts[0] + [int(SLEN2[compress])] * counts[1]
+    if right_intensity:
+        value = compress >> 1
+        if value < 180:
+            row, widths = 3, (value // 36, value % 36 // 6, value % 6, 0)
+        elif value < 244:
+            value -= 180
+            row, widths = 4, (value >> 4, value >> 2 & 3, value & 3, 0)
+        else:
+            row, widths = 5, ((value - 244) // 3, (value - 244) % 3, 0, 0)
+    elif compress < 400:
+        row, widths = 0, ((compress >> 4) // 5, (compress >> 4) % 5, compress >> 2 & 3, compress & 3)
+    elif compress < 500:
+        value = compress - 400
+        row, widths = 1, ((value >> 2) // 5, (value >> 2) % 5, value & 3, 0)
+    else:
+        row, widths = 2, ((compress - 500) // 3, (compress - 500) % 3, 0, 0)
+    return [w for w, n in zip(widths, LSF_COUNTS[row][layout], strict=True) for _ in range(n)]
+
+
+def _main_data(rng, rate, lsf, layout, compress, right_intensity, shared):
+    """Scale factors and 144 quadruples of table B with q of -1, 0 or 1; returns bits and q by line."""
+    bits = Bits()
+    for index, width in enumerate(_scale_factor_widths(lsf, compress, layout, right_intensity)):
+        group = sum(index >= edge for edge in (6, 11, 16))
+        if not shared[group]:
+            # Small values only: a step 60 dB below its neighbours drowns in the decoder's float32.
+            bits.put(int(rng.integers(0, min(1 << width, 6))), width)
+    levels = rng.integers(-1, 2, 576)
+    # The last line of every window is coded: a band above the last one of the right channel would be intensity-coded.
+    levels[np.argsort(line_of_position(rate)[layout])[-3:]] = 1
+    for quad in levels.reshape(-1, 4):
+        bits.put(15 - int(np.abs(quad) @ [8, 4, 2, 1]), 4)
+        for value in quad[quad != 0]:
+            bits.put(int(value < 0), 1)
+    by_line = np.zeros(576, dtype=np.int64)
+    by_line[line_of_position(rate)[layout]] = levels
+    return bits, by_line
+
+
+def _block_types(rng, count, layout):
+    """A legal sequence of block types, mostly short ones where the layout asks for them."""
+    if layout == LONG:
+        return [0] * count
+    row = [0]
+    follow = {0: (0, 1), 1: (2,), 2: (2, 2, 3), 3: (0, 1)}
+    while len(row) < count:
+        row.append(int(rng.choice(follow[row[-1]])))
+    return row
+
+
+def write_stream(rate, channels, layout, *, granules=24, seed=0, ms=False, intensity=False):
+    """Write a stream of random content with every field of side information in use."""
+    rng = np.random.default_rng(seed)
+    version, rate_index = (int(v[0]) for v in np.nonzero(SAMPLE_RATES == rate))
+    lsf = version != 3
+    per_frame = 1 if lsf else 2
+    kbps = int((BITRATES_LSF if lsf else BITRATES_MPEG1)[14])
+    size = (72000 if lsf else 144000) * kbps // rate
+    types = _block_types(rng, granules, layout)
+    out, levels = io.BytesIO(), np.zeros((granules, channels, 576), dtype=np.int64)
+    for frame in range(granules // per_frame):
+        extension = 2 * ms + intensity
+        mode = 3 if channels == 1 else (1 if extension else 0)
+        head = Bits()
+        for value, width in ((0x7FF, 11), (version, 2), (1, 2), (1, 1), (14, 4), (rate_index, 2), (0, 2)):
+            head.put(value, width)
+        for value, width in ((mode, 2), (extension, 2), (0, 4)):
+            head.put(value, width)
+        side, main = Bits(), Bits()
+        side.put(0, (8 if lsf else 9) + (({1: 1, 2: 2} if lsf else {1: 5, 2: 3})[channels]))
+        pair = types[frame * per_frame : (frame + 1) * per_frame]
+        shared = rng.integers(0, 2, (channels, 4)) if not lsf and 2 not in pair else np.zeros((channels, 4), int)
+        if not lsf:
+            for flag in shared.reshape(-1):
+                side.put(int(flag), 1)
+        for part in range(per_frame):
+            granule = frame * per_frame + part
+            for channel in range(channels):
+                block_type = types[granule]
+                mixed = layout == MIXED and block_type != 0
+                own = (MIXED if mixed else SHORT) if block_type == 2 else LONG
+                compress = int(rng.integers(0, 512 if lsf else 16))
+                reuse = shared[channel] if part == 1 else np.zeros(4, int)
+                data, by_line = _main_data(
+                    rng, rate, lsf, own, compress, intensity and channel == 1 and lsf, reuse
+                )
+                levels[granule, channel] = by_line
+                side.put(len(data.digits), 12)
+                side.put(0, 9)
+                side.put(int(rng.integers(168, 176)), 8)
+                side.put(compress, 9 if lsf else 4)
+                side.put(int(block_type != 0), 1)
+                if block_type:
+                    side.put(block_type, 2)
+                    side.put(int(mixed), 1)
+                    side.put(0, 10)
+                    for _ in range(3):
+                        side.put(int(rng.integers(0, 3)), 3)
+                else:
+                    side.put(0, 22)
+                if not lsf:
+                    side.put(int(rng.integers(0, 2)) if own == LONG else 0, 1)
+                side.put(int(rng.integers(0, 2)), 1)
+                side.put(1, 1)
+                main.digits.extend(data.digits)
+        side_bytes = (9 if channels == 1 else 17) if lsf else (17 if channels == 1 else 32)
+        out.write(head.to_bytes(4) + side.to_bytes(side_bytes) + main.to_bytes(size - 4 - side_bytes))
+    return Written(out.getvalue(), levels, np.array(types))
