@@ -1,0 +1,57 @@
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+from mp3restore.engine import Restorer  # noqa: E402
+from mp3restore.errors import NoInputError, UsageError  # noqa: E402
+from mp3restore.models import load_model  # noqa: E402
+from mp3restore.training.export import export  # noqa: E402
+from mp3restore.training.loop import FitConfig, fit  # noqa: E402
+from mp3restore.training.networks import GeneratorConfig  # noqa: E402
+from mp3restore.training.prepare import HEADROOM  # noqa: E402
+
+CONFIG = FitConfig(generator=GeneratorConfig(width=16), steps=6, batch=2, frames=40, warm_up=2)
+
+
+@pytest.fixture
+def data(tmp_path, rng):
+    pairs = tmp_path / "set" / "pairs"
+    pairs.mkdir(parents=True)
+    for k in range(2):
+        original = rng.standard_normal((2, 90000)) * 0.1
+        degraded = original + rng.standard_normal((2, 90000)) * 0.01
+        data = np.stack([original, degraded]) * HEADROOM * 32767
+        np.save(pairs / f"{k}.npy", data.astype(np.int16))
+        facts = {"split": "train", "sample_rate": 44100, "bandwidth_hz": 20000.0}
+        (pairs / f"{k}.json").write_text(json.dumps(facts), encoding="utf-8")
+    return tmp_path / "set"
+
+
+def test_a_run_goes_on_where_it_stopped_and_its_model_can_be_used(data, tmp_path):
+    run = tmp_path / "run"
+    assert fit(data, run, CONFIG, minutes=0) == 1
+    assert fit(data, run, CONFIG) == 6
+    before = torch.load(run / "checkpoint.pt", weights_only=True)["step"]
+    assert before == 6
+    assert fit(data, run, CONFIG) == 6
+
+    exported = export(run / "checkpoint.pt", tmp_path / "model", name="tiny", version="1")
+    assert exported.largest_error < 1e-3
+    restorer = Restorer(load_model(tmp_path / "model"), threads=1)
+    noise = np.random.default_rng(0).standard_normal((2, 20000)).astype(np.float32) * 0.1
+    (block,) = restorer.stream([noise], sample_rate=44100)
+    assert block.shape == noise.shape
+    assert np.isfinite(block).all()
+
+
+def test_another_configuration_is_refused(data, tmp_path):
+    fit(data, tmp_path / "run", CONFIG, minutes=0)
+    with pytest.raises(UsageError, match="another configuration"):
+        fit(data, tmp_path / "run", FitConfig(steps=7), minutes=0)
+
+
+def test_a_folder_without_pairs_is_refused(tmp_path):
+    with pytest.raises(NoInputError, match="no pairs"):
+        fit(tmp_path, tmp_path / "run", CONFIG)
