@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,7 +135,10 @@ class _AudioreadSource(AudioSource):
     """A file that only a decoder of the system reads (ffmpeg, Core Audio, GStreamer), in 16 bits."""
 
     def __init__(self, path: Path) -> None:
-        self._file = audioread.audio_open(str(path))
+        with warnings.catch_warnings():
+            # audioread looks at modules of the standard library that are about to leave it.
+            warnings.filterwarnings("ignore", "'(aifc|audioop|sunau)' is deprecated", DeprecationWarning)
+            self._file = audioread.audio_open(str(path))
         self.path = path
         self.sample_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)

@@ -121,7 +121,7 @@ class _FlacWriter:
         # libsndfile takes the upper bits of a 32-bit integer.
         try:
             self._flac.write(np.ascontiguousarray(block.T) << (32 - self._bits))
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
             raise self._keeper.error or OSError(f"the FLAC encoder failed: {error}") from error
         self._check()
 

@@ -75,9 +75,9 @@ def quiet_decoders(*, active: bool = True) -> Iterator[None]:
 
     File descriptor 2 leads nowhere for the time being, and `sys.stderr` to where it led before.
     """
+    captured = sys.stderr is not sys.__stderr__  # who calls us in its own process may do so
     original: TextIO | None = sys.stderr
-    # Without a terminal program there is no stderr; and who calls us in its own process may capture it.
-    if original is None or not active or original is not sys.__stderr__:
+    if original is None or captured or not active:
         yield
         return
     original.flush()

@@ -92,11 +92,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Restore a heavily compressed MP3: give back its treble and fill the holes that the codec left.
-
-    Other commands, each with a --help of its own: [bold]models[/bold] shows and checks the models, [bold]bench[/bold]
-    measures the speed on this machine.
-    """
+    """Restore a heavily compressed MP3: give back its treble and fill the holes that the codec left."""
     with user_errors(verbose=verbose), quiet_decoders(active=not verbose):
         from mp3restore.pipeline import RunOptions, make_restorer  # noqa: PLC0415 - keeps --help quick
         from mp3restore.plan import plan_jobs  # noqa: PLC0415

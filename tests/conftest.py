@@ -1,0 +1,82 @@
+"""Audio for the tests: one real recording, and encodes of it and of synthetic music by real encoders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+DATA = Path(__file__).parent / "data"
+
+Encode = Callable[..., Path]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers that are the same in every run."""
+    return np.random.default_rng(20210511)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """A real 32 kbit/s MP3 of 24 s."""
+    return DATA / "francium-32k.mp3"
+
+
+@pytest.fixture(scope="session")
+def music() -> NDArray[np.float32]:
+    """Two seconds of stereo at 44.1 kHz: plucked tones with overtones to 10 kHz over quiet noise, without silence."""
+    rng = np.random.default_rng(1)
+    time = np.arange(44100 // 4) / 44100
+    notes = []
+    for _ in range(8):
+        pitch, pan = rng.uniform(80, 600), rng.uniform(0.2, 0.8)
+        tone = sum(np.sin(2 * np.pi * pitch * k * time + rng.uniform(0, 6)) / k for k in range(1, 16))
+        notes.append(np.outer([pan, 1 - pan], tone * np.exp(-6 * time) * 0.15))
+    stereo = np.concatenate(notes, axis=1) + rng.normal(0, 0.01, (2, len(time) * 8))
+    return stereo.astype(np.float32)
+
+
+@pytest.fixture
+def encode(tmp_path: Path) -> Encode:
+    """Make an MP3 of float samples (channels, n): encode("lame" or "ffmpeg", samples, rate, *arguments)."""
+
+    def run(encoder: str, samples: NDArray[np.float32], rate: int, *arguments: str) -> Path:
+        wav, mp3 = tmp_path / "to-encode.wav", tmp_path / f"{encoder}.mp3"
+        soundfile.write(wav, samples.T, rate, subtype="FLOAT")
+        command = {
+            "lame": ["lame", "--quiet", *arguments, str(wav), str(mp3)],
+            "ffmpeg": ["ffmpeg", "-v", "error", "-y", "-i", str(wav), "-c:a", "libmp3lame", *arguments, str(mp3)],
+        }[encoder]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        wav.unlink()
+        return mp3
+
+    return run
+
+
+@pytest.fixture
+def run() -> Run:
+    """Run the command in a process of its own."""
+
+    def call(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mp3restore", *map(str, arguments)],
+            capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, check=False,
+            env={**os.environ, "PYTHONWARNINGS": "error", "PYTHONIOENCODING": "utf-8"}, **options,
+        )  # fmt: skip
+
+    return call
+
+
+def part_files(folder: Path) -> list[Path]:
+    """Temporary files that were left behind."""
+    return [path for path in folder.rglob("*") if path.name.startswith(".mp3restore-")]

@@ -1,0 +1,107 @@
+"""The package as a whole: its names, what it imports, how soon it answers, how much memory it needs."""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mp3restore
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(code, *arguments):
+    result = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_exported_names_are_those_of_the_list():
+    assert sorted(mp3restore.__all__) == dir(mp3restore) == list(mp3restore.__all__)
+    for name in mp3restore.__all__:
+        assert getattr(mp3restore, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = mp3restore.nothing
+
+
+def test_version_is_that_of_the_change_log():
+    versions = re.findall(r"^## \[([\d.]+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == mp3restore.__version__
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_is_quick_and_imports_little(option):
+    code = f"""
+import json, sys
+sys.argv = ["mp3restore", {option!r}]
+from mp3restore.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print(json.dumps(sorted(sys.modules)))
+"""
+    modules = json.loads(python(code).splitlines()[-1])
+    assert not {"onnxruntime", "scipy", "numpy", "soundfile", "torch"} & set(modules)
+
+    def cpu_seconds():
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "mp3restore", option], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    # Processor time and not the clock's: the machine may be busy with something else.
+    assert min(cpu_seconds() for _ in range(5)) < 0.4
+
+
+def test_inference_never_imports_torch_or_training(sample, tmp_path):
+    code = """
+import sys
+for name in ("torch", "onnx", "matplotlib", "mp3restore.training"):
+    sys.modules[name] = None  # makes every import of it fail
+import mp3restore
+mp3restore.restore_file(sys.argv[1], sys.argv[2])
+"""
+    python(code, sample, tmp_path / "a.flac")
+
+
+def test_nothing_is_fetched(sample, tmp_path):
+    code = """
+import socket, sys
+def refuse(*args, **kwargs):
+    raise AssertionError("a socket was opened")
+socket.socket = refuse
+import mp3restore
+mp3restore.restore_file(sys.argv[1], sys.argv[2])
+"""
+    python(code, sample, tmp_path / "a.flac")
+
+
+def peak_mb(source, target):
+    code = """
+import resource, sys, mp3restore
+mp3restore.restore_file(sys.argv[1], sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+"""
+    return float(python(code, source, target))
+
+
+def test_memory_does_not_grow_with_the_file(encode, music, tmp_path):
+    short = tmp_path / "short.mp3"
+    # Without a length tag, copies of a file in a row are one file.
+    data = encode("lame", np.tile(music, 10), 44100, "-b", "32", "-t").read_bytes()
+    short.write_bytes(data * 9)  # 3 minutes
+    long = tmp_path / "long.mp3"
+    long.write_bytes(data * 90)
+    few, many = peak_mb(short, tmp_path / "short.flac"), peak_mb(long, tmp_path / "long.flac")
+    assert many < few + 60
+    assert many < 450
