@@ -39,6 +39,7 @@ _ENVELOPE: Final = 1152
 _LONG_NORM: Final = 288
 _SHORT_NORM: Final = 96
 _HANN_ENERGY: Final = 3 / 8 * N_FFT
+_LEAST_ENERGY: Final = 1e-20
 # Width of a line as the Hann window of the STFT sees it, fitted to synthesised lines.
 _SPREAD_BINS: Final = 1.1
 
@@ -58,7 +59,7 @@ def _line_to_bin() -> NDArray[np.float32]:
     """Return the weight of lines in bins, shape (576, 1025); columns add up to 1."""
     centre = (np.arange(LINES) + 0.5) * N_FFT / (2 * LINES)
     distance = (np.arange(BINS)[None, :] - centre[:, None]) / _SPREAD_BINS
-    weight = np.exp(-0.5 * np.square(distance))
+    weight = np.where(np.abs(distance) < 5, np.exp(-0.5 * np.square(distance)), 0)
     return np.asarray(weight / weight.sum(axis=0), dtype=np.float32)
 
 
@@ -87,7 +88,8 @@ def _planes(stream: Mp3Stream, run: CodedGranules) -> NDArray[np.float32]:
     part = slice(run.first, run.first + count)
     lower, upper = cell_limits(run.magnitudes)
     norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
-    energy = norm / 12 * np.square((upper - lower) * run.steps)
+    # Far below the floor of the map; without it, steps of silence make denormal numbers, which are slow.
+    energy = np.float32(_LEAST_ENERGY) + norm / 12 * np.square((upper - lower) * run.steps)
     above = (np.arange(LINES) >= run.edges[..., None]).astype(np.float32)
     planes = np.zeros((count, 4, LINES), dtype=np.float32)
     if stream.channels == 1:
@@ -160,7 +162,7 @@ def _render(planes: NDArray[np.float32], begin: int, frames: NDArray[np.int64], 
     weights = _time_weights(frames, np.arange(low, high), offset)
     lines = np.tensordot(weights, padded, axes=1).reshape(-1, LINES)
     spread = (lines @ _line_to_bin()).reshape(len(frames), 4, BINS)
-    power = np.maximum(_HANN_ENERGY * spread[:, :2], np.exp(2 * LOG_FLOOR))
+    power = np.maximum(_HANN_ENERGY * spread[:, :2], np.float32(np.exp(2 * LOG_FLOOR)))
     return UncertaintyBlock(
         log_width=np.ascontiguousarray((0.5 * np.log(power)).swapaxes(0, 1)),
         uncoded=np.ascontiguousarray(spread[:, 2:].swapaxes(0, 1)),

@@ -17,7 +17,6 @@ from mp3restore.mp3.tables import (
     BITRATES_LSF,
     BITRATES_MPEG1,
     LSF_COUNTS,
-    PRETAB,
     SAMPLE_RATES,
     SLEN1,
     SLEN2,
@@ -110,61 +109,177 @@ def _block_types(rng, count, layout):
     return row
 
 
+def _record(side, rng, lsf, own, block_type, mixed, compress, length):
+    """Write the side information of one granule and channel."""
+    side.put(length, 12)
+    side.put(0, 9)
+    side.put(int(rng.integers(168, 176)), 8)
+    side.put(compress, 9 if lsf else 4)
+    side.put(int(block_type != 0), 1)
+    if block_type:
+        side.put(block_type, 2)
+        side.put(int(mixed), 1)
+        side.put(0, 10)
+        for _ in range(3):
+            side.put(int(rng.integers(0, 3)), 3)
+    else:
+        side.put(0, 22)
+    if not lsf:
+        side.put(int(rng.integers(0, 2)) if own == LONG else 0, 1)
+    side.put(int(rng.integers(0, 2)), 1)
+    side.put(1, 1)
+
+
+def _header(version, rate_index, mode, extension):
+    head = Bits()
+    fields = ((0x7FF, 11), (version, 2), (1, 2), (1, 1), (14, 4), (rate_index, 2), (0, 2), (mode, 2), (extension, 2))
+    for value, width in (*fields, (0, 4)):
+        head.put(value, width)
+    return head.to_bytes(4)
+
+
 def write_stream(rate, channels, layout, *, granules=24, seed=0, ms=False, intensity=False):
     """Write a stream of random content with every field of side information in use."""
     rng = np.random.default_rng(seed)
-    version, rate_index = (int(v[0]) for v in np.nonzero(SAMPLE_RATES == rate))
+    version, rate_index = (int(v[0]) for v in np.nonzero(rate == SAMPLE_RATES))
     lsf = version != 3
     per_frame = 1 if lsf else 2
-    kbps = int((BITRATES_LSF if lsf else BITRATES_MPEG1)[14])
-    size = (72000 if lsf else 144000) * kbps // rate
+    size = (72000 if lsf else 144000) * int((BITRATES_LSF if lsf else BITRATES_MPEG1)[14]) // rate
+    side_bytes = {(False, 1): 17, (False, 2): 32, (True, 1): 9, (True, 2): 17}[lsf, channels]
+    extension = 2 * ms + intensity
+    head = _header(version, rate_index, 3 if channels == 1 else int(extension > 0), extension)
     types = _block_types(rng, granules, layout)
     out, levels = io.BytesIO(), np.zeros((granules, channels, 576), dtype=np.int64)
     for frame in range(granules // per_frame):
-        extension = 2 * ms + intensity
-        mode = 3 if channels == 1 else (1 if extension else 0)
-        head = Bits()
-        for value, width in ((0x7FF, 11), (version, 2), (1, 2), (1, 1), (14, 4), (rate_index, 2), (0, 2)):
-            head.put(value, width)
-        for value, width in ((mode, 2), (extension, 2), (0, 4)):
-            head.put(value, width)
-        side, main = Bits(), Bits()
-        side.put(0, (8 if lsf else 9) + (({1: 1, 2: 2} if lsf else {1: 5, 2: 3})[channels]))
         pair = types[frame * per_frame : (frame + 1) * per_frame]
-        shared = rng.integers(0, 2, (channels, 4)) if not lsf and 2 not in pair else np.zeros((channels, 4), int)
+        side, main = Bits(), Bits()
+        side.put(0, (8 if lsf else 9) + ({1: 1, 2: 2} if lsf else {1: 5, 2: 3})[channels])
+        shared = np.zeros((channels, 4), dtype=int)
         if not lsf:
+            shared += rng.integers(0, 2, shared.shape) * (2 not in pair)
             for flag in shared.reshape(-1):
                 side.put(int(flag), 1)
-        for part in range(per_frame):
-            granule = frame * per_frame + part
-            for channel in range(channels):
-                block_type = types[granule]
-                mixed = layout == MIXED and block_type != 0
-                own = (MIXED if mixed else SHORT) if block_type == 2 else LONG
-                compress = int(rng.integers(0, 512 if lsf else 16))
-                reuse = shared[channel] if part == 1 else np.zeros(4, int)
-                data, by_line = _main_data(
-                    rng, rate, lsf, own, compress, intensity and channel == 1 and lsf, reuse
-                )
-                levels[granule, channel] = by_line
-                side.put(len(data.digits), 12)
-                side.put(0, 9)
-                side.put(int(rng.integers(168, 176)), 8)
-                side.put(compress, 9 if lsf else 4)
-                side.put(int(block_type != 0), 1)
-                if block_type:
-                    side.put(block_type, 2)
-                    side.put(int(mixed), 1)
-                    side.put(0, 10)
-                    for _ in range(3):
-                        side.put(int(rng.integers(0, 3)), 3)
-                else:
-                    side.put(0, 22)
-                if not lsf:
-                    side.put(int(rng.integers(0, 2)) if own == LONG else 0, 1)
-                side.put(int(rng.integers(0, 2)), 1)
-                side.put(1, 1)
-                main.digits.extend(data.digits)
-        side_bytes = (9 if channels == 1 else 17) if lsf else (17 if channels == 1 else 32)
-        out.write(head.to_bytes(4) + side.to_bytes(side_bytes) + main.to_bytes(size - 4 - side_bytes))
+        for part, channel in np.ndindex(per_frame, channels):
+            block_type = pair[part]
+            mixed = layout == MIXED and block_type != 0
+            own = (MIXED if mixed else SHORT) if block_type == 2 else LONG
+            compress = int(rng.integers(0, 512 if lsf else 16))
+            right_intensity = intensity and lsf and channel == 1
+            data, by_line = _main_data(rng, rate, lsf, own, compress, right_intensity, shared[channel] * part)
+            levels[frame * per_frame + part, channel] = by_line
+            _record(side, rng, lsf, own, block_type, mixed, compress, len(data.digits))
+            main.digits.extend(data.digits)
+        out.write(head + side.to_bytes(side_bytes) + main.to_bytes(size - 4 - side_bytes))
     return Written(out.getvalue(), levels, np.array(types))
+
+
+RATE = 44100
+
+
+def music(rate=RATE, seconds=3.0):
+    """Return (2, n) of tones with attacks, noise and clicks: long and short blocks, M/S and left/right."""
+    rng = np.random.default_rng(5)
+    time = np.arange(int(rate * seconds)) / rate
+    beat = np.exp(-6 * (time % 0.4))
+    left = sum(np.sin(2 * np.pi * f * time + p) * a for f, p, a in ((220, 0, 0.2), (1310, 1, 0.1), (3700, 2, 0.05)))
+    hiss = rng.standard_normal((2, time.size))
+    right = 0.7 * left + 0.1 * np.sin(2 * np.pi * 523 * time)
+    wide = np.stack([left * beat, right]) + hiss * (0.05 * beat**4 + 0.002)
+    wide[:, :: int(rate * 0.73)] += 0.5
+    return (0.6 * wide).astype(np.float32)
+
+
+ENCODINGS = {
+    "cbr128": ("lame", "-b", "128"),
+    "cbr64": ("lame", "-b", "64"),
+    "cbr320": ("lame", "-b", "320"),
+    "cbr32-22k": ("lame", "-b", "32", "--resample", "22.05"),
+    "cbr32-32k": ("lame", "-b", "32", "--resample", "32"),
+    "cbr96-48k": ("lame", "-b", "96", "--resample", "48"),
+    "cbr24-8k": ("lame", "-b", "24", "--resample", "8"),
+    "cbr32-12k": ("lame", "-b", "32", "--resample", "12"),
+    "abr112": ("lame", "--abr", "112"),
+    "vbr2": ("lame", "-V", "2"),
+    "vbr9": ("lame", "-V", "9"),
+    "mono64": ("lame", "-m", "m", "-b", "64"),
+    "leftright": ("lame", "-m", "s", "-b", "128"),
+    "crc": ("lame", "-p", "-b", "96", "--resample", "32"),
+    "untagged": ("lame", "-t", "-b", "128"),
+    "ffmpeg96": ("ffmpeg", "-b:a", "96k"),
+    "ffmpeg-vbr": ("ffmpeg", "-q:a", "4"),
+}
+
+
+@cache
+def _program(name):
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def encode(tmp_path_factory):
+    """Return a function that encodes `music` as one of ``ENCODINGS`` and gives the path of the MP3."""
+    folder = tmp_path_factory.mktemp("encoded")
+    source = folder / "source.wav"
+    soundfile.write(source, music().T, RATE, subtype="FLOAT")
+
+    @cache
+    def run(name):
+        program, *options = ENCODINGS[name]
+        out = folder / f"{name}.mp3"
+        if program == "lame":
+            command = [_program("lame"), "--quiet", *options, source, out]
+        else:
+            command = [_program("ffmpeg"), "-v", "error", "-y", "-i", source, "-c:a", "libmp3lame", *options, out]
+        subprocess.run(command, check=True)
+        return out
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def decode():
+    """Return a function that decodes a path or bytes to (channels, n) float32, as the runtime does."""
+
+    def run(source):
+        file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+        samples, _ = soundfile.read(file, dtype="float32", always_2d=True)
+        return np.ascontiguousarray(samples.T)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def ffmpeg_decode():
+    """Return a function that decodes bytes of an MP3 with ffmpeg."""
+
+    def run(data, channels):
+        command = [_program("ffmpeg"), "-v", "error", "-f", "mp3", "-i", "-", "-f", "f32le", "-"]
+        raw = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+        return np.ascontiguousarray(np.frombuffer(raw, dtype="<f4").reshape(-1, channels).T)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def written():
+    """Return `write_stream`."""
+    return write_stream
+
+
+def blocks_of(samples, size):
+    """Cut (channels, n) into blocks."""
+    return (samples[:, start : start + size] for start in range(0, samples.shape[1], size))
+
+
+@pytest.fixture(scope="session")
+def cut():
+    """Return `blocks_of`."""
+    return blocks_of
+
+
+def pytest_generate_tests(metafunc):
+    if "encoding" in metafunc.fixturenames:
+        metafunc.parametrize("encoding", list(ENCODINGS))

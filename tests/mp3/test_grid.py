@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from mp3restore.mp3.grid import expected_offset, find_grid, grid_fit, locate
+from mp3restore.mp3.stream import read_stream
+
+
+@pytest.mark.parametrize(
+    ("name", "cropped"), [("cbr64", 0), ("cbr128", 1), ("mono64", 333), ("leftright", 575), ("cbr32-12k", 18)]
+)
+def test_the_grid_of_decoded_samples_is_found(encode, decode, name, cropped):
+    stream = read_stream(encode(name))
+    samples = 0.3 * decode(encode(name))[:, cropped:]
+    grid = find_grid(samples, stream.sample_rate)
+    assert grid.found
+    assert grid.offset == (expected_offset(stream) - cropped) % 576
+    assert grid.confidence > 0.5
+
+
+def test_samples_of_16_bits_are_enough(encode, decode):
+    samples = np.round(decode(encode("cbr128")) * 32767) / 32768
+    assert find_grid(samples.astype(np.float32), 44100).offset == -1105 % 576
+
+
+def test_what_was_no_mp3_has_no_grid():
+    noise = 0.1 * np.random.default_rng(0).standard_normal((2, 60000)).astype(np.float32)
+    assert not find_grid(noise, 44100).found
+    assert not find_grid(np.zeros((1, 60000), dtype=np.float32), 44100).found
+    assert find_grid(noise[:, :1000], 44100).confidence == 0
+
+
+def test_grid_search_refuses_other_shapes():
+    with pytest.raises(ValueError, match="one or two channels"):
+        find_grid(np.zeros((3, 60000), dtype=np.float32), 44100)
+    with pytest.raises(ValueError, match="positive rate"):
+        find_grid(np.zeros((1, 60000), dtype=np.float32), 0)
+
+
+def test_the_expected_offset_fits_every_encoding(encode, decode, encoding):
+    stream = read_stream(encode(encoding))
+    samples = decode(encode(encoding))
+    offset = expected_offset(stream)
+    assert grid_fit(stream, samples, offset) > 0.99
+    assert grid_fit(stream, samples, offset + 1) < 0.3
+
+
+@pytest.mark.parametrize("cropped", [7, 2500])
+def test_a_moved_start_is_located(encode, decode, cropped):
+    stream = read_stream(encode("cbr128"))
+    samples = decode(encode("cbr128"))[:, cropped:]
+    offset, fit = locate(stream, samples)
+    assert offset == expected_offset(stream) - cropped
+    assert fit > 0.99
+
+
+def test_samples_too_short_to_judge_fit_nothing(encode):
+    stream = read_stream(encode("cbr128"))
+    assert grid_fit(stream, np.zeros((2, 100), dtype=np.float32), -1105) == 0

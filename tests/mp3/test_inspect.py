@@ -1,0 +1,80 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+from mp3restore.errors import DecodeError, MissingExtraError, NoInputError
+from mp3restore.mp3.inspect import inspect_file, plot_steps
+
+
+def test_report_on_an_mp3(encode):
+    report = inspect_file(encode("cbr128"))
+    stream = report.bitstream
+    assert report.was_mp3
+    assert report.grid is None
+    assert (report.sample_rate, report.channels) == (44100, 2)
+    assert (stream.rate_mode, stream.lowpass_hz, stream.lowpass_stated) == ("cbr", 17000, True)
+    assert stream.kbps == pytest.approx(128, abs=0.1)
+    assert (stream.offset, stream.unknown_granules, stream.mixed_share) == (-1105, 0, 0)
+    assert stream.lattice_fit > 0.99
+    assert sum(stream.block_shares.values()) == pytest.approx(1)
+    assert stream.block_shares["short"] > 0
+    assert stream.coded_share + stream.hole_share + stream.above_edge_share == pytest.approx(1)
+    assert 1000 < stream.edge_hz[0] <= stream.edge_hz[1] <= stream.edge_hz[2] <= 17500
+
+
+def test_fewer_bits_leave_fewer_lines(encode):
+    rich, poor = (inspect_file(encode(name)).bitstream for name in ("cbr320", "ffmpeg96"))
+    assert rich.coded_share > 1.5 * poor.coded_share
+
+
+def test_an_untagged_file_gets_the_usual_lowpass(encode):
+    stream = inspect_file(encode("untagged")).bitstream
+    assert (stream.lowpass_hz, stream.lowpass_stated, stream.offset) == (pytest.approx(17000, abs=1), False, 0)
+
+
+def test_report_on_a_wav_that_was_an_mp3(encode, decode, tmp_path):
+    path = tmp_path / "once.wav"
+    soundfile.write(path, decode(encode("cbr64")).T, 24000, subtype="PCM_16")
+    report = inspect_file(path)
+    assert report.was_mp3
+    assert report.bitstream is None
+    assert report.grid.offset == -1105 % 576
+
+
+def test_report_on_a_wav_that_was_never_an_mp3(tmp_path):
+    path = tmp_path / "never.wav"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal((40000, 2)), 44100)
+    assert not inspect_file(path).was_mp3
+
+
+@pytest.mark.parametrize("name", ["vbr2", "cbr24-8k", "mono64"])
+def test_report_is_json(encode, name):
+    tree = json.loads(json.dumps(inspect_file(encode(name)).to_json(), allow_nan=False))
+    assert tree["was_mp3"] is True
+    assert tree["path"].endswith(f"{name}.mp3")
+    assert len(tree["bitstream"]["edge_hz"]) == 3
+
+
+def test_errors_name_the_file(tmp_path):
+    with pytest.raises(NoInputError, match=r"gone\.mp3"):
+        inspect_file(tmp_path / "gone.mp3")
+    path = tmp_path / "text.mp3"
+    path.write_text("no audio at all")
+    with pytest.raises(DecodeError, match=r"text\.mp3"):
+        inspect_file(path)
+
+
+def test_plot(encode, tmp_path):
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "steps.png"
+    plot_steps(encode("cbr128"), out)
+    assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_plot_without_matplotlib_says_what_to_install(encode, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match=r"mp3restore\[plot\]"):
+        plot_steps(encode("cbr128"), tmp_path / "steps.png")
