@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RestoreCommand", "restore"]
 
-_FILES, _SOUND, _RUNNING = "Input and output", "Restoration", "Running"
-
 
 class RestoreCommand(TyperCommand):
     """The command that needs no name, so that its usage line shows none."""
@@ -48,46 +46,34 @@ def restore(  # noqa: PLR0917 - one parameter per option
             "-o",
             "--output",
             help="The file to write, .wav or .flac (default: INPUT's stem and .restored.flac).",
-            rich_help_panel=_FILES,
             show_default=False,
         ),
     ] = None,
     container: Annotated[
         Container | None,
-        typer.Option("--format", help="Format, where the name does not say it.", rich_help_panel=_FILES),
+        typer.Option("--format", help="Format, where the name does not say it."),
     ] = None,
     bit_depth: Annotated[
-        BitDepth, typer.Option(help="Bits per sample; 16 is dithered, 32f is float (WAV only).", rich_help_panel=_FILES)
+        BitDepth, typer.Option(help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
     ] = "24",
     sample_rate: Annotated[
         int | None,
         typer.Option(
             metavar="HZ",
             help="Sample rate of the output (default: INPUT's; 44100 or 48000 for low-rate MP3s).",
-            rich_help_panel=_FILES,
             show_default=False,
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("-f", "--force", help="Overwrite existing files.", rich_help_panel=_FILES)
-    ] = False,
-    seed: Annotated[
-        int, typer.Option(help="Which restorations to draw; the same seed gives the same file.", rich_help_panel=_SOUND)
-    ] = 0,
-    variants: Annotated[
-        int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.", rich_help_panel=_SOUND)
-    ] = 1,
+    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")] = False,
+    seed: Annotated[int, typer.Option(help="Which restorations to draw; the same seed gives the same file.")] = 0,
+    variants: Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")] = 1,
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Give the one restoration without chance.", rich_help_panel=_SOUND)
+        bool, typer.Option("--deterministic", help="Give the one restoration without chance.")
     ] = False,
-    model: Annotated[
-        str | None, typer.Option(help="Name of a model (see 'models list'), or its folder.", rich_help_panel=_SOUND)
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of the generator (default: all cores).", rich_help_panel=_RUNNING)
-    ] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show errors.", rich_help_panel=_RUNNING)] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show details.", rich_help_panel=_RUNNING)] = False,
+    model: Annotated[str | None, typer.Option(help="Name of a model (see 'models list'), or its folder.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: all cores).")] = None,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show errors.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show details.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
