@@ -18,8 +18,6 @@ MODE_JOINT: Final = 1
 MODE_MONO: Final = 3
 VERSION_MPEG1: Final = 3
 _FREE_FORMAT: Final = 0
-# A start is believed when this many frames follow one another, or fewer and then the end of the file.
-_START_FRAMES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +56,11 @@ class FrameTable:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Every place of a file that looks like a header, with the frame size it would have."""
+    """Every place of a file that looks like a header, with the frame size it would have; one entry per place."""
 
     position: NDArray[np.int64]
-    size: dict[int, int]
-    kind: dict[int, int]
+    size: NDArray[np.int64]
+    kind: NDArray[np.int64]
     """Version, rate and mono or not: what cannot change inside a stream."""
     free_format: bool
 
@@ -85,10 +83,7 @@ def _candidates(data: NDArray[np.uint8], start: int, end: int) -> _Candidates:
     size = np.where(mpeg1, 144000, 72000) * kbps // rate + ((third >> 1) & 1)
     mono = (fourth >> 6) == MODE_MONO
     kind = (version << 3) | (((third >> 2) & 3) << 1) | mono
-    places = first.tolist()
-    return _Candidates(
-        first, dict(zip(places, size.tolist(), strict=True)), dict(zip(places, kind.tolist(), strict=True)), free
-    )
+    return _Candidates(first, size, kind, free)
 
 
 def _id3v2_size(data: NDArray[np.uint8], position: int) -> int:
@@ -124,46 +119,36 @@ def audio_range(data: NDArray[np.uint8]) -> tuple[int, int]:
     return min(start, int(data.size)), max(end, 0)
 
 
-def _runs_on(found: _Candidates, position: int, end: int, frames: int) -> bool:
-    """Tell whether ``frames`` frames of one kind follow one another from ``position``, or reach the end exactly."""
-    kind = found.kind[position]
-    for _ in range(frames):
-        if found.kind.get(position) != kind:
-            return False
-        position += found.size[position]
-        if position == end:
-            return True
-    return position < end
-
-
-def _chain(data: NDArray[np.uint8], found: _Candidates, end: int) -> tuple[list[int], list[bool], int]:
-    """Follow the frames from the first credible one; returns positions, gap flags and skipped bytes."""
-    begin = next((int(p) for p in found.position if _runs_on(found, int(p), end, _START_FRAMES)), None)
-    if begin is None:
-        return [], [], 0
-    kind, position = found.kind[begin], begin
-    positions: list[int] = []
+def _chain(data: NDArray[np.uint8], found: _Candidates, end: int) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+    """Follow the frames from the first credible one; returns indices of candidates, gap flags and skipped bytes."""
+    count = found.position.size
+    after = found.position + found.size
+    successor = np.searchsorted(found.position, after)
+    inside = np.minimum(successor, count - 1)
+    followed = (successor < count) & (found.position[inside] == after) & (found.kind[inside] == found.kind)
+    # Three frames in a row make a start, two a new start after junk; so do fewer that end with the file.
+    pair = followed | (after == end)
+    starts = np.flatnonzero((after == end) | (followed & pair[inside]))
+    if not starts.size:
+        return starts, np.zeros(0, dtype=np.bool_), 0
+    restarts = np.flatnonzero(pair & (found.kind == found.kind[starts[0]]))
+    position, ends, follow, goes_on = (a.tolist() for a in (found.position, after, successor, followed))
+    index, gap, skipped = int(starts[0]), False, 0
+    chain: list[int] = []
     gaps: list[bool] = []
-    skipped, gap = 0, False
-    while position < end:
-        if found.kind.get(position) == kind and position + found.size[position] <= end:
-            positions.append(position)
-            gaps.append(gap)
-            position += found.size[position]
-            gap = False
+    while ends[index] <= end:
+        chain.append(index)
+        gaps.append(gap)
+        if goes_on[index]:
+            index, gap = follow[index], False
             continue
-        after_tag = position + max(_id3v2_size(data, position), 1)
-        index = int(np.searchsorted(found.position, after_tag))
-        while index < found.position.size:
-            place = int(found.position[index])
-            if found.kind[place] == kind and _runs_on(found, place, end, 2):
-                break
-            index += 1
-        else:
+        resume = ends[index] + _id3v2_size(data, ends[index])
+        later = int(np.searchsorted(restarts, np.searchsorted(found.position, resume)))
+        if later == restarts.size:
             break
-        skipped += place - position
-        position, gap = place, True
-    return positions, gaps, skipped
+        skipped += position[restarts[later]] - ends[index]
+        index, gap = int(restarts[later]), True
+    return np.array(chain, dtype=np.int64), np.array(gaps, dtype=np.bool_), skipped
 
 
 def find_frames(data: NDArray[np.uint8]) -> FrameTable:
@@ -178,23 +163,23 @@ def find_frames(data: NDArray[np.uint8]) -> FrameTable:
     """
     start, end = audio_range(data)
     found = _candidates(data, start, end)
-    positions, gaps, skipped = _chain(data, found, end)
-    if not positions:
+    chain, gaps, skipped = _chain(data, found, end)
+    if not chain.size:
         if found.free_format:
             raise BitstreamError("free-format MP3 streams are not supported", hint="re-encode with a fixed bitrate")
         raise BitstreamError("no MPEG layer III stream found")
-    position = np.array(positions, dtype=np.int64)
+    position = found.position[chain]
     second, third, fourth = (data[position + k] for k in (1, 2, 3))
     version = int(second[0] >> 3) & 3
     table = BITRATES_MPEG1 if version == VERSION_MPEG1 else BITRATES_LSF
     frames = FrameTable(
         position=position,
-        size=np.array([found.size[p] for p in positions], dtype=np.int64),
+        size=found.size[chain],
         kbps=table[third >> 4],
         protected=(second & 1) == 0,
         mode=(fourth >> 6).astype(np.uint8),
         mode_extension=((fourth >> 4) & 3).astype(np.uint8),
-        after_gap=np.array(gaps, dtype=np.bool_),
+        after_gap=gaps,
         version_bits=version,
         sample_rate=int(SAMPLE_RATES[version, (third[0] >> 2) & 3]),
         channels=1 if int(fourth[0]) >> 6 == MODE_MONO else 2,

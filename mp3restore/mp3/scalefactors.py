@@ -47,7 +47,7 @@ def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo
     """Join the main data of the frames (11172-3, 2.4.2.7: main_data_begin).
 
     Frames in ``skip`` (tags) feed nothing to the reservoir. After junk the reservoir starts empty: what the lost bytes
-    held is not known.
+    held is not known. Nor is the frame before junk to be trusted, for its end may be what is missing.
     """
     head = HEADER_BYTES + 2 * frames.protected + frames.side_info_bytes
     sizes = np.where(skip, 0, frames.size - head)
@@ -60,7 +60,7 @@ def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo
     oldest = np.maximum.accumulate(np.where(frames.after_gap, own, 0))
     begin = own - side.main_data_begin
     length = (side.part2_3_length.sum(axis=(1, 2)) + 7) // 8
-    available = (begin >= oldest) & (begin + length <= ends) & ~skip
+    available = (begin >= oldest) & (begin + length <= ends) & ~skip & ~np.append(frames.after_gap[1:], False)
     return MainData(joined, begin, available)
 
 

@@ -50,6 +50,20 @@ def test_white_noise_comes_out_with_the_transmitted_values(encode, decode, cut, 
     assert np.mean(found[judged] != wanted[judged]) < 1e-4
 
 
+@pytest.mark.parametrize("name", ["cbr128", "vbr2", "ffmpeg96", "leftright"])
+def test_the_original_lies_in_its_cells(encode, decode, source, cut, name):
+    """The point of it all: the one signal that we know to have produced the MP3 is hardly changed."""
+    stream = read_stream(encode(name))
+    decoded = decode(encode(name))
+    original = source[:, : decoded.shape[1]]
+    # LAME scales its input; the decoded signal tells by how much.
+    gain = np.sum(decoded * original) / np.sum(original * original)
+    original = (gain * original).astype(np.float32)
+    projected = project(stream, decoded, original, cut)
+    moved = np.sum(np.square(projected - original))
+    assert moved < 0.01 * np.sum(np.square(decoded - original))
+
+
 def test_lines_above_the_lowpass_stay(encode, decode, cut):
     stream = read_stream(encode("cbr64"))
     decoded = decode(encode("cbr64"))

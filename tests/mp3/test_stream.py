@@ -6,6 +6,7 @@ import pytest
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.grid import expected_offset
+from mp3restore.mp3.headers import find_frames
 from mp3restore.mp3.holes import coded_granules
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import parse_stream, read_stream
@@ -131,6 +132,19 @@ def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encode
     unknown = np.flatnonzero(~stream.known)
     assert 0 < unknown.size <= 8
     assert np.array_equal(stream.exponents[stream.known], plain.exponents[stream.known])
+
+
+def test_a_frame_that_lost_its_end_is_unknown(encode):
+    data = encode("mono64").read_bytes()
+    frames = find_frames(np.frombuffer(data, dtype=np.uint8))
+    place = int(frames.position[60])
+    stream = parse_stream(data[: place + 100] + data[place + 150 :])
+    plain = parse_stream(data)
+    # Frame 0 is the tag; the frame that the cut frame swallows is missing.
+    assert stream.granules == plain.granules - 2
+    assert not stream.known[2 * 59 : 2 * 60].any()
+    assert stream.known[: 2 * 59].all()
+    assert np.array_equal(stream.exponents[: 2 * 59], plain.exponents[: 2 * 59])
 
 
 def test_start_cut_off_leaves_the_first_granules_unknown(encode):
