@@ -78,7 +78,7 @@ class Trainer:
             harmonic = to_parts(front.harmonic(batch.degraded)).bfloat16()
             envelope = front.envelope(batch.degraded)
         with torch.autocast(self.device.type, torch.bfloat16):
-            hidden, amplitude, power = self.generator.encode(spectrum)
+            encoded = self.generator.encode(spectrum)
         plane = _random_planes(rng, batch.original)
         resolution = int(rng.choice(RESOLUTIONS))
         trim = (_MARGIN_FRAMES - 3) * front.hop
@@ -92,7 +92,7 @@ class Trainer:
             excitations = (to_parts(front.noise(noise, envelope)).bfloat16(), harmonic)
             z = self.latents(len(inner), spectrum.shape[3])
             with torch.autocast(self.device.type, torch.bfloat16):
-                restored = self.generator.decode((hidden, amplitude, power), spectrum, excitations, z)
+                restored = self.generator.decode(encoded, excitations, z)
             chosen = (restored.float() * plane.unsqueeze(-1).unsqueeze(-1)).sum(1)
             samples = front.synthesise(torch.complex(chosen[:, 0], chosen[:, 1]))[:, trim:-trim]
             draws.append(magnitudes(samples / level, resolution))

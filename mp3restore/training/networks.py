@@ -80,10 +80,10 @@ class TimeBlock(nn.Module):
 class Generator(nn.Module):
     """Spectrum of an MP3, excitations and z to the spectrum of one plausible original.
 
-    Two paths make the output. The copy path multiplies each bin by a gain within a factor of two. The fill path adds
-    excitations with band-wise gains, let through only where the copy path holds less than the fill: a bin that the
-    MP3 kept is hardly touched whatever the gains are. At initialisation both are inert and the generator is the
-    identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    Two paths make the output. The copy path multiplies each bin by a gain within a factor of two, which does not
+    depend on z: chance has no say in what survived. The fill path adds excitations with band-wise gains, let through
+    only where the copy path holds less than the fill: a bin that the MP3 kept is hardly touched whatever the gains
+    are. At initialisation both are inert and the generator is the identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -107,13 +107,14 @@ class Generator(nn.Module):
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
         self.bands: Tensor
 
-    def encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The part that does not depend on z: hidden state, level and power of the bins.
+    def encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The part that does not depend on z: hidden state, level, power of the bins, and the copy path.
 
         `spectrum` has shape (batch, 2 planes, 2 parts, frames, bins); the results (batch, frames, width),
-        (batch, 2 planes, frames, 1) and (batch, 2 planes, frames, bins).
+        (batch, 2 planes, frames, 1), (batch, 2 planes, frames, bins), and the shape of `spectrum`.
         """
-        power = spectrum[:, :, 0] ** 2 + spectrum[:, :, 1] ** 2
+        real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
+        power = real * real + imaginary * imaginary
         plane_power = power.mean(dim=-1)
         around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES)
         mid, side = around[:, :1], around[:, 1:]
@@ -129,37 +130,38 @@ class Generator(nn.Module):
         sounding = here / (here + _SILENCE)
         stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
         amplitude = level * sounding * torch.cat([torch.ones_like(stereo), stereo], dim=1)
-        return hidden, amplitude.unsqueeze(-1), power
+        calm = self.norm(hidden)
+        gains = torch.stack([self.mid_gain(calm), self.side_gain(calm)], dim=1)
+        copied = spectrum * torch.exp(0.7 * torch.tanh(gains.float())).unsqueeze(2)
+        return hidden, amplitude.unsqueeze(-1), power, copied
 
     def decode(
-        self, encoded: tuple[Tensor, Tensor, Tensor], spectrum: Tensor, excitations: Sequence[Tensor], z: Tensor
+        self, encoded: tuple[Tensor, Tensor, Tensor, Tensor], excitations: Sequence[Tensor], z: Tensor
     ) -> Tensor:
-        """One draw: the restored spectrum, of the shape of `spectrum`.
+        """One draw from what `encode` gave: the restored spectrum.
 
-        Each of the `excitations` has the shape of `spectrum`, `z` has (batch, frames, 2 * latents). In training the
+        Each of the `excitations` has the shape of the spectrum, `z` has (batch, frames, 2 * latents). In training the
         excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
         """
-        hidden, amplitude, power = encoded
+        hidden, amplitude, power, restored = encoded
         hidden = hidden + self.latent_in(z)
         for block in self.late:
             hidden = block(hidden)
         hidden = self.norm(hidden)
         batch, frames, _ = hidden.shape
-        copy = torch.stack([self.mid_gain(hidden), self.side_gain(hidden)], dim=1)
-        copy = torch.exp(0.7 * torch.tanh(copy.float())).unsqueeze(2)
         kinds = len(EXCITATIONS)
         logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
         # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
         logs = logs.clamp(-14.0, 6.0) + torch.log(amplitude + 1e-30).permute(0, 2, 1, 3).unsqueeze(3)
         # Interpolating logarithms between bands is the same for a band's total as for its parts.
         wanted = torch.exp(torch.logsumexp(2 * logs, dim=3) @ self.bands).transpose(1, 2)
-        gate = wanted / (wanted + power + 1e-20)
-        fill = torch.zeros_like(spectrum)
-        for k in range(kinds):
-            gains = torch.exp(logs[:, :, :, k] @ self.bands).transpose(1, 2).unsqueeze(2)
-            fill = fill + gains.to(excitations[k].dtype) * excitations[k]
-        return spectrum * copy + fill * gate.unsqueeze(2)
+        # Squared: a bin that holds twice the fill gets a 25th of it.
+        gate = (wanted / (wanted + power + 1e-20)).square()
+        for k, excitation in enumerate(excitations):
+            gains = torch.exp(logs[:, :, :, k] @ self.bands).transpose(1, 2) * gate
+            restored = restored + gains.unsqueeze(2).to(excitation.dtype) * excitation
+        return restored
 
     def forward(self, spectrum: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:
         """One draw from one input; shapes as above."""
-        return self.decode(self.encode(spectrum), spectrum, excitations, z)
+        return self.decode(self.encode(spectrum), excitations, z)
