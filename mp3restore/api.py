@@ -53,6 +53,7 @@ def restore_file(
     container: Container | None = None,
     bit_depth: BitDepth = "24",
     sample_rate: int | None = None,
+    consistency: bool = True,
     threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -79,8 +80,10 @@ def restore_file(
         Sample format of the result; "32f" only for WAV.
     sample_rate : int, optional
         Rate of the result in Hz.
+    consistency : bool
+        Hold the restoration of an MP3 to what its bitstream says.
     threads : int, optional
-        Threads of the generator; by default as many as there are cores.
+        Chunks that are restored at the same time; by default as many as there are cores, at most 4.
     overwrite : bool
         Whether an existing target is replaced.
     progress : callable, optional
@@ -97,7 +100,7 @@ def restore_file(
         All are `Mp3RestoreError`; no partial output is left.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, sample_rate)
+    options = RunOptions(seed, deterministic, sample_rate, consistency)
     output = None if target is None else Path(target)
     (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
     job = replace(job, variant=variant)

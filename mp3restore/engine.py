@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
 
-# 4.5 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
-DEFAULT_CHUNK_FRAMES = 384
+# 3 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
+DEFAULT_CHUNK_FRAMES = 256
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
+_MOST_THREADS = 4
 
 
 class Restorer:
@@ -42,7 +43,7 @@ class Restorer:
     model
         The model to run.
     threads
-        Chunks restored at the same time; all cores by default. The result does not depend on it.
+        Chunks restored at the same time, 60 MB each; all cores by default, at most 4. The result does not depend on it.
     chunk_frames
         Length of a chunk in hops. The result does not depend on it beyond rounding (1e-5).
 
@@ -56,7 +57,7 @@ class Restorer:
         self, model: Model, *, threads: int | None = None, chunk_frames: int = DEFAULT_CHUNK_FRAMES
     ) -> None:
         self.model = model
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
         self.chunk_frames = chunk_frames
         self.hop = model.config.fft_size // OVERLAP
         options = ort.SessionOptions()
@@ -68,6 +69,9 @@ class Restorer:
             self._session = ort.InferenceSession(model.onnx_path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
+        found = {i.name for i in self._session.get_inputs()}
+        if found != {"spectrum", "z", *EXCITATIONS}:
+            raise ModelError(f"the network has other inputs: {', '.join(sorted(found))}", path=model.onnx_path)
 
     def stream(
         self,

@@ -37,7 +37,8 @@ CONTEXT = 1536
 
 def _mean(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Running mean over an odd `size`, zeros outside; SciPy sums in float64, so that it does not drift."""
-    return np.maximum(uniform_filter1d(values, size, axis=-1, mode="constant"), np.float32(0))
+    mean: NDArray[np.float32] = uniform_filter1d(values, size, axis=-1, mode="constant")
+    return np.maximum(mean, np.float32(0))
 
 
 def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -47,13 +48,15 @@ def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     power = slope[0] + slope[1]
     floor = np.float32(FLOOR)
     swing = (_mean(power, FAST_ENVELOPE) + floor) / (_mean(power, SLOW_ENVELOPE) + floor)
-    return np.float32(1 - SHAPING) + np.float32(SHAPING) * np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
+    shape = np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
+    return np.asarray((1 - SHAPING) + SHAPING * shape, dtype=np.float32)
 
 
 def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     power = _mean(planes * planes, LEVEL_WINDOW)
-    drive = planes * (np.float32(DRIVE) / np.sqrt(power + np.float32(FLOOR)))
-    return drive / np.sqrt(1 + drive * drive)
+    drive: NDArray[np.float32] = planes * (np.float32(DRIVE) / np.sqrt(power + np.float32(FLOOR)))
+    drive /= np.sqrt(1 + drive * drive)
+    return drive
 
 
 def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
@@ -65,7 +68,9 @@ def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return spectrum
 
 
-def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int) -> NDArray[np.complex64]:
+def excite(
+    planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int
+) -> NDArray[np.complex64]:
     """Excitations of a stretch of a file.
 
     Parameters
@@ -79,7 +84,7 @@ def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size:
 
     Returns
     -------
-    Spectra of shape (2 kinds, 2 planes, frames, size // 2 + 1), about unit power per bin, of all whole frames in the stretch.
+    Spectra of shape (2 kinds, 2 planes, frames, size // 2 + 1), about unit power per bin, of all whole frames.
     """
     inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
     unit = np.float32(1 / np.sqrt(0.375 * size))  # a Hann window's power sums to 3/8 of its length

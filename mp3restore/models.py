@@ -1,4 +1,4 @@
-"""Models: a folder each with ``model.onnx``, ``config.json``, ``SHA256`` and ``MODEL_CARD.md``, verified when loaded."""
+"""Models: folders of ``model.onnx``, ``config.json``, ``SHA256`` and ``MODEL_CARD.md``, verified when loaded."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class NoiseSource:
         words = self._words(_WAVE, first_hop, hops, planes * hop // 4)
         levels = np.ascontiguousarray(words).view(np.uint16).reshape(hops, planes, hop)
         values = (levels.astype(np.float32) - np.float32(32767.5)) * np.float32(12**0.5 / 65536)
-        return np.ascontiguousarray(values.transpose(1, 0, 2)).reshape(planes, hops * hop)
+        return np.asarray(values.transpose(1, 0, 2).reshape(planes, hops * hop), dtype=np.float32)
 
     def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:
         """Standard normal numbers for each frame: shape (frames, count)."""
@@ -58,7 +58,7 @@ class NoiseSource:
 
     def file_latents(self, count: int) -> NDArray[np.float32]:
         """Standard normal numbers that hold for the whole file: shape (count,)."""
-        return _normal(self._words(_FILE, 0, 1, count))[0]
+        return _normal(self._words(_FILE, 0, 1, count)).reshape(count)
 
 
 def _normal(words: NDArray[np.uint64]) -> NDArray[np.float32]:

@@ -9,9 +9,11 @@ from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.audio_io.files import atomic_file
+from mp3restore.consistency import SampleQueue, hold_to_bitstream, open_projector
 from mp3restore.engine import Restorer
 from mp3restore.errors import UsageError
 from mp3restore.level import levelled_writer
@@ -46,6 +48,8 @@ class RunOptions:
     sample_rate : int, optional
         Rate of the result in Hz, 8000 to 384000; by default the input's, or the full rate of its family for MPEG-2
         and 2.5 files.
+    consistency : bool
+        Hold the restoration of an MP3 to what its bitstream says.
 
     Raises
     ------
@@ -56,6 +60,7 @@ class RunOptions:
     seed: int = 0
     deterministic: bool = False
     sample_rate: int | None = None
+    consistency: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed <= _LARGEST_SEED:
@@ -90,6 +95,8 @@ class FileResult:
         Name of the model.
     seed, variant : int
         What was drawn.
+    consistent : bool
+        Whether the restoration was held to the bitstream of an MP3.
     """
 
     source: Path
@@ -104,6 +111,7 @@ class FileResult:
     model: str
     seed: int
     variant: int
+    consistent: bool
 
     @property
     def duration(self) -> float:
@@ -150,12 +158,20 @@ def run_job(
     """
     started = perf_counter()
     timings = timings or Timings()
-    with open_audio(job.source) as source, atomic_file(job.target, overwrite=job.overwrite) as file:
+    with (
+        # The matrices of the filter bank are small: more threads would only wait for each other.
+        threadpool_limits(1, user_api="blas"),
+        open_audio(job.source) as source,
+        atomic_file(job.target, overwrite=job.overwrite) as file,
+    ):
         path = RatePath(source.sample_rate, options.sample_rate)
         rate = path.target
         expected = None if source.frames is None else source.frames / source.sample_rate
         ready = restorer()
-        decoded = timings.measure_items("decode", path.before(source.blocks()))
+        projector = open_projector(job.source) if options.consistency else None
+        original = SampleQueue()
+        blocks_in = source.blocks() if projector is None else original.watch(source.blocks())
+        decoded = timings.measure_items("decode", path.before(blocks_in))
         done = 0
         with levelled_writer(
             file, job.output_format, sample_rate=rate, channels=source.channels, spool_folder=job.target.parent
@@ -174,6 +190,10 @@ def run_job(
                     deterministic=options.deterministic,
                     timings=timings,
                 )
+                if projector is not None:
+                    restored = hold_to_bitstream(
+                        projector, original, restored, file_rate=source.sample_rate, rate=path.working
+                    )
                 for block in path.after(restored):
                     put(block)
                     done += block.shape[1]
@@ -194,4 +214,5 @@ def run_job(
         model=ready.model.name,
         seed=options.seed,
         variant=job.variant,
+        consistent=projector is not None,
     )

@@ -18,7 +18,7 @@ def bench(
     ] = None,
     seconds: Annotated[int, typer.Option(min=1, help="Length of the made-up music.")] = 240,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: all cores).")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
 ) -> None:
     """Measure the stages of a run from an MP3 to a 24-bit FLAC file, which is thrown away."""
     with user_errors(), quiet_decoders():

@@ -70,8 +70,11 @@ def restore(  # noqa: PLR0917 - one parameter per option
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Give the one restoration without chance.")
     ] = False,
+    no_consistency: Annotated[
+        bool, typer.Option("--no-consistency", help="Do not hold the result to what the MP3's bitstream says.")
+    ] = False,
     model: Annotated[str | None, typer.Option(help="Name of a model (see 'models list'), or its folder.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: all cores).")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show errors.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show details.")] = False,
     version: Annotated[  # noqa: ARG001 - its callback does the work
@@ -85,7 +88,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
 
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
-        options = RunOptions(seed, deterministic, sample_rate)
+        options = RunOptions(seed, deterministic, sample_rate, not no_consistency)
         jobs = plan_jobs(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=force)
         restorer = cache(lambda: make_restorer(model, threads=threads))
         for job in jobs:
@@ -105,7 +108,8 @@ def _run(job: Job, restorer: Callable[[], Restorer], options: RunOptions, *, qui
 
 def _details(result: FileResult) -> None:
     """Write what -v adds."""
-    message(f"  decoded by {result.decoder}")
+    held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
+    message(f"  decoded by {result.decoder}; {held}")
     message(
         f"  {result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
     )

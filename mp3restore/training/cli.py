@@ -71,7 +71,7 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Recordings to judge on.")] = "test",
     clips: Annotated[int, typer.Option(help="Most clips of a condition.")] = 40,
     condition: Annotated[list[str] | None, typer.Option(help="Only these conditions.")] = None,
-    perceptual: Annotated[bool, typer.Option("--perceptual", help="Also ViSQOL and Zimtohrli.")] = False,  # noqa: FBT002
+    perceptual: Annotated[bool, typer.Option("--perceptual", help="Also ViSQOL and Zimtohrli.")] = False,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
     """Score a model on held-out recordings, beside the unprocessed MP3."""

@@ -43,11 +43,15 @@ class PairSet:
                 self.facts.append(facts)
                 self.pairs.append(np.load(path.with_suffix(".npy"), mmap_mode="r"))
         if not self.pairs:
-            raise NoInputError(f"no pairs of the split {split}", path=folder, hint="run `mp3restore-train prepare` first")
+            hint = "run `mp3restore-train prepare` first"
+            raise NoInputError(f"no pairs of the split {split}", path=folder, hint=hint)
 
     def draw(self, rng: np.random.Generator, batch: int, samples: int) -> Batch:
         """`batch` random segments of `samples`, with random level, channel order and polarity."""
-        originals, degradeds, rates, bandwidths = [], [], [], []
+        originals: list[NDArray[np.float32]] = []
+        degradeds: list[NDArray[np.float32]] = []
+        rates: list[float] = []
+        bandwidths: list[float] = []
         while len(originals) < batch:
             index = int(rng.integers(len(self.pairs)))
             pair = self.pairs[index]

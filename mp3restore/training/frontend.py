@@ -40,8 +40,8 @@ def _mean(values: Tensor, size: int) -> Tensor:
 def _mean_over_bins(values: Tensor, size: int) -> Tensor:
     """The same over the last axis with the outermost value repeated."""
     half = size // 2
-    edges = [values[..., :1].expand(*values.shape[:-1], half), values, values[..., -1:].expand(*values.shape[:-1], half)]
-    total = F.pad(torch.cat(edges, dim=-1).double().cumsum(-1), (1, 0))
+    first, last = (edge.expand(*values.shape[:-1], half) for edge in (values[..., :1], values[..., -1:]))
+    total = F.pad(torch.cat([first, values, last], dim=-1).double().cumsum(-1), (1, 0))
     return (total[..., size:] - total[..., :-size]) / size
 
 
@@ -55,7 +55,8 @@ class Frontend:
     def analyse(self, samples: Tensor) -> Tensor:
         """(..., samples) to complex (..., frames, bins), whole frames only."""
         frames = samples.unfold(-1, self.size, self.hop)
-        return torch.fft.rfft(frames * _window(self.size, samples.device))
+        spectrum: Tensor = torch.fft.rfft(frames * _window(self.size, samples.device))
+        return spectrum
 
     def synthesise(self, spectrum: Tensor) -> Tensor:
         """Complex (..., frames, bins) to (..., (frames - 3) * hop) samples."""

@@ -28,6 +28,7 @@ __all__ = ["FitConfig", "Trainer", "fit"]
 # Frames at the edges of a segment whose context is cut off are not judged.
 _MARGIN_FRAMES = 12
 _LOG_EVERY_S = 30.0
+_CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Trainer:
 
     def loss(self, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """Energy distance of two draws at one random resolution, on one random plane (L, R, M or S) of each item."""
-        c, size = self.config, self.config.generator.fft_size
+        c = self.config
         front = self.frontend
         with torch.no_grad():
             inner = batch.degraded[..., CONTEXT:-CONTEXT]
@@ -97,7 +98,7 @@ class Trainer:
             samples = front.synthesise(torch.complex(chosen[:, 0], chosen[:, 1]))[:, trim:-trim]
             draws.append(magnitudes(samples / level, resolution))
         wanted = magnitudes(target / level, resolution)
-        to_target = sum(spectral_distance(g, wanted, weights, c.distance) for g in draws)
+        to_target = torch.stack([spectral_distance(g, wanted, weights, c.distance) for g in draws]).sum(0)
         apart = spectral_distance(draws[0], draws[1], weights, c.distance)
         total = (to_target - apart).mean()
         values = {"loss": total, "distance": to_target.mean() / 2, "spread": apart.mean()}
@@ -196,10 +197,18 @@ def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = Non
     if rank == 0:
         _write_config(run, config)
     trainer = Trainer(config, device)
-    checkpoint = run / "checkpoint.pt"
-    if checkpoint.exists():
-        trainer.load(checkpoint)
-    pairs = PairSet(data, "train")
+    if (run / _CHECKPOINT).exists():
+        trainer.load(run / _CHECKPOINT)
+    _train(trainer, PairSet(data, "train"), run, rank, minutes)
+    if rank == 0:
+        trainer.save(run / _CHECKPOINT)
+    if world > 1:
+        dist.destroy_process_group()
+    return trainer.step
+
+
+def _train(trainer: Trainer, pairs: PairSet, run: Path, rank: int, minutes: float | None) -> None:
+    config = trainer.config
     # A resumed run draws new segments; two processes never draw the same.
     rng = np.random.default_rng([config.seed, trainer.step, rank])
     torch.manual_seed(int(rng.integers(2**31)))
@@ -207,32 +216,31 @@ def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = Non
     start = saved = logged = time.monotonic()
     values: list[dict[str, float]] = []
     while trainer.step < config.steps:
-        values.append(trainer.update(pairs.draw(rng, config.batch, samples).to(device), rng))
+        values.append(trainer.update(pairs.draw(rng, config.batch, samples).to(trainer.device), rng))
         now = time.monotonic()
-        # All processes count steps alike, but only the first keeps the time.
-        stop = torch.tensor(float(minutes is not None and now - start > minutes * 60))
-        if world > 1 and trainer.step % 10 == 0:
-            dist.broadcast(stop, 0)
-        elif world > 1:
-            stop.zero_()
         if rank == 0 and (now - logged > _LOG_EVERY_S or trainer.step == config.steps):
             _log(run / "log.csv", trainer, values, now - start)
             values, logged = [], now
-        if rank == 0 and (now - saved > config.checkpoint_minutes * 60):
-            trainer.save(checkpoint)
+        if rank == 0 and now - saved > config.checkpoint_minutes * 60:
+            trainer.save(run / _CHECKPOINT)
             saved = now
-        if bool(stop):
+        if minutes is not None and _agreed(now - start > minutes * 60):
             break
-    if rank == 0:
-        trainer.save(checkpoint)
-    if world > 1:
-        dist.destroy_process_group()
-    return trainer.step
+
+
+def _agreed(stop: bool) -> bool:
+    """Whether the first process says so: all must leave the loop at the same step, and clocks differ."""
+    if not dist.is_initialized():
+        return stop
+    vote = torch.tensor(float(stop))
+    dist.broadcast(vote, 0)
+    return bool(vote)
 
 
 def _log(path: Path, trainer: Trainer, values: list[dict[str, float]], seconds: float) -> None:
     processes = dist.get_world_size() if dist.is_initialized() else 1
-    row = {"step": trainer.step, "seconds": round(seconds), "processes": processes, "rate": round(trainer.learning_rate(), 7)}
+    row: dict[str, float] = {"step": trainer.step, "seconds": round(seconds), "processes": processes}
+    row |= {"rate": round(trainer.learning_rate(), 7)}
     means = {k: round(float(np.mean([v[k] for v in values])), 4) for k in values[0]} if values else {}
     new = not path.exists()
     with path.open("a", encoding="utf-8", newline="") as file:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mp3restore.excitation import EXCITATIONS
@@ -46,11 +47,12 @@ class GeneratorConfig:
         return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
 
 
-def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> NDArray[np.float32]:
     """Triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
     mel = 1127 * np.log1p(np.linspace(0, nyquist_hz, bins) / 700)
     position = mel / mel[-1] * (bands - 1)
-    return np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None])).astype(np.float32)
+    triangles = np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None]))
+    return np.asarray(triangles, dtype=np.float32)
 
 
 class TimeBlock(nn.Module):
@@ -83,7 +85,8 @@ class Generator(nn.Module):
     Two paths make the output. The copy path multiplies each bin by a gain within a factor of two, which does not
     depend on z: chance has no say in what survived. The fill path adds excitations with band-wise gains, let through
     only where the copy path holds less than the fill: a bin that the MP3 kept is hardly touched whatever the gains
-    are. At initialisation both are inert and the generator is the identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    are. At initialisation both are inert and the generator is the identity. Everything is relative to the level of
+    the surrounding frames, so that gain in is gain out.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:

@@ -40,14 +40,16 @@ def _mel(size: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _hann(size: int, device: torch.device) -> Tensor:
-    return torch.hann_window(size, device=device) / (0.375 * size) ** 0.5
+    window: Tensor = torch.hann_window(size, device=device) / (0.375 * size) ** 0.5
+    return window
 
 
 def magnitudes(samples: Tensor, size: int) -> Tensor:
     """Magnitudes (batch, frames, bins) of segments (batch, samples); 1 per bin for white noise of unit variance."""
     frames = samples.unfold(-1, size, size // 2) * _hann(size, samples.device)
     spectrum = torch.fft.rfft(frames)
-    return (spectrum.real**2 + spectrum.imag**2 + 1e-12).sqrt()
+    power: Tensor = spectrum.real**2 + spectrum.imag**2 + 1e-12
+    return power.sqrt()
 
 
 def band_weights(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:

@@ -56,10 +56,9 @@ def table(summary: list[dict[str, Any]]) -> str:
     metrics = [m for m in METRICS if m in summary[0]]
     lines = ["| encode | clips | system | " + " | ".join(_TITLES[m] for m in metrics) + " |"]
     lines.append("|---" * (3 + len(metrics)) + "|")
-    lines += [
-        f"| {row['condition']} | {row['clips']} | {row['system']} | " + " | ".join(_cell(row, m) for m in metrics) + " |"
-        for row in summary
-    ]
+    for row in summary:
+        cells = [row["condition"], str(row["clips"]), row["system"], *(_cell(row, m) for m in metrics)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -67,7 +66,8 @@ def _worst(summary: list[dict[str, Any]]) -> str:
     rows = [r for r in summary if r["system"] == "restored"]
     row = min(rows, key=lambda r: r["log_mel_worst"]["gain"])
     worst = row["log_mel_worst"]
-    return f"The worst clip by log-mel: `{worst['clip']}` as {row['condition']}, {-worst['gain']:.2f} dB worse than the MP3."
+    change = f"{-worst['gain']:+.2f} dB against the MP3 (above zero is worse)"
+    return f"The worst clip by log-mel: `{worst['clip']}` as {row['condition']}, {change}."
 
 
 def _training_facts(run: Path) -> tuple[int, float]:
