@@ -53,9 +53,7 @@ class Restorer:
         If ONNX Runtime cannot load the network.
     """
 
-    def __init__(
-        self, model: Model, *, threads: int | None = None, chunk_frames: int = DEFAULT_CHUNK_FRAMES
-    ) -> None:
+    def __init__(self, model: Model, *, threads: int | None = None, chunk_frames: int = DEFAULT_CHUNK_FRAMES) -> None:
         self.model = model
         self.threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
         self.chunk_frames = chunk_frames

@@ -68,9 +68,7 @@ def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return spectrum
 
 
-def excite(
-    planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int
-) -> NDArray[np.complex64]:
+def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int) -> NDArray[np.complex64]:
     """Excitations of a stretch of a file.
 
     Parameters

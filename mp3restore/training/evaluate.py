@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -19,6 +20,8 @@ from rich.progress import Progress
 
 from mp3restore.engine import Restorer
 from mp3restore.models import load_model
+from mp3restore.pipeline import RunOptions, run_job
+from mp3restore.plan import plan_jobs
 from mp3restore.resample import resample_stream
 from mp3restore.training.metrics import HIGHER_IS_BETTER, METRICS, Scorer
 from mp3restore.training.pairs import EVALUATION_CONDITIONS, Condition, Pair, make_pair
@@ -26,7 +29,8 @@ from mp3restore.training.prepare import Source, find_sources
 
 __all__ = ["SYSTEMS", "EvaluationConfig", "evaluate", "summarise", "write_json"]
 
-SYSTEMS = ("mp3", "restored", "deterministic")
+# The file as it is; the tool's result; the same not held to the bitstream; the tool's result with z = 0.
+SYSTEMS = ("mp3", "restored", "unheld", "deterministic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +96,25 @@ def _read(clip: _Clip, seconds: float) -> tuple[NDArray[np.float32], int]:
 
 
 def _outputs(pair: Pair, restorer: Restorer, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    def run(*, deterministic: bool) -> NDArray[np.float32]:
-        blocks = restorer.stream([pair.degraded], sample_rate=pair.sample_rate, seed=seed, deterministic=deterministic)
-        return np.concatenate(list(blocks), axis=1)
+    """What each system makes of a pair: the tool itself runs on the file, from the MP3 to a float WAV."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "clip.mp3", Path(folder) / "restored.wav"
+        if pair.mp3:
+            source.write_bytes(pair.mp3)
+        else:
+            source = source.with_suffix(".wav")
+            soundfile.write(source, pair.degraded.T, pair.sample_rate, subtype="FLOAT")
+        (job,) = plan_jobs(source, target, bit_depth="32f", overwrite=True)
 
-    yield "mp3", pair.degraded
-    yield "restored", run(deterministic=False)
-    yield "deterministic", run(deterministic=True)
+        def run(*, deterministic: bool = False, consistency: bool = True) -> NDArray[np.float32]:
+            run_job(job, lambda: restorer, RunOptions(seed, deterministic, pair.sample_rate, consistency))
+            samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
+            return np.ascontiguousarray(samples.T[:, pair.start : pair.start + pair.degraded.shape[1]])
+
+        yield "mp3", pair.degraded
+        yield "restored", run()
+        yield "unheld", run(consistency=False)
+        yield "deterministic", run(deterministic=True)
 
 
 def _judge_clip(clip: _Clip, config: EvaluationConfig, conditions: list[Condition]) -> list[dict[str, Any]]:

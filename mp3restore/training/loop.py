@@ -21,7 +21,14 @@ from mp3restore.excitation import CONTEXT
 from mp3restore.training.data import Batch, PairSet
 from mp3restore.training.frontend import Frontend, to_parts
 from mp3restore.training.networks import Generator, GeneratorConfig
-from mp3restore.training.objective import RESOLUTIONS, Distance, band_weights, magnitudes, spectral_distance
+from mp3restore.training.objective import (
+    RESOLUTIONS,
+    Distance,
+    band_weights,
+    magnitudes,
+    spectral_distance,
+    waveform_distance,
+)
 
 __all__ = ["FitConfig", "Trainer", "fit"]
 
@@ -87,7 +94,7 @@ class Trainer:
         target = target[:, 3 * front.hop : -3 * front.hop][:, trim:-trim]
         level = target.square().mean(-1, keepdim=True).sqrt() + 1e-4
         weights = band_weights(resolution, batch.sample_rate, batch.bandwidth_hz)
-        draws = []
+        draws, spectra = [], []
         for _ in range(2):
             noise = torch.rand_like(inner).sub_(0.5).mul_(12**0.5)
             excitations = (to_parts(front.noise(noise, envelope)).bfloat16(), harmonic)
@@ -95,13 +102,20 @@ class Trainer:
             with torch.autocast(self.device.type, torch.bfloat16):
                 restored = self.generator.decode(encoded, excitations, z)
             chosen = (restored.float() * plane.unsqueeze(-1).unsqueeze(-1)).sum(1)
+            spectra.append(chosen[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES])
             samples = front.synthesise(torch.complex(chosen[:, 0], chosen[:, 1]))[:, trim:-trim]
             draws.append(magnitudes(samples / level, resolution))
         wanted = magnitudes(target / level, resolution)
         to_target = torch.stack([spectral_distance(g, wanted, weights, c.distance) for g in draws]).sum(0)
         apart = spectral_distance(draws[0], draws[1], weights, c.distance)
-        total = (to_target - apart).mean()
+        placed = to_parts(front.analyse((batch.original[..., CONTEXT:-CONTEXT] * plane).sum(1)))
+        placed = placed[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
+        native = band_weights(c.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
+        off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).sum(0)
+        moved = waveform_distance(spectra[0], spectra[1], level, native)
+        total = (to_target - apart + c.distance.waveform * (off - moved)).mean()
         values = {"loss": total, "distance": to_target.mean() / 2, "spread": apart.mean()}
+        values |= {"off": off.mean() / 2, "moved": moved.mean()}
         return total, {name: float(value.detach()) for name, value in values.items()}
 
     def latents(self, batch: int, frames: int) -> Tensor:

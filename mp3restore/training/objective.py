@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mp3restore.training.networks import mel_bands
 
-__all__ = ["RESOLUTIONS", "Distance", "spectral_distance"]
+__all__ = ["RESOLUTIONS", "Distance", "band_weights", "magnitudes", "spectral_distance", "waveform_distance"]
 
 RESOLUTIONS = (256, 512, 1024, 2048, 4096)
 _LOG_FLOOR = 3e-4  # of a magnitude, the segment's root mean square being 1: -70 dB
@@ -30,6 +30,7 @@ class Distance:
     compressed: float = 2.0  # L1 of square roots of magnitudes
     logarithmic: float = 0.15  # L1 of log magnitudes, bin by bin
     mel: float = 0.35  # L1 of log mel powers
+    waveform: float = 2.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
 
 
 @lru_cache(maxsize=16)
@@ -58,6 +59,19 @@ def band_weights(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor
     known = (hz < bandwidth_hz[:, None] - 300).float()
     weight = known / (1 + hz / _CORNER_HZ)
     return (weight / weight.sum(-1, keepdim=True).clamp_min(1e-9)).unsqueeze(1)
+
+
+def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> Tensor:
+    """Mean modulus of the difference of complex spectra in two parts (batch, 2, frames, bins), one number per item.
+
+    `level` (batch, 1) is the root mean square of the segment. Being an energy distance too, it does not forbid to fill
+    what is missing at random phases, but makes noise on strong bins as expensive as it is in decibels of distortion.
+    """
+    size = 2 * (a.shape[-1] - 1)
+    difference = (a - b) / (level * (0.375 * size) ** 0.5)[..., None, None]
+    modulus = (difference[:, 0] ** 2 + difference[:, 1] ** 2 + 1e-10).sqrt()
+    result: Tensor = (modulus * weights).sum(-1).mean(-1)
+    return result
 
 
 def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance) -> Tensor:

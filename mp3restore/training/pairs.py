@@ -68,13 +68,18 @@ EVALUATION_CONDITIONS: tuple[Condition, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Aligned signals of one excerpt, both of shape (channels, samples) at `sample_rate` Hz."""
+    """Aligned signals of one excerpt, both of shape (channels, samples) at `sample_rate` Hz.
+
+    `degraded` begins with sample `start` of what decoding `mp3` and converting to `sample_rate` gives.
+    """
 
     original: NDArray[np.float32]
     degraded: NDArray[np.float32]
     sample_rate: int
     lag: float  # samples by which the decoder's output was late, already removed
     gain: float  # factor that the encoder applied to the level, already applied to `original`
+    mp3: bytes
+    start: int
 
 
 def encode(wav: Path, mp3: Path, condition: Condition) -> None:
@@ -154,12 +159,13 @@ def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condit
     if condition.mono:
         original = original.mean(axis=0, keepdims=True)
     if condition.encoder == "none":
-        return Pair(original, original, sample_rate, 0.0, 1.0)
+        return Pair(original, original, sample_rate, 0.0, 1.0, b"", 0)
     with tempfile.TemporaryDirectory() as folder:
         wav, mp3 = Path(folder) / "a.wav", Path(folder) / "a.mp3"
         soundfile.write(wav, original.T, sample_rate, subtype="PCM_16")
         encode(wav, mp3, condition)
         decoded, mp3_rate = soundfile.read(mp3, dtype="float32", always_2d=True)
+        stream = mp3.read_bytes()
     rate = output_rate(mp3_rate)
     degraded = _convert(np.ascontiguousarray(decoded.T), mp3_rate, rate)
     target = _convert(original, sample_rate, rate)
@@ -172,4 +178,4 @@ def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condit
     length = min(target.shape[1], degraded.shape[1])
     target, degraded = _delay(target, lag - whole)[:, :length], degraded[:, :length]
     gain = _encoder_gain(target, degraded)
-    return Pair(target * np.float32(gain), degraded, rate, lag, gain)
+    return Pair(target * np.float32(gain), degraded, rate, lag, gain, stream, max(whole, 0))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.training.pairs import EVALUATION_CONDITIONS, make_pair  # noqa: E402
+from mp3restore.training.pairs import EVALUATION_CONDITIONS, make_pair
 
 CONDITIONS = {c.name: c for c in EVALUATION_CONDITIONS}
 
