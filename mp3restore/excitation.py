@@ -68,7 +68,9 @@ def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return spectrum
 
 
-def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int) -> NDArray[np.complex64]:
+def excite(
+    planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int
+) -> tuple[NDArray[np.complex64], ...]:
     """Excitations of a stretch of a file.
 
     Parameters
@@ -82,13 +84,13 @@ def excite(planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size:
 
     Returns
     -------
-    Spectra of shape (2 kinds, 2 planes, frames, size // 2 + 1), about unit power per bin, of all whole frames.
+    One for each of `EXCITATIONS`: spectra of shape (2 planes, frames, size // 2 + 1), about unit power per bin, of all
+    whole frames in the stretch.
     """
     inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
-    unit = np.float32(1 / np.sqrt(0.375 * size))  # a Hann window's power sums to 3/8 of its length
     harmonic = _whiten(analyse(_saturate(planes)[:, inner], size))
-    result = np.zeros((len(EXCITATIONS), *harmonic.shape), np.complex64)
-    if noise is not None:
-        result[0] = analyse(noise * (_envelope(planes)[inner] * unit), size)
-    result[1] = harmonic
-    return result
+    if noise is None:
+        return np.zeros_like(harmonic), harmonic
+    # A Hann window's power sums to 3/8 of its length.
+    amplitude = _envelope(planes)[inner] * np.float32((0.375 * size) ** -0.5)
+    return analyse(noise * amplitude, size), harmonic
