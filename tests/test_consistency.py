@@ -1,0 +1,93 @@
+"""A restored file, analysed again on the grid of its MP3, must round to the values that the MP3 has."""
+
+import numpy as np
+import pytest
+import soundfile
+
+import mp3restore
+from mp3restore.consistency import SampleQueue, hold_to_bitstream, open_projector
+from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
+from mp3restore.mp3.grid import expected_offset
+from mp3restore.mp3.lattice import quantise, rotate_ms
+from mp3restore.mp3.lowpass import first_free_line
+from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
+
+
+def signed_values(stream, samples):
+    """Quantised values of all granules that lie within the samples, (n, channels, 576), and the first of them."""
+    offset = expected_offset(stream)
+    first = -(-(HALO - offset) // GRANULE_SAMPLES)
+    count = (samples.shape[1] - offset - OVERLAP - HALO) // GRANULE_SAMPLES - first
+    begin = offset + first * GRANULE_SAMPLES - HALO
+    length = count * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+    rows = slice(first, first + count)
+    lines = analyse(samples[:, begin : begin + length], stream.block_type[rows], stream.mixed[rows])
+    rotate_ms(lines, stream.ms[rows])
+    return quantise(lines, stream.line_steps(first, first + count)) * np.sign(lines), first
+
+
+def decoded(path):
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    return np.ascontiguousarray(samples.T), rate
+
+
+@pytest.mark.parametrize(
+    "options", [("-b", "48", "--resample", "44.1"), ("-b", "128"), ("-V", "5"), ("-b", "64", "-m", "m")]
+)
+def test_a_held_restoration_rounds_to_its_mp3(encode, music, tmp_path, options):
+    mp3 = encode("lame", music, 44100, *options)
+    stream = read_stream(mp3)
+    original, _ = decoded(mp3)
+    expected, first = signed_values(stream, original)
+    bound = (expected != 0) | (np.arange(576) < first_free_line(stream))
+    # What the projector leaves free: granules at either end of the samples.
+    inner = slice(max(0, 2 - first), len(expected) - 2)
+    shares = {}
+    for consistency in (True, False):
+        target = tmp_path / f"{consistency}.wav"
+        result = mp3restore.restore_file(mp3, target, bit_depth="32f", consistency=consistency)
+        assert result.consistent is consistency
+        actual, _ = signed_values(stream, decoded(target)[0])
+        shares[consistency] = np.mean((actual != expected)[inner][bound[inner]])
+    assert shares[True] < 1e-4
+    assert shares[False] > 0.001
+
+
+def test_a_low_rate_file_is_held_within_its_band(encode, music, tmp_path):
+    mp3 = encode("lame", music, 44100, "-b", "64")
+    original, rate = decoded(mp3)
+    assert rate == 24000
+    errors = {}
+    for consistency in (True, False):
+        target = tmp_path / f"{consistency}.wav"
+        assert mp3restore.restore_file(mp3, target, bit_depth="32f", consistency=consistency).sample_rate == 48000
+        restored, _ = decoded(target)
+        assert restored.shape[1] == 2 * original.shape[1]
+        # In the lowest octaves every line is coded, finely: there nothing may move.
+        spectra = [np.fft.rfft(s[0, : r // 2 * 2])[: r // 2] for s, r in ((restored, 2 * rate), (original, rate))]
+        errors[consistency] = np.linalg.norm(spectra[0][20:400] / 2 - spectra[1][20:400])
+    assert errors[True] < errors[False]
+
+
+def test_the_result_does_not_depend_on_blocks(encode, music, rng):
+    mp3 = encode("lame", music, 44100, "-b", "64")
+    projector = open_projector(mp3)
+    original, rate = decoded(mp3)
+    restored = np.repeat(original, 2, axis=1) + rng.normal(0, 0.01, (2, 2 * original.shape[1])).astype(np.float32)
+
+    def held(pieces):
+        queue = SampleQueue()
+        list(queue.watch([original]))
+        blocks = np.array_split(restored, pieces, axis=1)
+        return np.concatenate(list(hold_to_bitstream(projector, queue, blocks, file_rate=rate, rate=2 * rate)), axis=1)
+
+    whole = held(1)
+    assert whole.shape == restored.shape
+    np.testing.assert_array_equal(held(7), whole)
+
+
+def test_a_wav_has_no_bitstream(tmp_path, music):
+    path = tmp_path / "music.wav"
+    soundfile.write(path, music.T, 44100, subtype="FLOAT")
+    assert open_projector(path) is None
+    assert not mp3restore.restore_file(path, tmp_path / "out.wav").consistent
