@@ -34,7 +34,8 @@ def test_contents(wheel):
     models = {f"mp3restore/_models/{model}/{file}" for model in list_models() for file in FILES}
     code = {name for name in names if name.endswith(".py")}
     assert models
-    assert names - code == models | {"mp3restore/py.typed"}
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/pages/assets").iterdir()}
+    assert names - code == models | pages | {"mp3restore/py.typed"}
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore").rglob("*.py")}
     assert code == sources
 

@@ -9,6 +9,8 @@ from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
 from mp3restore.cli.models import models_app
+from mp3restore.cli.plot import plot
+from mp3restore.cli.report_page import report
 from mp3restore.cli.restore import RestoreCommand, restore
 
 __all__ = ["app"]
@@ -35,7 +37,9 @@ app.command(
     _DEFAULT_COMMAND,
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
-    "'bench' measures the speed on this machine.",
+    "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture.",
 )(restore)
 app.command("bench")(bench)
+app.command("plot")(plot)
+app.command("report")(report)
 app.add_typer(models_app, name="models")

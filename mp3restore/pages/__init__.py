@@ -1,0 +1,93 @@
+"""Self-contained web pages: template, style, scripts, data and audio in one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from mp3restore import __version__
+
+__all__ = ["render"]
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_ASSETS),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _source(text: str) -> str:
+    """Name an inline script or style for the content security policy, by its hash."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def render(
+    template: str,
+    *,
+    scripts: Sequence[str],
+    data: object,
+    audio: Mapping[str, bytes] | None = None,
+    connects: bool = False,
+    **values: Any,  # noqa: ANN401 - whatever the template asks for
+) -> str:
+    """Make a page.
+
+    Its content security policy lets nothing run but the scripts that are put in here, so that a file name with markup
+    in it stays a name, and nothing be fetched.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    scripts : sequence of str
+        File names of the scripts, in the order in which they run.
+    data : object
+        What the scripts find in the element ``data``; anything that JSON can hold.
+    audio : mapping of str to bytes, optional
+        Audio files by the identifier of the element that holds them.
+    connects : bool
+        Whether the page may ask the server that it comes from, and show its pages in frames.
+    **values
+        What the template uses.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    style = (_ASSETS / "base.css").read_text(encoding="utf-8")
+    code = [(_ASSETS / name).read_text(encoding="utf-8") for name in scripts]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(map(_source, code))}; style-src {_source(style)}; img-src data:"
+        f"{'; connect-src ' + repr('self') + '; frame-src ' + repr('self') if connects else ''}"
+        "; base-uri 'none'; form-action 'none'"
+    )
+    # In a script element only "<" can end or open anything.
+    text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            policy=policy,
+            style=style,
+            scripts=code,
+            data=text,
+            audio={name: base64.b64encode(content).decode() for name, content in (audio or {}).items()},
+            version=__version__,
+            **values,
+        )
+    )

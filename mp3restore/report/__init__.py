@@ -1,0 +1,1 @@
+"""The page that lets hear and see what a restoration did."""

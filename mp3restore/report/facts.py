@@ -1,0 +1,62 @@
+"""What the bitstream of an MP3 kept, in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mp3restore.mp3.inspect import BitstreamReport, inspect_file
+
+__all__ = ["bitstream_facts", "decibels", "kilohertz"]
+
+# Below this share the samples do not lie on the lattice that the bitstream describes (see `BitstreamReport`).
+_LATTICE_FITS = 0.9
+
+
+def kilohertz(hz: float) -> str:
+    """Write a frequency in kHz."""
+    return f"{hz / 1000:.1f} kHz"
+
+
+def decibels(gain: float) -> str:
+    """Write a factor in dB, with its sign."""
+    value = round(20 * math.log10(gain), 1)
+    return f"{value or 0.0:+.1f} dB" if value else "0.0 dB"
+
+
+def bitstream_facts(path: Path) -> list[tuple[str, str]]:
+    """Say what an MP3 kept, as pairs of what and how much.
+
+    Raises
+    ------
+    NoInputError, DecodeError, BitstreamError
+        As `inspect_file`.
+    """
+    found = inspect_file(path)
+    facts = [
+        ("File", path.name),
+        ("Sound", f"{found.sample_rate} Hz, {found.channels} channels, {found.duration_s:.1f} s"),
+    ]
+    if found.bitstream is None:
+        return [*facts, ("Was it an MP3?", "yes" if found.was_mp3 else "no trace of one")]
+    return [*facts, *_stream_facts(found.bitstream)]
+
+
+def _stream_facts(stream: BitstreamReport) -> list[tuple[str, str]]:
+    facts = [
+        ("Format", f"MPEG-{stream.version} Layer III, {stream.kbps:.0f} kbit/s {stream.rate_mode.upper()}"),
+        ("Encoder", stream.encoder or "not stated"),
+        ("Low-pass", f"{kilohertz(stream.lowpass_hz)}, {'stated' if stream.lowpass_stated else 'by the bitrate'}"),
+        ("Joint stereo", f"{stream.joint_stereo_share:.0%} of the frames"),
+        ("Short blocks", f"{stream.block_shares['short']:.0%}"),
+    ]
+    if stream.lattice_fit < _LATTICE_FITS:
+        return [*facts, ("Spectral lines", "not known: the samples do not fit the bitstream")]
+    low, median, high = map(kilohertz, stream.edge_hz)
+    return [
+        *facts,
+        ("Kept up to", f"{median} (median; {low} to {high} for most of the time)"),
+        ("Lines that were kept", f"{stream.coded_share:.0%}"),
+        ("Holes below that", f"{stream.hole_share:.0%} of all lines"),
+        ("Lost above that", f"{stream.above_edge_share:.0%} of all lines"),
+    ]

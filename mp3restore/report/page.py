@@ -1,0 +1,198 @@
+"""The report: one HTML file with the audio in it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mp3restore.audio_io.files import atomic_file
+from mp3restore.errors import Mp3RestoreError, UsageError
+from mp3restore.pages import render
+from mp3restore.report.excerpts import Excerpt, choose_excerpts, profile
+from mp3restore.report.facts import bitstream_facts, decibels, kilohertz
+from mp3restore.report.measure import Measures
+from mp3restore.report.tracks import (
+    common_rate,
+    flac,
+    load_track,
+    matching_gains,
+    measured,
+    read_delay,
+    recorded_origin,
+)
+
+__all__ = ["ReportRequest", "build_report", "write_report"]
+
+_EXCERPT_SECONDS = 30.0
+# Below 25 MB with the page around it; base64 makes four characters of three bytes.
+_AUDIO_BYTES = 18_000_000
+_MOST_TRACKS = 9  # one for each key
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRequest:
+    """What a report is about.
+
+    Attributes
+    ----------
+    original : Path
+        The MP3.
+    restored : sequence of Path
+        Its restorations, in time with what the decoder gives for it.
+    reference : Path, optional
+        What the MP3 was made of; it may be shifted by up to 0.2 s.
+    start, duration : float, optional
+        The excerpt in seconds; chosen by the report if neither is given.
+    origins : mapping of Path to str, optional
+        How restorations were made; otherwise what the files say is shown.
+    command : str
+        The command that makes the page again.
+    """
+
+    original: Path
+    restored: Sequence[Path]
+    reference: Path | None = None
+    start: float | None = None
+    duration: float | None = None
+    origins: Mapping[Path, str] | None = None
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.restored:
+            raise UsageError("a report needs at least one restoration")
+        if len(self.paths) > _MOST_TRACKS:
+            raise UsageError(f"a report can hold {_MOST_TRACKS} files, not {len(self.paths)}")
+        if self.start is not None and self.start < 0:
+            raise UsageError("the start must be 0 or more seconds")
+        if self.duration is not None and self.duration <= 0:
+            raise UsageError("the duration must be more than 0 seconds")
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files, in the order of the page."""
+        return [self.original, *self.restored, *([self.reference] if self.reference else [])]
+
+
+def build_report(request: ReportRequest) -> str:
+    """Make the page.
+
+    The excerpts that it chooses are 30 s long, or shorter where the page would otherwise exceed 25 MB.
+
+    Raises
+    ------
+    UsageError
+        If the excerpt lies outside of a file.
+    NoInputError, InputError
+        If a file cannot be read.
+    """
+    rate = common_rate(request.paths)
+    delay = 0
+    profiles = None
+    if request.start is None and request.duration is None:
+        profiles = profile(request.original), profile(request.reference or request.restored[0])
+    length = _EXCERPT_SECONDS
+    while True:
+        if profiles is None:
+            excerpts = [Excerpt("Excerpt", request.start or 0.0, request.duration or _EXCERPT_SECONDS)]
+        else:
+            excerpts = choose_excerpts(*profiles, length=length)
+        if request.reference is not None and delay == 0:
+            part = excerpts[0]
+            delay = read_delay(
+                request.reference, request.original, start=part.start, duration=part.duration, sample_rate=rate
+            )
+        views, audio = _views(request, excerpts, rate, delay)
+        size = sum(map(len, audio.values()))
+        if profiles is None or size <= _AUDIO_BYTES:
+            return _page(request, views, audio, delay / rate)
+        length *= 0.95 * _AUDIO_BYTES / size
+
+
+def _views(
+    request: ReportRequest, excerpts: Sequence[Excerpt], rate: int, delay: int
+) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
+    """Data of the excerpts for the page, and the FLAC files by identifier."""
+    views, audio = [], {}
+    for number, excerpt in enumerate(excerpts):
+        measures = []
+        for index, path in enumerate(request.paths):
+            late = delay if path is request.reference else 0
+            track = load_track(path, start=excerpt.start, duration=excerpt.duration, sample_rate=rate, delay=late)
+            measures.append(measured(track))
+            audio[f"audio-{number}-{index}"] = flac(track)
+        gains = matching_gains(measures)
+        views.append(
+            {
+                "name": excerpt.name, "start": excerpt.start, "duration": excerpt.duration, "rate": rate,
+                "gains": gains, "step": measures[0].step, "bandwidth": [m.bandwidth_hz for m in measures],
+                "rows": [_row(m, g) for m, g in zip(measures, gains, strict=True)],
+            }
+        )  # fmt: skip
+    return views, audio
+
+
+def _row(measures: Measures, gain: float) -> list[str]:
+    """Cells of the table of measures."""
+    loudness = "silent" if measures.loudness_lufs is None else f"{measures.loudness_lufs:.1f} LUFS"
+    peak = "silent" if measures.peak_db is None else f"{measures.peak_db:.1f} dBFS"
+    return [loudness, peak, decibels(gain), kilohertz(measures.median_bandwidth_hz)]
+
+
+def _names(request: ReportRequest) -> list[str]:
+    names = ["MP3", *(path.name for path in request.restored)]
+    return [*names, "Reference"] if request.reference else names
+
+
+def _page(request: ReportRequest, views: list[dict[str, Any]], audio: Mapping[str, bytes], shift: float) -> str:
+    names = _names(request)
+    origins = request.origins or {}
+    made = [
+        (path.name, origins.get(path) or recorded_origin(path) or "not recorded in the file")
+        for path in request.restored
+    ]
+    try:
+        facts = bitstream_facts(request.original)
+    except Mp3RestoreError as error:  # what plays can still be more than the bitstream reader takes
+        facts = [("Bitstream", f"cannot be read: {error.message}")]
+    return render(
+        "report.html",
+        scripts=["player.js", "spectrogram.js", "report.js"],
+        data={"names": names, "excerpts": [{k: v for k, v in view.items() if k != "rows"} for view in views]},
+        audio=audio,
+        title=f"{request.original.name}: MP3 and restoration",
+        names=names,
+        views=views,
+        files=[path.name for path in request.paths],
+        facts=facts,
+        made=made,
+        shift=shift if request.reference else None,
+        command=request.command or _command(request),
+    )
+
+
+def _command(request: ReportRequest) -> str:
+    """Write the command that makes the page again."""
+    words = ["mp3restore", "report", *map(str, (request.original, *request.restored))]
+    for option, value in (
+        ("--reference", request.reference), ("--start", request.start), ("--duration", request.duration)
+    ):  # fmt: skip
+        words += [] if value is None else [option, str(value)]
+    return shlex.join(words)
+
+
+def write_report(request: ReportRequest, target: Path, *, overwrite: bool = False) -> None:
+    """Make the page and write it whole or not at all.
+
+    Raises
+    ------
+    UsageError, NoInputError, InputError
+        As `build_report`.
+    OutputError
+        If it cannot be written, or is there already and may not be overwritten.
+    """
+    html = build_report(request)
+    with atomic_file(target, overwrite=overwrite) as file:
+        file.write(html.encode("utf-8"))
