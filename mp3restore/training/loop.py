@@ -111,11 +111,10 @@ class Trainer:
         placed = to_parts(front.analyse((batch.original[..., CONTEXT:-CONTEXT] * plane).sum(1)))
         placed = placed[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
         native = band_weights(c.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
-        off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).sum(0)
-        moved = waveform_distance(spectra[0], spectra[1], level, native)
-        total = (to_target - apart + c.distance.waveform * (off - moved)).mean()
+        off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
+        total = (to_target - apart + c.distance.waveform * off).mean()
         values = {"loss": total, "distance": to_target.mean() / 2, "spread": apart.mean()}
-        values |= {"off": off.mean() / 2, "moved": moved.mean()}
+        values["off"] = off.mean()
         return total, {name: float(value.detach()) for name, value in values.items()}
 
     def latents(self, batch: int, frames: int) -> Tensor:
