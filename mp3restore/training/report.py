@@ -25,7 +25,7 @@ A generator for `mp3restore`: restores music from MP3 at low bitrates. Licence o
 - **Data**: the training split of the project's corpus of freely licensed music (game music, renderings of MIDI files
   with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame and
   ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. Nothing was taken from outside it.
-- **Training**: {steps} steps, {hours:.1f} core-hours, spectral energy distance.
+- **Training**: {steps} steps, {hours:.1f} process-hours on shared cores, spectral energy distance.
 - **Parity**: largest difference of ONNX Runtime to PyTorch on fixed vectors {error:.1e} of the peak.
 - **SHA-256** of `model.onnx`: `{sha256}`
 
@@ -71,7 +71,7 @@ def _worst(summary: list[dict[str, Any]]) -> str:
 
 
 def _training_facts(run: Path) -> tuple[int, float]:
-    """Steps, and core-hours over all times the run was started: the clock of the log starts anew each time."""
+    """Steps, and process-hours over all times the run was started: the clock of the log starts anew each time."""
     with (run / "log.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     seconds = 0.0
