@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
+from mp3restore.cli.listening import listen_test
 from mp3restore.cli.models import models_app
 from mp3restore.cli.plot import plot
 from mp3restore.cli.report_page import report
@@ -37,9 +38,11 @@ app.command(
     _DEFAULT_COMMAND,
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
-    "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture.",
+    "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
+    "'listen-test' a blind listening test.",
 )(restore)
 app.command("bench")(bench)
+app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("report")(report)
 app.add_typer(models_app, name="models")

@@ -1,0 +1,1 @@
+"""Blind listening tests: pages for listeners, and the analysis of what they download."""

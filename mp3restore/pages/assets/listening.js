@@ -1,0 +1,57 @@
+"use strict";
+
+/* What the listening tests have in common: chance, the listener, and the file of results. */
+
+const test = pageData();
+const player = new SyncPlayer();
+const by = (name) => document.getElementById(name);
+const started = new Date().toISOString();
+
+/** A whole number below `limit`, from the browser's good source of chance. */
+function chance(limit) {
+  return crypto.getRandomValues(new Uint32Array(1))[0] % limit;
+}
+
+/** The items in random order. */
+function shuffled(items) {
+  const result = [...items];
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = chance(i + 1);
+    [result[i], result[j]] = [result[j], result[i]];
+  }
+  return result;
+}
+
+/** Show one of the sections of the page, and put the focus on its heading for those who do not see it. */
+function show(name) {
+  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
+  const heading = by(name).querySelector("h2");
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+/** Decode stimuli of an item by their names. */
+function stimuli(item, names) {
+  const number = test.items.indexOf(item);
+  return Promise.all(names.map((name) => embeddedAudio(`audio-${number}-${item.stimuli.indexOf(name)}`, item.rate)));
+}
+
+/** Offer the results as a file; they go nowhere else. */
+function offerResults(content) {
+  const result = {
+    format: "mp3restore-listening-test", schema: 1, mode: test.mode, title: test.title, test: test.test,
+    listener: by("listener").value.trim(), started, finished: new Date().toISOString(), ...content,
+  };
+  const link = by("download");
+  link.href = `data:application/json;charset=utf-8,${encodeURIComponent(JSON.stringify(result, null, 1))}`;
+  link.download = `${test.mode}-${result.listener.replace(/[^\p{L}\p{N}-]+/gu, "_")}.json`;
+}
+
+/** Let a test begin when the listener has a name. */
+function connectIntroduction(begin) {
+  const name = by("listener");
+  const update = () => { by("begin").disabled = !name.value.trim(); };
+  name.addEventListener("input", update);
+  by("begin").addEventListener("click", begin);
+  update();
+}
