@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mp3restore.models import Model, list_models, load_model
-    from mp3restore.pipeline import FileResult
+    from mp3restore.result import FileResult
 
 __version__ = "0.1.0"
 
@@ -55,7 +55,7 @@ __all__ = [
 _MODULES = {
     "api": ("Restoration", "restore", "restore_file"),
     "models": ("Model", "list_models", "load_model"),
-    "pipeline": ("FileResult",),
+    "result": ("FileResult",),
     "errors": (
         "BitstreamError",
         "DecodeError",

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mp3restore.audio_io.decode import MAX_CHANNELS
+from mp3restore.devices import Device
 from mp3restore.errors import InputError, UsageError
 from mp3restore.formats import BitDepth, Container
 from mp3restore.models import Model
-from mp3restore.pipeline import FileResult, Progress, RunOptions, make_restorer, run_job
+from mp3restore.options import RunOptions
+from mp3restore.pipeline import Progress, make_restorer, run_job
 from mp3restore.plan import plan_jobs
 from mp3restore.rates import RatePath
+from mp3restore.result import FileResult
 
 __all__ = ["Restoration", "restore", "restore_file"]
 
@@ -54,7 +57,10 @@ def restore_file(
     bit_depth: BitDepth = "24",
     sample_rate: int | None = None,
     consistency: bool = True,
+    strength: float = 1.0,
+    tags: bool = True,
     threads: int | None = None,
+    device: Device = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> FileResult:
@@ -82,8 +88,14 @@ def restore_file(
         Rate of the result in Hz.
     consistency : bool
         Hold the restoration of an MP3 to what its bitstream says.
+    strength : float
+        How far to go from the input (0.0) to the restoration (1.0).
+    tags : bool
+        Give the result the tags and pictures of the input, and say in them how it was made.
     threads : int, optional
         Chunks that are restored at the same time; by default as many as there are cores, at most 4.
+    device : {"auto", "cpu", "cuda", "coreml", "dml"}
+        What the generator runs on; by default a GPU if ONNX Runtime has one, else the processor.
     overwrite : bool
         Whether an existing target is replaced.
     progress : callable, optional
@@ -100,11 +112,11 @@ def restore_file(
         All are `Mp3RestoreError`; no partial output is left.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, sample_rate, consistency)
+    options = RunOptions(seed, deterministic, sample_rate, consistency, strength, tags)
     output = None if target is None else Path(target)
     (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
     job = replace(job, variant=variant)
-    return run_job(job, lambda: make_restorer(model, threads=threads), options, progress=progress)
+    return run_job(job, lambda: make_restorer(model, threads=threads, device=device), options, progress=progress)
 
 
 def restore(

@@ -12,7 +12,8 @@ import numpy as np
 import soundfile
 
 from mp3restore.models import Model
-from mp3restore.pipeline import RunOptions, make_restorer, run_job
+from mp3restore.options import RunOptions
+from mp3restore.pipeline import make_restorer, run_job
 from mp3restore.plan import plan_jobs
 from mp3restore.timings import Timings
 

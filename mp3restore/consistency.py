@@ -21,7 +21,7 @@ from mp3restore.mp3.projection import Projector
 from mp3restore.mp3.stream import read_stream
 from mp3restore.resample import resample_stream
 
-__all__ = ["SampleQueue", "hold_to_bitstream", "open_projector"]
+__all__ = ["SampleQueue", "hold_to_bitstream", "mix", "open_projector"]
 
 _Block = NDArray[np.float32]
 
@@ -75,6 +75,13 @@ class SampleQueue:
                 raise RuntimeError("nothing has passed yet")
             taken, self._samples = self._samples[:, :count], self._samples[:, count:]
         return taken
+
+
+def mix(decoded: SampleQueue, restored: Iterable[_Block], strength: float) -> Iterator[_Block]:
+    """Go only part of the way from what was decoded to what was restored, both at one rate."""
+    for block in restored:
+        original = decoded.take(block.shape[1])
+        yield original + np.float32(strength) * (block[:, : original.shape[1]] - original)
 
 
 def hold_to_bitstream(

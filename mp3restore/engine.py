@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from mp3restore.devices import Device, device_of, providers_for
 from mp3restore.errors import ModelError, UsageError
 from mp3restore.excitation import CONTEXT, EXCITATIONS, excite
 from mp3restore.noise import NoiseSource
@@ -47,26 +48,40 @@ class Restorer:
     chunk_frames
         Length of a chunk in hops. The result does not depend on it beyond rounding (1e-5).
 
+    device
+        What the generator runs on; "auto" takes a GPU if there is one. The attribute `device` says what it has got.
+
     Raises
     ------
     ModelError
         If ONNX Runtime cannot load the network.
+    UsageError
+        If the device cannot be had.
     """
 
-    def __init__(self, model: Model, *, threads: int | None = None, chunk_frames: int = DEFAULT_CHUNK_FRAMES) -> None:
+    def __init__(
+        self,
+        model: Model,
+        *,
+        threads: int | None = None,
+        chunk_frames: int = DEFAULT_CHUNK_FRAMES,
+        device: Device = "auto",
+    ) -> None:
         self.model = model
         self.threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
         self.chunk_frames = chunk_frames
         self.hop = model.config.fft_size // OVERLAP
+        providers = providers_for(device)
         options = ort.SessionOptions()
         # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(model.onnx_path, options, providers=["CPUExecutionProvider"])
+            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
+        self.device = device_of(self._session.get_providers(), device)
         found = {i.name for i in self._session.get_inputs()}
         if found != {"spectrum", "z", *EXCITATIONS}:
             raise ModelError(f"the network has other inputs: {', '.join(sorted(found))}", path=model.onnx_path)

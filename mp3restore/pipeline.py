@@ -2,129 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from mp3restore.audio_io.decode import open_audio
+from mp3restore import __version__
+from mp3restore.audio_io.decode import AudioSource, open_audio
 from mp3restore.audio_io.files import atomic_file
-from mp3restore.consistency import SampleQueue, hold_to_bitstream, open_projector
+from mp3restore.consistency import SampleQueue, hold_to_bitstream, mix, open_projector
+from mp3restore.devices import Device
 from mp3restore.engine import Restorer
 from mp3restore.errors import UsageError
-from mp3restore.level import levelled_writer
+from mp3restore.level import LevelledWriter, levelled_writer
 from mp3restore.models import Model, load_model
+from mp3restore.options import RunOptions
 from mp3restore.overlap import read_ahead, write_behind
 from mp3restore.plan import Job
+from mp3restore.probe import mp3_kbps
 from mp3restore.rates import RatePath
+from mp3restore.result import FileResult
+from mp3restore.suspicions import ClippingWatch, looks_lossless
+from mp3restore.tags import PROVENANCE, read_tags, write_tags
 from mp3restore.timings import Timings
 
-__all__ = ["FileResult", "Progress", "RunOptions", "make_restorer", "run_job"]
+__all__ = ["Progress", "make_restorer", "run_job"]
 
 Progress = Callable[[float, "float | None"], None]
 """Called with the seconds of audio that are done, and with all there are as far as that is known."""
 
-# Rates that restored music can sensibly have; the polyphase filters of odd ones far outside grow without bound.
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 384_000
-_LARGEST_SEED = 2**63 - 1
 # Blocks of a second or so that may wait between two stages: enough to even out their speeds, and 4 MB of stereo.
 _QUEUE_BLOCKS = 8
+# So many are no accident of a loud recording.
+_CLIPPED_PLACES = 10
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to restore, whatever the file.
-
-    Parameters
-    ----------
-    seed : int
-        Which restorations to draw; the same seed always gives the same.
-    deterministic : bool
-        Give the one restoration without any chance instead of a draw.
-    sample_rate : int, optional
-        Rate of the result in Hz, 8000 to 384000; by default the input's, or the full rate of its family for MPEG-2
-        and 2.5 files.
-    consistency : bool
-        Hold the restoration of an MP3 to what its bitstream says.
-
-    Raises
-    ------
-    UsageError
-        If a value is out of range.
-    """
-
-    seed: int = 0
-    deterministic: bool = False
-    sample_rate: int | None = None
-    consistency: bool = True
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.seed <= _LARGEST_SEED:
-            raise UsageError("the seed must be 0 or more, and below 2^63")
-        if self.sample_rate is not None and not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
-            raise UsageError(f"the sample rate must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz")
-
-
-@dataclass(frozen=True, slots=True)
-class FileResult:
-    """What became of a file.
-
-    Attributes
-    ----------
-    source, target : Path
-        The input, and the file that was written.
-    frames : int
-        Length of the result in samples.
-    sample_rate : int
-        Rate of the result in Hz.
-    channels : int
-        Number of channels.
-    peak : float
-        Largest magnitude of the restored music, full scale 1.0.
-    gain_db : float
-        Gain in dB that brought the peak below full scale; 0.0 where none was needed.
-    seconds : float
-        Time that the run took.
-    decoder : str
-        Who decoded what.
-    model : str
-        Name of the model.
-    seed, variant : int
-        What was drawn.
-    consistent : bool
-        Whether the restoration was held to the bitstream of an MP3.
-    """
-
-    source: Path
-    target: Path
-    frames: int
-    sample_rate: int
-    channels: int
-    peak: float
-    gain_db: float
-    seconds: float
-    decoder: str
-    model: str
-    seed: int
-    variant: int
-    consistent: bool
-
-    @property
-    def duration(self) -> float:
-        """Length of the music in seconds."""
-        return self.frames / self.sample_rate
-
-    @property
-    def speed(self) -> float:
-        """Seconds of music per second of work."""
-        return self.duration / self.seconds
-
-
-def make_restorer(model: Model | str | Path | None = None, *, threads: int | None = None) -> Restorer:
+def make_restorer(
+    model: Model | str | Path | None = None, *, threads: int | None = None, device: Device = "auto"
+) -> Restorer:
     """Load a model, by name or folder, or the default one, and make it ready to run.
 
     Raises
@@ -132,11 +52,11 @@ def make_restorer(model: Model | str | Path | None = None, *, threads: int | Non
     ModelError
         If there is no such model, or it is damaged.
     UsageError
-        If `threads` is below 1.
+        If `threads` is below 1, or there is no such device here.
     """
     if threads is not None and threads < 1:
         raise UsageError("the number of threads must be 1 or more")
-    return Restorer(model if isinstance(model, Model) else load_model(model), threads=threads)
+    return Restorer(model if isinstance(model, Model) else load_model(model), threads=threads, device=device)
 
 
 def run_job(
@@ -157,62 +77,126 @@ def run_job(
         If the input cannot be read, the output not written, or the model not be loaded. No partial output is left.
     """
     started = perf_counter()
-    timings = timings or Timings()
     with (
         # The matrices of the filter bank are small: more threads would only wait for each other.
         threadpool_limits(1, user_api="blas"),
         open_audio(job.source) as source,
         atomic_file(job.target, overwrite=job.overwrite) as file,
     ):
-        path = RatePath(source.sample_rate, options.sample_rate)
-        rate = path.target
-        expected = None if source.frames is None else source.frames / source.sample_rate
-        ready = restorer()
-        projector = open_projector(job.source) if options.consistency else None
-        original = SampleQueue()
-        blocks_in = source.blocks() if projector is None else original.watch(source.blocks())
-        decoded = timings.measure_items("decode", path.before(blocks_in))
-        done = 0
+        run = _Run(source, job, restorer(), options, timings or Timings())
         with levelled_writer(
-            file, job.output_format, sample_rate=rate, channels=source.channels, spool_folder=job.target.parent
-        ) as writer:
-
-            def encode(block: NDArray[np.float32]) -> None:
-                with timings.measure("encode"):
-                    writer.write(block)
-
-            with read_ahead(decoded, _QUEUE_BLOCKS) as blocks, write_behind(encode, _QUEUE_BLOCKS) as put:
-                restored = ready.stream(
-                    blocks,
-                    sample_rate=path.working,
-                    seed=options.seed,
-                    variant=job.variant,
-                    deterministic=options.deterministic,
-                    timings=timings,
-                )
-                if projector is not None:
-                    restored = hold_to_bitstream(
-                        projector, original, restored, file_rate=source.sample_rate, rate=path.working
-                    )
-                for block in path.after(restored):
-                    put(block)
-                    done += block.shape[1]
-                    if progress is not None:
-                        progress(done / rate, expected)
-            with timings.measure("encode"):
+            file, job.output_format, sample_rate=run.path.target, channels=source.channels,
+            spool_folder=job.target.parent,
+        ) as writer:  # fmt: skip
+            done = run.write(writer, progress)
+            with run.timings.measure("encode"):
                 level = writer.finish()
+        kbps = mp3_kbps(job.source)
+        warnings = _finish_tags(file, job, run.restorer, options, kbps) if options.tags else []
+    if options.preserve_mtime:
+        times = job.source.stat()
+        os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
     return FileResult(
         source=job.source,
         target=job.target,
         frames=done,
-        sample_rate=rate,
+        sample_rate=run.path.target,
         channels=source.channels,
         peak=level.peak,
         gain_db=level.gain_db,
         seconds=perf_counter() - started,
         decoder=source.decoder,
-        model=ready.model.name,
+        model=run.restorer.model.name,
         seed=options.seed,
         variant=job.variant,
-        consistent=projector is not None,
+        consistent=run.projector is not None,
+        device=run.restorer.device,
+        source_kbps=kbps,
+        warnings=(*run.warnings(), *warnings),
     )
+
+
+class _Run:
+    """The chain of one file, from the decoder to the writer."""
+
+    def __init__(
+        self, source: AudioSource, job: Job, restorer: Restorer, options: RunOptions, timings: Timings
+    ) -> None:
+        self.restorer = restorer
+        self.timings = timings
+        self.path = RatePath(source.sample_rate, options.sample_rate)
+        self.projector = open_projector(job.source) if options.consistency else None
+        self._source = source
+        self._variant = job.variant
+        self._options = options
+        self._clipping = ClippingWatch()
+
+    def write(self, writer: LevelledWriter, progress: Progress | None) -> int:
+        """Restore everything into `writer`; gives the number of samples."""
+        source, rate = self._source, self.path.target
+        expected = None if source.frames is None else source.frames / source.sample_rate
+        done = 0
+
+        def encode(block: NDArray[np.float32]) -> None:
+            with self.timings.measure("encode"):
+                writer.write(block)
+
+        # What the stages after the generator compare its result with, each at its own rate.
+        original, dry = SampleQueue(), SampleQueue()
+        blocks_in = self._clipping.watch(source.blocks())
+        if self.projector is not None:
+            blocks_in = original.watch(blocks_in)
+        working = self.path.before(blocks_in)
+        decoded = self.timings.measure_items("decode", working if self._options.strength == 1 else dry.watch(working))
+        with read_ahead(decoded, _QUEUE_BLOCKS) as blocks, write_behind(encode, _QUEUE_BLOCKS) as put:
+            for block in self.path.after(self._restored(blocks, original, dry)):
+                put(block)
+                done += block.shape[1]
+                if progress is not None:
+                    progress(done / rate, expected)
+        return done
+
+    def _restored(
+        self, blocks: Iterator[NDArray[np.float32]], original: SampleQueue, dry: SampleQueue
+    ) -> Iterator[NDArray[np.float32]]:
+        options = self._options
+        restored = self.restorer.stream(
+            blocks,
+            sample_rate=self.path.working,
+            seed=options.seed,
+            variant=self._variant,
+            deterministic=options.deterministic,
+            timings=self.timings,
+        )
+        if self.projector is not None:
+            restored = hold_to_bitstream(
+                self.projector, original, restored, file_rate=self.path.source, rate=self.path.working
+            )
+        # What is possible is convex: between the decoded MP3 and a restoration held to it, all is held to it too.
+        return restored if options.strength == 1 else mix(dry, restored, options.strength)
+
+    def warnings(self) -> Iterator[str]:
+        """Say what is odd about the input."""
+        if self._clipping.places >= _CLIPPED_PLACES:
+            yield f"the input is clipped, in {self._clipping.places} places; that stays"
+        if looks_lossless(self._source.path, self._source.decoder):
+            yield "the input shows no trace of MP3 compression; there may be nothing to restore"
+
+
+def _finish_tags(file: BinaryIO, job: Job, restorer: Restorer, options: RunOptions, kbps: float | None) -> list[str]:
+    """Give a complete result its tags; says what is odd about them."""
+    tags, ours = read_tags(job.source)
+    model = restorer.model
+    provenance = {
+        "VERSION": __version__,
+        "MODEL": f"{model.name} {model.config.version}",
+        "SEED": "none" if options.deterministic else str(options.seed),
+        "VARIANT": str(job.variant),
+        "STRENGTH": f"{options.strength:g}",
+        "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
+    }
+    for name, value in provenance.items():
+        tags.comments[PROVENANCE + name] = [value]
+    warnings = ["the input is a restoration already"] if ours else []
+    problem = write_tags(file, job.output_format.container, tags)
+    return [*warnings, problem] if problem else warnings

@@ -9,9 +9,9 @@ from pathlib import Path
 from mp3restore.errors import OutputError, OutputExistsError, UsageError
 from mp3restore.formats import BitDepth, Container, OutputFormat
 
-__all__ = ["Job", "check_job", "plan_jobs"]
+__all__ = ["CONTAINERS", "Job", "check_job", "lay_out", "plan_jobs"]
 
-_CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Job:
 
 def _container(output: Path | None, container: Container | None) -> Container:
     """Choose the container by the option, else by the suffix of the output, else FLAC."""
-    by_suffix = None if output is None else _CONTAINERS.get(output.suffix.lower())
+    by_suffix = None if output is None else CONTAINERS.get(output.suffix.lower())
     if output is None:
         return container or "flac"
     if container is None:
@@ -53,6 +53,37 @@ def _container(output: Path | None, container: Container | None) -> Container:
     return container
 
 
+def lay_out(
+    source: Path,
+    output: Path | None = None,
+    *,
+    container: Container | None = None,
+    bit_depth: BitDepth | None = None,
+    variants: int = 1,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Name the results of one file, unchecked; nothing is looked at or written.
+
+    Without `output` the result lies beside the source as ``<stem>.restored.flac``. With more than one variant,
+    ``.v1``, ``.v2`` and so on come before the suffix.
+
+    Raises
+    ------
+    UsageError
+        If the options contradict each other.
+    """
+    if variants < 1:
+        raise UsageError("the number of variants must be 1 or more")
+    kind = _container(output, container)
+    target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
+    names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
+    output_format = OutputFormat(kind, bit_depth or "24")
+    return [
+        Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
+        for k, name in enumerate(names)
+    ]
+
+
 def plan_jobs(
     source: Path,
     output: Path | None = None,
@@ -62,33 +93,23 @@ def plan_jobs(
     variants: int = 1,
     overwrite: bool = False,
 ) -> list[Job]:
-    """Plan the results of one file; nothing is written.
-
-    Without `output` the result lies beside the source as ``<stem>.restored.flac``. With more than one variant,
-    ``.v1``, ``.v2`` and so on come before the suffix.
+    """Name the results of one file as `lay_out` does, and check that they can be written; nothing is written.
 
     Raises
     ------
     UsageError, OutputError
         If the options contradict each other, or a target cannot be written.
     """
-    if variants < 1:
-        raise UsageError("the number of variants must be 1 or more")
-    kind = _container(output, container)
-    target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
-    names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
-    output_format = OutputFormat(kind, bit_depth or "24")
-    jobs = [
-        Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
-        for k, name in enumerate(names)
-    ]
+    jobs = lay_out(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=overwrite)
     for job in jobs:
         check_job(job)
     return jobs
 
 
-def check_job(job: Job) -> None:
+def check_job(job: Job, *, make_folders: bool = False) -> None:
     """Refuse a job that would destroy something or cannot succeed.
+
+    With `make_folders` the target's folder need not exist yet: it is enough if it can be made.
 
     Raises
     ------
@@ -108,10 +129,13 @@ def check_job(job: Job) -> None:
             raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
         if os.path.lexists(target) and not job.overwrite:
             raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
-        folder_exists = target.parent.is_dir()
+        folder = target.parent
+        while make_folders and not os.path.lexists(folder):
+            folder = folder.parent
+        folder_exists = folder.is_dir()
     except PermissionError as error:
         raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
     if not folder_exists:
-        raise OutputError("there is no such folder", path=target.parent, hint="create it first")
-    if not os.access(target.parent, os.W_OK):
-        raise OutputError("may not be written to", path=target.parent, hint="choose another folder with -o")
+        raise OutputError("there is no such folder", path=folder, hint="create it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError("may not be written to", path=folder, hint="choose another folder with -o")

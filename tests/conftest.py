@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from mp3restore.cli.app import app
 
 DATA = Path(__file__).parent / "data"
 
@@ -43,6 +48,25 @@ def music() -> NDArray[np.float32]:
         notes.append(np.outer([pan, 1 - pan], tone * np.exp(-6 * time) * 0.15))
     stereo = np.concatenate(notes, axis=1) + rng.normal(0, 0.01, (2, len(time) * 8))
     return stereo.astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def second(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first second of the sample, as an MP3."""
+    path = tmp_path_factory.mktemp("second") / "second.mp3"
+    command = ["ffmpeg", "-v", "error", "-t", "1", "-i", str(sample), "-map_metadata", "-1"]
+    subprocess.run([*command, "-c:a", "libmp3lame", "-b:a", "32k", str(path)], check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+@pytest.fixture
+def songs(second: Path, tmp_path: Path) -> Path:
+    """A folder of three MP3s of a second each, two of them below."""
+    folder = tmp_path / "songs"
+    (folder / "sub").mkdir(parents=True)
+    for name in ("one.mp3", "sub/one.mp3", "sub/two.mp3"):
+        shutil.copy(second, folder / name)
+    return folder
 
 
 @pytest.fixture
@@ -80,3 +104,8 @@ def run() -> Run:
 def part_files(folder: Path) -> list[Path]:
     """Temporary files that were left behind."""
     return [path for path in folder.rglob("*") if path.name.startswith(".mp3restore-")]
+
+
+def invoke(*arguments: object, **options: Any) -> Any:
+    """Run the command in this process, which is quicker than in one of its own."""
+    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="mp3restore", **options)

@@ -11,7 +11,14 @@ from typing import BinaryIO
 
 from mp3restore.errors import Mp3RestoreError, OutputError, OutputExistsError
 
-__all__ = ["atomic_file", "output_error"]
+try:
+    import fcntl
+except ImportError:  # Windows does not let anybody remove a file that is open
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["atomic_file", "output_error", "remove_stale_parts"]
+
+_PREFIX, _SUFFIX = ".mp3restore-", ".part"
 
 
 def output_error(error: OSError, target: Path) -> OutputError:
@@ -22,6 +29,27 @@ def output_error(error: OSError, target: Path) -> OutputError:
         PermissionError: "choose a folder that you may write to, with -o",
     }.get(type(error), "free some space, or choose another folder with -o")
     return OutputError(f"cannot be written: {error.strerror or error}", path=target, hint=hint)
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Mark a file as in use until it is closed, or its process ends; False if somebody else has done so."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # in use, or on a file system without locks, where nothing can be told
+        return False
+    return True
+
+
+def remove_stale_parts(folder: Path) -> None:
+    """Remove the temporary files of runs that were killed, but not those of runs that are still at work."""
+    for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError):
+            with part.open("r+b") as file:
+                unused = _lock(file)
+            if unused:
+                part.unlink()
 
 
 @contextmanager
@@ -36,9 +64,10 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         If the file cannot be created, written, or renamed.
     """
     # The name does not hold the target's: that may be as long as the file system allows already.
-    temporary = target.parent / f".mp3restore-{secrets.token_hex(8)}.part"
+    temporary = target.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
     try:
         file = temporary.open("x+b")
+        _lock(file)
     except OSError as error:
         raise output_error(error, target) from error
     try:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["WavWriter"]
+__all__ = ["WavWriter", "find_samples"]
 
 # The sizes of a RIFF file are 32 bits. Above that EBU Tech 3306 puts them into a "ds64" chunk, for which a "JUNK"
 # chunk of the same size keeps the place until the length is known.
@@ -86,3 +86,18 @@ class WavWriter:
     def _put(self, position: int, data: bytes) -> None:
         self._file.seek(position)
         self._file.write(data)
+
+
+def find_samples(file: BinaryIO) -> tuple[int, int]:
+    """Find the samples of a file that `WavWriter` has written: position of the first byte, and number of bytes."""
+    file.seek(12)
+    large: int | None = None
+    while True:
+        name, size = struct.unpack("<4sI", file.read(8))
+        if name == b"ds64":
+            large = struct.unpack("<QQ", file.read(16))[1]
+            file.seek(size - 16, 1)
+        elif name == b"data":
+            return file.tell(), size if large is None else large
+        else:
+            file.seek(size + size % 2, 1)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 from mp3restore.errors import ExitCode
 
 __all__ = ["main"]
 
 
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command with the arguments of the process and exit."""
+    # Who ends us politely finds as little left behind as who presses Ctrl-C.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         from mp3restore.cli.app import app  # noqa: PLC0415 - Ctrl-C is caught from here on
 

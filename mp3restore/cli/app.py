@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
+from mp3restore.cli.config import config_app
 from mp3restore.cli.listening import listen_test
 from mp3restore.cli.models import models_app
 from mp3restore.cli.plot import plot
@@ -45,4 +46,5 @@ app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("report")(report)
+app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")

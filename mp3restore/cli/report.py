@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
@@ -14,11 +14,9 @@ import typer
 from mp3restore.errors import ExitCode, Mp3RestoreError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from mp3restore.result import FileResult
 
-    from mp3restore.pipeline import FileResult
-
-__all__ = ["clock", "message", "one_line", "progress_bar", "quiet_decoders", "result_line", "user_errors"]
+__all__ = ["clock", "message", "one_line", "quiet_decoders", "result_line", "user_errors"]
 
 
 def one_line(text: object) -> str:
@@ -43,29 +41,35 @@ def clock(seconds: float) -> str:
 
 def result_line(result: FileResult) -> str:
     """Say what became of a file."""
-    parts = [clock(result.duration), f"{result.speed:.0f}x real time"]
+    parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}"]
     if result.gain_db:
         parts.append(f"level lowered by {-result.gain_db:.2f} dB to avoid clipping")
     return f"{result.source.name} -> {result.target}: {', '.join(parts)}"
 
 
 @contextmanager
-def user_errors(*, verbose: bool = False) -> Iterator[None]:
-    """Turn errors into a line on stderr and an exit code; the traceback of our own faults only if `verbose`."""
+def user_errors(*, verbosity: int = 0) -> Iterator[None]:
+    """Turn errors into a line on stderr and an exit code.
+
+    From a verbosity of 2 on, faults of our own come with their traceback, and from -2 down nothing is said at all.
+    """
     try:
         yield
     except Mp3RestoreError as error:
-        message(f"mp3restore: {error}")
+        if verbosity > -2:
+            message(f"mp3restore: {error}")
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
-        message("mp3restore: interrupted")
+        if verbosity > -2:
+            message("mp3restore: interrupted")
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except typer.Exit:
         raise
     except Exception as error:
-        if verbose:
+        if verbosity > 1:
             traceback.print_exc()
-        message(f"mp3restore: unexpected {type(error).__name__}: {error} (-v shows where; please report it)")
+        if verbosity > -2:
+            message(f"mp3restore: unexpected {type(error).__name__}: {error} (-vv shows where; please report it)")
         raise typer.Exit(ExitCode.FAILED) from error
 
 
@@ -93,35 +97,3 @@ def quiet_decoders(*, active: bool = True) -> Iterator[None]:
             stream.flush()
             sys.stderr = original
             os.dup2(kept, 2)
-
-
-@contextmanager
-def progress_bar(source: Path, *, visible: bool) -> Iterator[Callable[[float, float | None], None] | None]:
-    """Show speed and time left while a file is worked on; nothing where stderr is no terminal.
-
-    Gives the function to call with the seconds of audio done and in all, or None.
-    """
-    if not visible or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs them
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}", markup=False),
-        TimeRemainingColumn(compact=True),
-        console=Console(file=sys.stderr),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(one_line(source.name), total=None, speed="")
-
-        def update(done: float, total: float | None) -> None:
-            elapsed = bar.tasks[0].elapsed or 0.0
-            speed = f"{done / elapsed:.0f}x" if elapsed else ""
-            # The total is an estimate and may turn out too small.
-            bar.update(task, completed=done, total=None if total is None else max(total, done), speed=speed)
-
-        yield update

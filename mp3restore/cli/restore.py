@@ -1,25 +1,15 @@
-"""The default command: restore a file."""
+"""The default command: restore files."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
-from mp3restore import __version__
-from mp3restore.cli.report import message, progress_bar, quiet_decoders, result_line, user_errors
+from mp3restore.cli import options as o
+from mp3restore.cli.report import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
-from mp3restore.formats import BitDepth, Container
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from mp3restore.engine import Restorer
-    from mp3restore.pipeline import FileResult, RunOptions
-    from mp3restore.plan import Job
+from mp3restore.options import RunOptions
 
 __all__ = ["RestoreCommand", "restore"]
 
@@ -32,85 +22,54 @@ class RestoreCommand(TyperCommand):
         formatter.write_usage("mp3restore", " ".join(self.collect_usage_pieces(ctx)))
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"mp3restore {__version__}")
-        raise typer.Exit
-
-
 def restore(  # noqa: PLR0917 - one parameter per option
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The MP3, or any other audio file.")],
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="The file to write, .wav or .flac (default: INPUT's stem and .restored.flac).",
-            show_default=False,
-        ),
-    ] = None,
-    container: Annotated[
-        Container | None,
-        typer.Option("--format", help="Format, where the name does not say it."),
-    ] = None,
-    bit_depth: Annotated[
-        BitDepth, typer.Option(help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
-    ] = "24",
-    sample_rate: Annotated[
-        int | None,
-        typer.Option(
-            metavar="HZ",
-            help="Sample rate of the output (default: INPUT's; 44100 or 48000 for low-rate MP3s).",
-            show_default=False,
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")] = False,
-    seed: Annotated[int, typer.Option(help="Which restorations to draw; the same seed gives the same file.")] = 0,
-    variants: Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")] = 1,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Give the one restoration without chance.")
-    ] = False,
-    no_consistency: Annotated[
-        bool, typer.Option("--no-consistency", help="Do not hold the result to what the MP3's bitstream says.")
-    ] = False,
-    model: Annotated[str | None, typer.Option(help="Name of a model (see 'models list'), or its folder.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Only show errors.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show details.")] = False,
-    version: Annotated[  # noqa: ARG001 - its callback does the work
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
+    inputs: o.Inputs = None,
+    output: o.Output = None,
+    files_from: o.FilesFrom = None,
+    recursive: o.Recursive = True,
+    include: o.Include = None,
+    exclude: o.Exclude = None,
+    template: o.Template = None,
+    flatten: o.Flatten = False,
+    container: o.Format = None,
+    bit_depth: o.Depth = "24",
+    sample_rate: o.SampleRate = None,
+    raw: o.Raw = False,
+    on_exists: o.Exists = None,
+    skip_existing: o.SkipExisting = False,
+    force: o.Force = False,
+    fail_fast: o.FailFast = False,
+    dry_run: o.DryRun = False,
+    tags: o.Tagged = True,
+    preserve_mtime: o.PreserveMtime = False,
+    seed: o.Seed = 0,
+    variants: o.Variants = 1,
+    deterministic: o.Deterministic = False,
+    no_consistency: o.NoConsistency = False,
+    strength: o.Strength = 1.0,
+    max_bitrate: o.MaxBitrate = 192,
+    model: o.ModelName = None,
+    jobs: o.Jobs = 1,
+    threads: o.Threads = None,
+    device: o.OnDevice = "auto",
+    json: o.Json = False,
+    quiet: o.Quiet = 0,
+    verbose: o.Verbose = 0,
+    progress: o.Progress = None,
+    log_file: o.LogFile = None,
+    config: o.Config = None,  # noqa: ARG001 - its callback does the work
+    version: o.Version = False,  # noqa: ARG001
 ) -> None:
-    """Restore a heavily compressed MP3: give back its treble and fill the holes that the codec left."""
-    with user_errors(verbose=verbose), quiet_decoders(active=not verbose):
-        from mp3restore.pipeline import RunOptions, make_restorer  # noqa: PLC0415 - keeps --help quick
-        from mp3restore.plan import plan_jobs  # noqa: PLC0415
+    """Restore heavily compressed MP3s: give back their treble and fill the holes that the codec left."""
+    with user_errors(verbosity=verbose - quiet), quiet_decoders(active=verbose < 2):
+        from mp3restore.cli.run import Look, Machine, Names, Wishes, run  # noqa: PLC0415 - keeps --help quick
 
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
-        options = RunOptions(seed, deterministic, sample_rate, not no_consistency)
-        jobs = plan_jobs(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=force)
-        restorer = cache(lambda: make_restorer(model, threads=threads))
-        for job in jobs:
-            result = _run(job, restorer, options, quiet=quiet)
-            if not quiet:
-                message(result_line(result))
-            if verbose:
-                _details(result)
-
-
-def _run(job: Job, restorer: Callable[[], Restorer], options: RunOptions, *, quiet: bool) -> FileResult:
-    from mp3restore.pipeline import run_job  # noqa: PLC0415
-
-    with progress_bar(job.source, visible=not quiet) as progress:
-        return run_job(job, restorer, options, progress=progress)
-
-
-def _details(result: FileResult) -> None:
-    """Write what -v adds."""
-    held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
-    message(f"  decoded by {result.decoder}; {held}")
-    message(
-        f"  {result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
-    )
-    message(f"  model {result.model}, seed {result.seed}, variant {result.variant}; took {result.seconds:.1f} s")
+        names = Names(inputs or [], files_from or [], recursive, include or [], exclude or [], output, raw)
+        how = RunOptions(seed, deterministic, sample_rate, not no_consistency, strength, tags, preserve_mtime)
+        wishes = Wishes(
+            how, model, container, bit_depth, template, flatten, variants, max_bitrate, on_exists, skip_existing, force
+        )
+        machine = Machine(jobs, threads, device, fail_fast, dry_run)
+        run(names, wishes, machine, Look(verbose - quiet, json, progress, log_file))

@@ -20,7 +20,8 @@ from rich.progress import Progress
 
 from mp3restore.engine import Restorer
 from mp3restore.models import load_model
-from mp3restore.pipeline import RunOptions, run_job
+from mp3restore.options import RunOptions
+from mp3restore.pipeline import run_job
 from mp3restore.plan import plan_jobs
 from mp3restore.resample import resample_stream
 from mp3restore.training.metrics import HIGHER_IS_BETTER, METRICS, Scorer

@@ -1,0 +1,184 @@
+"""What the default command does, from names to an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import typer
+
+from mp3restore.batch import OnExists, Request, Task, plan_batch, wants_folder
+from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
+from mp3restore.cli.show import Look, Teller, show_plan
+from mp3restore.devices import Device
+from mp3restore.errors import InputError, NoInputError, UsageError
+from mp3restore.formats import BitDepth, Container
+from mp3restore.models import load_model
+from mp3restore.options import RunOptions
+from mp3restore.sources import Source, find_sources, read_list
+
+__all__ = ["Look", "Machine", "Names", "Wishes", "cores", "run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Which files are read and written."""
+
+    inputs: list[str]
+    files_from: list[str]
+    recursive: bool
+    include: list[str]
+    exclude: list[str]
+    output: str | None
+    raw: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How results shall be made."""
+
+    options: RunOptions
+    model: str | None
+    container: Container | None
+    bit_depth: BitDepth
+    template: str | None
+    flatten: bool
+    variants: int
+    max_kbps: int
+    on_exists: OnExists | None
+    skip_existing: bool
+    force: bool
+
+    @property
+    def policy(self) -> OnExists | None:
+        """What to do about existing results, of three ways to say it."""
+        said: set[OnExists] = set()
+        if self.on_exists is not None:
+            said.add(self.on_exists)
+        if self.skip_existing:
+            said.add("skip")
+        if self.force:
+            said.add("overwrite")
+        if len(said) > 1:
+            raise UsageError("--on-exists, --skip-existing and --force contradict each other")
+        return said.pop() if said else None
+
+    def request(self, output: str | None) -> Request:
+        """Put the wishes into the words of the plan."""
+        return Request(
+            load_model(self.model),
+            self.options,
+            None if output is None else Path(output),
+            self.container,
+            self.bit_depth,
+            self.variants,
+            self.template,
+            self.flatten,
+            self.policy,
+            self.max_kbps,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What does the work."""
+
+    jobs: int
+    threads: int | None
+    device: Device
+    fail_fast: bool
+    dry_run: bool
+
+
+def cores() -> int:
+    """Number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run(names: Names, wishes: Wishes, machine: Machine, look: Look) -> None:
+    """Plan and restore; ends in `typer.Exit` if anything failed.
+
+    Raises
+    ------
+    Mp3RestoreError
+        If the plan cannot be made, or the model not be loaded.
+    """
+    if machine.threads is not None and machine.threads < 1:
+        raise UsageError("the number of threads must be 1 or more")
+    with open_pipes(names.inputs, names.output, raw=names.raw, container=wishes.container) as pipes:
+        if look.json and pipes.to_stdout:
+            raise UsageError("stdout cannot take both the result and --json")
+        sources = _sources(names, pipes)
+        output = pipes.output
+        into_folder = output is not None and wants_folder(output, sources)
+        request = replace(wishes, container=pipes.container).request(output)
+        tasks = plan_batch(sources, request, into_folder=into_folder)
+        if machine.dry_run:
+            show_plan(tasks, as_json=look.json)
+            return
+        with Teller(look, hidden=pipes.folder) as teller:
+            code = _restore(tasks, request, machine, teller, files=len(sources))
+        if code:
+            raise typer.Exit(code)
+        pipes.finish()
+
+
+def _sources(names: Names, pipes: Pipes) -> list[Source]:
+    """Find the inputs."""
+    listed = list(pipes.inputs)
+    for each in names.files_from:
+        if each == STREAM and STREAM in names.inputs:
+            raise UsageError("stdin cannot be both an input and a list")
+        listed += _read_names(each)
+    output = None if pipes.output is None else Path(pipes.output)
+    folder = output if output is not None and output.is_dir() else None
+    for name in listed:
+        if folder is not None and Path(name).is_dir() and Path(name).samefile(folder):
+            raise UsageError(
+                "the results would lie among the inputs", path=folder, hint="name another folder with -o, or none"
+            )
+    sources = find_sources(
+        listed, recursive=names.recursive, include=names.include, exclude=names.exclude, output_folder=folder
+    )
+    if not sources and listed:
+        hint = "--include takes other names" if not names.include else "check --include and --exclude"
+        raise NoInputError("no audio files found", path=listed[0] if len(listed) == 1 else None, hint=hint)
+    if not sources and not names.files_from:
+        raise UsageError("nothing to restore", hint="name an MP3, a folder, or - for stdin")
+    return sources
+
+
+def _read_names(path: str) -> list[str]:
+    try:
+        if path == STREAM:
+            return read_list(sys.stdin)
+        with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
+            return read_list(file)
+    except FileNotFoundError as error:
+        raise NoInputError("no such file", path=path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def _restore(tasks: list[Task], request: Request, machine: Machine, teller: Teller, *, files: int) -> int:
+    """Carry out a plan; gives the exit code."""
+    from mp3restore.runner import exit_code, run_batch, run_locally, share_cores  # noqa: PLC0415 - not for a dry run
+    from mp3restore.work import Work  # noqa: PLC0415
+
+    busy = sum(task.action in ("restore", "overwrite", "copy") for task in tasks)
+    wanted = min(machine.jobs, max(busy, 1))
+    jobs, threads = share_cores(cores(), wanted, machine.threads)
+    if jobs < wanted or (machine.threads or 0) > threads:
+        teller.note(f"{jobs} files at a time with {threads} threads each: more would be more than the {cores()} cores")
+    work = Work(str(request.model.folder), request.options, threads, machine.device)
+    if busy:
+        # A model or device that cannot be had is one error, and not one for each file.
+        device = work.check()
+        if machine.device == "auto":
+            teller.detail(f"runs on: {device}")
+    execute = run_locally(work, jobs)
+    return exit_code(run_batch(tasks, request, execute, teller.tell, fail_fast=machine.fail_fast), files)

@@ -1,0 +1,184 @@
+"""How a run looks: lines for people on stderr, or JSON for programs on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from mp3restore.audio_io.files import output_error
+from mp3restore.batch import Task
+from mp3restore.cli.report import clock, message, one_line, result_line
+from mp3restore.events import SCHEMA, Done, Event, Failed, Skipped, Summary, event_json
+from mp3restore.probe import audio_seconds
+
+if TYPE_CHECKING:
+    from mp3restore.cli.bars import Bars
+
+__all__ = ["Look", "Teller", "show_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the user wants to see: -2 nothing, -1 errors, 0 results, 1 details, 2 also where errors come from."""
+
+    verbosity: int
+    json: bool
+    progress: bool | None
+    log_file: Path | None
+
+
+class Teller:
+    """Tells what happens; a context manager.
+
+    Parameters
+    ----------
+    look : Look
+        How.
+    hidden : Path or None
+        A folder that has no meaning for the user, and is left out of names.
+    """
+
+    def __init__(self, look: Look, *, hidden: Path | None = None) -> None:
+        self._look = look
+        self._hidden = "" if hidden is None else f"{hidden}/"
+        self._stack = ExitStack()
+        self._log: TextIO | None = None
+        self._bars: Bars | None = None
+        self._reasons: Counter[str] = Counter()
+        self._total = 0
+
+    def __enter__(self) -> Teller:
+        """Open the log and the progress bars."""
+        path = self._look.log_file
+        if path is not None:
+            try:
+                self._log = self._stack.enter_context(path.open("a", encoding="utf-8"))
+            except OSError as error:
+                raise output_error(error, path) from error
+        wanted = self._look.verbosity >= 0 if self._look.progress is None else self._look.progress
+        if wanted and sys.stderr.isatty():
+            from mp3restore.cli.bars import Bars  # noqa: PLC0415 - only a terminal needs Rich
+
+            self._bars = self._stack.enter_context(Bars())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them."""
+        if error is not None and not isinstance(error, typer.Exit):
+            self._write(f"ended by {type(error).__name__}: {error}", 9)
+        self._stack.close()
+
+    def note(self, text: str) -> None:
+        """Tell what the user should know."""
+        self._write(f"mp3restore: {text}", 0)
+
+    def detail(self, text: str) -> None:
+        """Tell what only -v shows."""
+        self._write(f"  {text}", 1)
+
+    def _write(self, text: str, level: int) -> None:
+        """Write a line if it is at most as detailed as is wanted; to the log in any case."""
+        text = text.replace(self._hidden, "") if self._hidden else text
+        if self._log is not None:
+            stamp = datetime.now().astimezone().isoformat(timespec="seconds")
+            self._log.write(f"{stamp} {one_line(text)}\n")
+            self._log.flush()
+        if level <= self._look.verbosity:
+            message(text)
+
+    def tell(self, event: Event) -> None:
+        """Take an event of a run."""
+        if self._look.json:
+            text = event_json(event)
+            typer.echo(text.replace(self._hidden, "") if self._hidden else text)
+        if isinstance(event, Done):
+            self._tell_done(event)
+        elif isinstance(event, Skipped):
+            self._tell_skipped(event)
+        elif isinstance(event, Failed):
+            self._tell_failed(event)
+        elif isinstance(event, Summary):
+            self._tell_summary(event)
+        if self._bars is not None:
+            self._bars.take(event)
+
+    def _tell_done(self, event: Done) -> None:
+        result = event.result
+        if result is None:
+            self._write(f"{event.source.name} -> {event.target}: copied", 0)
+            return
+        self._write(result_line(result), 0)
+        held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
+        self.detail(f"decoded by {result.decoder}; {held}")
+        self.detail(
+            f"{result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
+        )
+        self.detail(
+            f"model {result.model}, seed {result.seed}, variant {result.variant}, on {result.device}; "
+            f"took {result.seconds:.1f} s"
+        )
+        for warning in result.warnings:
+            self._write(f"{event.source.name}: {warning}", 0)
+
+    def _tell_skipped(self, event: Skipped) -> None:
+        self._reasons[event.reason] += 1
+        # What is there already is only counted; what the user may not expect is named.
+        if event.reason in ("exists already", "done already"):
+            self._write(f"{event.target}: {event.reason}", 1)
+        else:
+            self._write(f"{event.source}: skipped, {event.reason}", 0)
+
+    def _tell_failed(self, event: Failed) -> None:
+        if event.trace and self._look.verbosity >= 2:
+            sys.stderr.write(event.trace)
+        self._write(f"mp3restore: {event.error}", -1)
+
+    def _tell_summary(self, event: Summary) -> None:
+        counts = [(event.done, "restored"), (event.copied, "copied"), (event.skipped, "skipped")]
+        counts += [(event.failed, "failed"), (event.not_started, "not started")]
+        if sum(count for count, _ in counts) == 1 and not event.skipped:
+            return
+        parts = [f"{count} {name}" for count, name in counts if count]
+        if event.skipped:
+            reasons = ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common(3))
+            parts[parts.index(f"{event.skipped} skipped")] += f" ({reasons})"
+        if event.done:
+            parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
+        self._write(", ".join(parts), 0)
+        if event.failed and event.failed + event.done + event.skipped + event.copied > 1:
+            for failed in event.failures:
+                self._write(f"failed: {failed.source}", 0)
+
+
+def show_plan(tasks: Sequence[Task], *, as_json: bool) -> None:
+    """Print what would be done."""
+    total = 0.0
+    for task in tasks:
+        job = task.job
+        seconds = audio_seconds(job.source) if task.action != "fail" else None
+        if task.action in ("restore", "overwrite"):
+            total += seconds or 0.0
+        if as_json:
+            line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
+            typer.echo(
+                json.dumps({**line, "source": str(job.source), "target": str(job.target), "duration_s": seconds})
+            )
+            continue
+        length = "" if seconds is None else f", {clock(seconds)}"
+        reason = f" ({task.reason})" if task.reason else ""
+        typer.echo(one_line(f"{task.action}: {job.source} -> {job.target}{length}{reason}"))
+    if not as_json:
+        counts = Counter(task.action for task in tasks)
+        typer.echo(", ".join(f"{count} to {action}" for action, count in counts.items()) + f"; {clock(total)} of music")

@@ -1,0 +1,58 @@
+"""How to restore, whatever the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mp3restore.errors import UsageError
+
+__all__ = ["RunOptions"]
+
+# Rates that restored music can sensibly have; the polyphase filters of odd ones far outside grow without bound.
+_LOWEST_RATE, _HIGHEST_RATE = 8_000, 384_000
+_LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to restore, whatever the file.
+
+    Parameters
+    ----------
+    seed : int
+        Which restorations to draw; the same seed always gives the same.
+    deterministic : bool
+        Give the one restoration without any chance instead of a draw.
+    sample_rate : int, optional
+        Rate of the result in Hz, 8000 to 384000; by default the input's, or the full rate of its family for MPEG-2
+        and 2.5 files.
+    consistency : bool
+        Hold the restoration of an MP3 to what its bitstream says.
+    strength : float
+        How far to go from the input (0.0) to the restoration (1.0).
+    tags : bool
+        Give the result the tags and pictures of the input, and say in them how it was made.
+    preserve_mtime : bool
+        Give the result the modification time of the input.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of range.
+    """
+
+    seed: int = 0
+    deterministic: bool = False
+    sample_rate: int | None = None
+    consistency: bool = True
+    strength: float = 1.0
+    tags: bool = True
+    preserve_mtime: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise UsageError("the seed must be 0 or more, and below 2^63")
+        if self.sample_rate is not None and not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
+            raise UsageError(f"the sample rate must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz")
+        if not 0.0 <= self.strength <= 1.0:
+            raise UsageError("the strength must be 0 to 1")

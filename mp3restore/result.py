@@ -1,0 +1,72 @@
+"""What became of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["FileResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of a file.
+
+    Attributes
+    ----------
+    source, target : Path
+        The input, and the file that was written.
+    frames : int
+        Length of the result in samples.
+    sample_rate : int
+        Rate of the result in Hz.
+    channels : int
+        Number of channels.
+    peak : float
+        Largest magnitude of the restored music, full scale 1.0.
+    gain_db : float
+        Gain in dB that brought the peak below full scale; 0.0 where none was needed.
+    seconds : float
+        Time that the run took.
+    decoder : str
+        Who decoded what.
+    model : str
+        Name of the model.
+    seed, variant : int
+        What was drawn.
+    consistent : bool
+        Whether the restoration was held to the bitstream of an MP3.
+    device : str
+        What the generator ran on.
+    source_kbps : float or None
+        Bitrate of an MP3.
+    warnings : tuple of str
+        What is odd about the input or the result.
+    """
+
+    source: Path
+    target: Path
+    frames: int
+    sample_rate: int
+    channels: int
+    peak: float
+    gain_db: float
+    seconds: float
+    decoder: str
+    model: str
+    seed: int
+    variant: int
+    consistent: bool
+    device: str
+    source_kbps: float | None
+    warnings: tuple[str, ...]
+
+    @property
+    def duration(self) -> float:
+        """Length of the music in seconds."""
+        return self.frames / self.sample_rate
+
+    @property
+    def speed(self) -> float:
+        """Seconds of music per second of work."""
+        return self.duration / self.seconds
