@@ -7,16 +7,28 @@ so that any stretch of a file can be drawn alone, in any order, on any thread, w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["NoiseSource"]
+__all__ = ["LATENT_SPAN", "NoiseSource", "latent_kernel"]
+
+LATENT_SPAN = 33
+"""Frames over which the latents of a frame are averaged, 0.4 s: a new z for each frame makes the treble flicker."""
 
 _WAVE, _FRAME, _FILE = range(3)  # independent streams of one key
 _ORIGIN = 1 << 32  # counters are unsigned; frames and hops before the start of the file are negative
 _DRAWS_PER_COUNTER = 4  # 64-bit words that Philox gives per counter
+
+
+@cache
+def latent_kernel() -> NDArray[np.float32]:
+    """Weights of the average over time, a Hann window that keeps the variance: shape (LATENT_SPAN,)."""
+    hann = np.hanning(LATENT_SPAN + 2)[1:-1]
+    return (hann / np.linalg.norm(hann)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,9 @@ class NoiseSource:
         return np.asarray(values.transpose(1, 0, 2).reshape(planes, hops * hop), dtype=np.float32)
 
     def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:
-        """Standard normal numbers for each frame: shape (frames, count)."""
-        return _normal(self._words(_FRAME, first_frame, frames, count))
+        """Standard normal numbers for each frame, drifting over `LATENT_SPAN` frames: shape (frames, count)."""
+        draws = _normal(self._words(_FRAME, first_frame - LATENT_SPAN // 2, frames + LATENT_SPAN - 1, count))
+        return np.asarray(sliding_window_view(draws, LATENT_SPAN, axis=0) @ latent_kernel(), dtype=np.float32)
 
     def file_latents(self, count: int) -> NDArray[np.float32]:
         """Standard normal numbers that hold for the whole file: shape (count,)."""

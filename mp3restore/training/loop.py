@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.excitation import CONTEXT
+from mp3restore.noise import LATENT_SPAN, latent_kernel
 from mp3restore.training.data import Batch, PairSet
 from mp3restore.training.frontend import Frontend, to_parts
 from mp3restore.training.networks import Generator, GeneratorConfig
@@ -118,9 +119,10 @@ class Trainer:
         return total, {name: float(value.detach()) for name, value in values.items()}
 
     def latents(self, batch: int, frames: int) -> Tensor:
-        """z of one draw: (batch, frames, 2 * latents), the second half constant over time."""
+        """z of one draw, as `NoiseSource` draws it: (batch, frames, 2 * latents), the second half constant over time."""
         count = self.config.generator.latents
-        local = torch.randn(batch, frames, count, device=self.device)
+        draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
+        local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
         whole = torch.randn(batch, 1, count, device=self.device).expand(batch, frames, count)
         return torch.cat([local, whole], dim=-1)
 
