@@ -119,7 +119,7 @@ class Trainer:
         return total, {name: float(value.detach()) for name, value in values.items()}
 
     def latents(self, batch: int, frames: int) -> Tensor:
-        """z of one draw, as `NoiseSource` draws it: (batch, frames, 2 * latents), the second half constant over time."""
+        """z of one draw, as `NoiseSource` has it: (batch, frames, 2 * latents), the second half constant over time."""
         count = self.config.generator.latents
         draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
         local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
