@@ -5,8 +5,13 @@ Arrays are float32 of shape (channels, samples), full scale 1.0, with the sample
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# ONNX Runtime, from 1.29 on, tells its maker about every run and leaves an identifier on the disk, unless this is set
+# before it is loaded: its own function for that comes too late.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from mp3restore.api import Restoration, restore, restore_file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import subprocess
@@ -84,6 +85,20 @@ import mp3restore
 mp3restore.restore_file(sys.argv[1], sys.argv[2])
 """
     python(code, sample, tmp_path / "a.flac")
+
+
+def test_onnx_runtime_does_not_phone_home(sample, tmp_path):
+    """Its telemetry is native code, which the test above does not see; its session file gives it away."""
+    temporary, cache = tmp_path / "tmp", tmp_path / "cache"
+    temporary.mkdir()
+    kept = {name: value for name, value in os.environ.items() if name not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    code = "import sys, mp3restore; mp3restore.restore_file(sys.argv[1], sys.argv[2])"
+    subprocess.run(
+        [sys.executable, "-c", code, str(sample), str(tmp_path / "a.flac")],
+        check=True, env={**kept, "TMPDIR": str(temporary), "XDG_CACHE_HOME": str(cache), "HOME": str(cache)},
+    )  # fmt: skip
+    assert list(temporary.iterdir()) == []
+    assert not cache.exists()
 
 
 def peak_mb(source, target):
