@@ -9,15 +9,18 @@ from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
 from mp3restore.cli.config import config_app
+from mp3restore.cli.info import doctor, formats, inspect
 from mp3restore.cli.listening import listen_test
 from mp3restore.cli.models import models_app
 from mp3restore.cli.plot import plot
 from mp3restore.cli.report_page import report
 from mp3restore.cli.restore import RestoreCommand, restore
+from mp3restore.cli.serve import serve
 
 __all__ = ["app"]
 
 _DEFAULT_COMMAND = "restore"
+_OWN_OPTIONS = ("--install-completion", "--show-completion")
 
 
 class _DefaultGroup(TyperGroup):
@@ -27,24 +30,36 @@ class _DefaultGroup(TyperGroup):
         """Put the default command in front of arguments that do not begin with a command."""
         if not args:
             args = ["--help"]
-        if args[0] not in self.commands:
+        if args[0] not in (*self.commands, *_OWN_OPTIONS) and not (ctx.resilient_parsing and args == ["--help"]):
             args = [_DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401
+        """Complete the first word to a command or to an option of the default one."""
+        default = self.commands[_DEFAULT_COMMAND]
+        inner = default.make_context(_DEFAULT_COMMAND, [], parent=ctx, resilient_parsing=True)
+        return [*super().shell_complete(ctx, incomplete), *default.shell_complete(inner, incomplete)]
 
 
 # Errors are caught where they have a line for the user; Typer's own traceback shows what is left, without locals:
 # arrays would flood the terminal. Help without Rich's boxes comes a quarter sooner.
-app = typer.Typer(cls=_DefaultGroup, add_completion=False, pretty_exceptions_show_locals=False, rich_markup_mode=None)
+app = typer.Typer(cls=_DefaultGroup, pretty_exceptions_show_locals=False, rich_markup_mode=None)
 app.command(
     _DEFAULT_COMMAND,
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test.",
+    "'listen-test' a blind listening test, 'serve' a local web page; 'inspect' says what an MP3 has lost, 'formats' what "
+    "can be read, 'doctor' what is wrong here, 'config' where options come from. "
+    "--install-completion teaches your shell all this.",
 )(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("report")(report)
+app.command("serve")(serve)
+app.command("inspect")(inspect)
+app.command("formats")(formats)
+app.command("doctor")(doctor)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")

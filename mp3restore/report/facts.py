@@ -33,10 +33,7 @@ def bitstream_facts(path: Path) -> list[tuple[str, str]]:
         As `inspect_file`.
     """
     found = inspect_file(path)
-    facts = [
-        ("File", path.name),
-        ("Sound", f"{found.sample_rate} Hz, {found.channels} channels, {found.duration_s:.1f} s"),
-    ]
+    facts = [("Sound", f"{found.sample_rate} Hz, {found.channels} channels, {found.duration_s:.1f} s")]
     if found.bitstream is None:
         return [*facts, ("Was it an MP3?", "yes" if found.was_mp3 else "no trace of one")]
     return [*facts, *_stream_facts(found.bitstream)]

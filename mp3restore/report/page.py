@@ -50,6 +50,8 @@ class ReportRequest:
         How restorations were made; otherwise what the files say is shown.
     command : str
         The command that makes the page again.
+    name : str
+        What to call the original; by default the name of its file.
     """
 
     original: Path
@@ -59,6 +61,7 @@ class ReportRequest:
     duration: float | None = None
     origins: Mapping[Path, str] | None = None
     command: str = ""
+    name: str = ""
 
     def __post_init__(self) -> None:
         if not self.restored:
@@ -162,10 +165,10 @@ def _page(request: ReportRequest, views: list[dict[str, Any]], audio: Mapping[st
         scripts=["player.js", "spectrogram.js", "report.js"],
         data={"names": names, "excerpts": [{k: v for k, v in view.items() if k != "rows"} for view in views]},
         audio=audio,
-        title=f"{request.original.name}: MP3 and restoration",
+        title=f"{request.name or request.original.name}: MP3 and restoration",
         names=names,
         views=views,
-        files=[path.name for path in request.paths],
+        files=[request.name or request.original.name, *(path.name for path in request.paths[1:])],
         facts=facts,
         made=made,
         shift=shift if request.reference else None,

@@ -40,12 +40,17 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def complaints() -> list[str]:
+    """What a page wrote to the console, its errors and forbidden requests; a test removes what it expects."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
     """A page that must neither write to the console, nor fail, nor ask any server but its own for anything."""
     context = browser.new_context(accept_downloads=True)
     page = context.new_page()
     page.set_default_timeout(60_000)
-    complaints: list[str] = []
 
     def judge(route: Route) -> None:
         url = route.request.url
