@@ -49,8 +49,8 @@ app.command(
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test, 'serve' a local web page; 'inspect' says what an MP3 has lost, 'formats' what "
-    "can be read, 'doctor' what is wrong here, 'config' where options come from. "
+    "'listen-test' a blind listening test, 'serve' a local web page; 'inspect' says what an MP3 has lost, 'formats' "
+    "what can be read, 'doctor' what is wrong here, 'config' where options come from. "
     "--install-completion teaches your shell all this.",
 )(restore)
 app.command("bench")(bench)

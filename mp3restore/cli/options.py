@@ -31,7 +31,7 @@ def _model_names() -> list[str]:
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INPUT...", help="MP3s or other audio files, folders, patterns; - is stdin."),
+    typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders, patterns; - is stdin."),
 ]
 FilesFrom = Annotated[
     list[str] | None,
@@ -58,9 +58,13 @@ Template = Annotated[
     ),
 ]
 Flatten = Annotated[bool, typer.Option("--flatten", help="Put all results into one folder.")]
-Format = Annotated[Container | None, typer.Option("--format", help="Format, where the name does not say it.")]
+Format = Annotated[
+    Container | None, typer.Option("--format", metavar="wav|flac", help="Format, where the name does not say it.")
+]
 Raw = Annotated[bool, typer.Option("--raw", help="Write samples without any header to stdout.")]
-Depth = Annotated[BitDepth, typer.Option(help="Bits per sample; 16 is dithered, 32f is float (WAV only).")]
+Depth = Annotated[
+    BitDepth, typer.Option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
+]
 SampleRate = Annotated[
     int | None,
     typer.Option(
@@ -71,7 +75,10 @@ SampleRate = Annotated[
 ]
 Exists = Annotated[
     OnExists | None,
-    typer.Option(help="What to do about existing results (default: error for one file, skip for several)."),
+    typer.Option(
+        metavar="error|skip|overwrite|rename",
+        help="What to do about existing results (default: error for one file, skip for several).",
+    ),
 ]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="The same as --on-exists skip.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files: --on-exists overwrite.")]
@@ -79,7 +86,7 @@ FailFast = Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop a
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Show what would be done, and do nothing.")]
 Tagged = Annotated[bool, typer.Option("--tags/--no-tags", help="Keep tags and pictures.")]
 PreserveMtime = Annotated[bool, typer.Option("--preserve-mtime", help="Keep the modification time.")]
-Seed = Annotated[int, typer.Option(help="Which restorations to draw; the same seed gives the same file.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Which restorations to draw; the same seed gives the same file.")]
 Variants = Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
 Deterministic = Annotated[bool, typer.Option("--deterministic", help="Give the one restoration without chance.")]
 NoConsistency = Annotated[
@@ -93,14 +100,23 @@ MaxBitrate = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        "-m", "--model", help="Name of a model (see 'models list'), or its folder.", autocompletion=_model_names
+        "-m",
+        "--model",
+        metavar="NAME",
+        help="Name of a model (see 'models list'), or its folder.",
+        autocompletion=_model_names,
     ),
 ]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
 Threads = Annotated[
     int | None, typer.Option(metavar="N", help="Threads for each file (default: as the cores allow, at most 4).")
 ]
-OnDevice = Annotated[Device, typer.Option("--device", help="What to run on; auto takes a GPU if there is one.")]
+OnDevice = Annotated[
+    Device,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda|coreml|dml", help="What to run on; auto takes a GPU if there is one."
+    ),
+]
 Cluster = Annotated[
     str | None,
     typer.Option(
@@ -117,6 +133,10 @@ Progress = Annotated[
 ]
 LogFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Append all messages to this file.", show_default=False)
+]
+Report = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Write a page here for each file, to hear and see it.", show_default=False),
 ]
 Config = Annotated[
     Path | None,

@@ -57,6 +57,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     verbose: o.Verbose = 0,
     progress: o.Progress = None,
     log_file: o.LogFile = None,
+    report: o.Report = None,
     config: o.Config = None,  # noqa: ARG001 - its callback does the work
     version: o.Version = False,  # noqa: ARG001
 ) -> None:
@@ -72,4 +73,4 @@ def restore(  # noqa: PLR0917 - one parameter per option
             how, model, container, bit_depth, template, flatten, variants, max_bitrate, on_exists, skip_existing, force
         )
         machine = Machine(jobs, threads, device, fail_fast, dry_run)
-        run(names, wishes, machine, Look(verbose - quiet, json, progress, log_file))
+        run(names, wishes, machine, Look(verbose - quiet, json, progress, log_file), report=report)

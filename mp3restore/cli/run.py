@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +15,11 @@ from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
 from mp3restore.cli.show import Look, Teller, show_plan
 from mp3restore.devices import Device
 from mp3restore.errors import InputError, NoInputError, UsageError
+from mp3restore.events import Event
 from mp3restore.formats import BitDepth, Container
 from mp3restore.models import load_model
 from mp3restore.options import RunOptions
+from mp3restore.report.batch import Pages
 from mp3restore.sources import Source, find_sources, read_list
 
 __all__ = ["Look", "Machine", "Names", "Wishes", "cores", "run"]
@@ -99,7 +102,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def run(names: Names, wishes: Wishes, machine: Machine, look: Look) -> None:
+def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: Path | None = None) -> None:
     """Plan and restore; ends in `typer.Exit` if anything failed.
 
     Raises
@@ -120,8 +123,14 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look) -> None:
         if machine.dry_run:
             show_plan(tasks, as_json=look.json)
             return
+        if report is not None and pipes.folder is not None:
+            raise UsageError("--report needs files that stay", hint="name files instead of -")
+        pages = None if report is None else Pages(report, tasks, request)
         with Teller(look, hidden=pipes.folder) as teller:
-            code = _restore(tasks, request, machine, teller, files=len(sources))
+            tell = teller.tell if pages is None else pages.listen(teller.tell)
+            code = _restore(tasks, request, machine, teller, tell, files=len(sources))
+            if pages is not None:
+                pages.write(teller.note)
         if code:
             raise typer.Exit(code)
         pipes.finish()
@@ -164,7 +173,15 @@ def _read_names(path: str) -> list[str]:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def _restore(tasks: list[Task], request: Request, machine: Machine, teller: Teller, *, files: int) -> int:
+def _restore(
+    tasks: list[Task],
+    request: Request,
+    machine: Machine,
+    teller: Teller,
+    tell: Callable[[Event], None],
+    *,
+    files: int,
+) -> int:
     """Carry out a plan; gives the exit code."""
     from mp3restore.runner import exit_code, run_batch, run_locally, share_cores  # noqa: PLC0415 - not for a dry run
     from mp3restore.work import Work  # noqa: PLC0415
@@ -181,4 +198,4 @@ def _restore(tasks: list[Task], request: Request, machine: Machine, teller: Tell
         if machine.device == "auto":
             teller.detail(f"runs on: {device}")
     execute = run_locally(work, jobs)
-    return exit_code(run_batch(tasks, request, execute, teller.tell, fail_fast=machine.fail_fast), files)
+    return exit_code(run_batch(tasks, request, execute, tell, fail_fast=machine.fail_fast), files)

@@ -14,6 +14,7 @@ from mp3restore.pages import render
 from mp3restore.report.excerpts import Excerpt, choose_excerpts, profile
 from mp3restore.report.facts import bitstream_facts, decibels, kilohertz
 from mp3restore.report.measure import Measures
+from mp3restore.report.origin import recorded_origin
 from mp3restore.report.tracks import (
     common_rate,
     flac,
@@ -21,7 +22,6 @@ from mp3restore.report.tracks import (
     matching_gains,
     measured,
     read_delay,
-    recorded_origin,
 )
 
 __all__ = ["ReportRequest", "build_report", "write_report"]
@@ -152,8 +152,9 @@ def _names(request: ReportRequest) -> list[str]:
 def _page(request: ReportRequest, views: list[dict[str, Any]], audio: Mapping[str, bytes], shift: float) -> str:
     names = _names(request)
     origins = request.origins or {}
+    original = request.name or str(request.original)
     made = [
-        (path.name, origins.get(path) or recorded_origin(path) or "not recorded in the file")
+        (path.name, origins.get(path) or recorded_origin(path, original) or "not recorded in the file")
         for path in request.restored
     ]
     try:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
@@ -17,7 +16,7 @@ from mp3restore.audio_io.excerpt import read_excerpt
 from mp3restore.formats import OutputFormat
 from mp3restore.report.measure import Measures, find_delay, measure
 
-__all__ = ["Track", "common_rate", "flac", "load_track", "matching_gains", "measured", "read_delay", "recorded_origin"]
+__all__ = ["Track", "common_rate", "flac", "load_track", "matching_gains", "measured", "read_delay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +101,3 @@ def flac(track: Track) -> bytes:
     writer.write(track.samples)
     writer.close()
     return file.getvalue()
-
-
-def recorded_origin(path: Path) -> str | None:
-    """What a restored file says about how it was made; None if it says nothing, or libsndfile cannot read it."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            tags = file.copy_metadata()
-    except soundfile.LibsndfileError:
-        return None
-    texts = [tags[name] for name in ("comment", "software") if "mp3restore" in tags.get(name, "")]
-    return "; ".join(texts) or None

@@ -34,7 +34,7 @@ def shown_name(name: str) -> str:
     return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip(" .") or "music"
 
 
-def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], model: str) -> FastAPI:
+def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str]) -> FastAPI:
     """Make the application.
 
     Parameters
@@ -45,12 +45,10 @@ def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], model: str
         Largest upload.
     names : iterable of str
         Names under which the server may be addressed.
-    model : str
-        Name of the model, to be shown.
     """
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, names=frozenset(names))
-    api = _Api(jobs, limit_bytes, model)
+    api = _Api(jobs, limit_bytes)
     app.add_api_route("/", api.start_page, response_class=HTMLResponse)
     app.add_api_route("/jobs", api.upload, methods=["POST"], status_code=201)
     app.add_api_route("/jobs/{identifier}", api.status)
@@ -64,10 +62,9 @@ def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], model: str
 class _Api:
     """What the page can ask for."""
 
-    def __init__(self, jobs: Jobs, limit_bytes: int, model: str) -> None:
+    def __init__(self, jobs: Jobs, limit_bytes: int) -> None:
         self._jobs = jobs
         self._limit = limit_bytes
-        self._model = model
         self._start_page = render(
             "serve.html", scripts=["serve.js"], data={"limit": limit_bytes}, connects=True,
             title="mp3restore", limit=limit_bytes // 1_000_000,
@@ -110,7 +107,7 @@ class _Api:
         job = self._find(identifier)
         if not job.variants:
             raise HTTPException(404, "There is no restoration yet.")
-        return _report(job, self._model)
+        return _report(job)
 
     def download(self, identifier: str, variant: int) -> FileResponse:
         job = self._find(identifier)
@@ -165,18 +162,16 @@ def _check_audio(path: Path) -> None:
         raise HTTPException(415, f"This file cannot be restored: {error.message}.") from error
 
 
-def _report(job: Job, model: str) -> str:
+def _report(job: Job) -> str:
     """Make the page of all variants, or take the one that was made."""
     with job.reading:
         count = job.variants
         target = job.folder / f"report-{count}.html"
         if not target.exists():
             paths = [job.restored(k + 1) for k in range(count)]
-            command = shlex.join(["mp3restore", job.name, "--seed", "0", "--variants", str(count), "--model", model])
             request = ReportRequest(
                 job.original,
                 paths,
-                origins={path: f"{command}   # variant {k + 1}" for k, path in enumerate(paths)},
                 command=shlex.join(["mp3restore", "report", job.name, *(path.name for path in paths)]),
                 name=job.name,
             )

@@ -73,7 +73,7 @@ def serve_forever(
         shown = f"[{host}]" if ":" in host else host
         jobs = Jobs(Path(folder), restore)
         try:
-            app = create_app(jobs, limit_bytes=limit_bytes, names=own_names(host), model=verified.name)
+            app = create_app(jobs, limit_bytes=limit_bytes, names=own_names(host))
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
             ready(f"http://{shown}:{listener.getsockname()[1]}/")
             with suppress(KeyboardInterrupt):  # which uvicorn raises anew after its own end

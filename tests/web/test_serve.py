@@ -102,7 +102,7 @@ def test_drop_listen_draw_download(page, server, sample, tmp_path, check_accessi
     info = soundfile.info(files[0])
     assert (info.format, info.frames) == ("FLAC", soundfile.info(sample).frames)
     source = page.frames[1].content()
-    assert "mp3restore francium-32k.mp3 --seed 0 --variants 2 --model" in source
+    assert "mp3restore francium-32k.mp3 --model ember --variants 2 --seed 0" in source
     assert str(server.folder) not in source
 
 
