@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
 from mp3restore.cli.config import config_app
-from mp3restore.cli.info import doctor, formats, inspect
 from mp3restore.cli.listening import listen_test
 from mp3restore.cli.models import models_app
 from mp3restore.cli.plot import plot
@@ -49,8 +48,7 @@ app.command(
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test, 'serve' a local web page; 'inspect' says what an MP3 has lost, 'formats' "
-    "what can be read, 'doctor' what is wrong here, 'config' where options come from. "
+    "'listen-test' a blind listening test, 'serve' a local web page. "
     "--install-completion teaches your shell all this.",
 )(restore)
 app.command("bench")(bench)
@@ -58,8 +56,5 @@ app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("report")(report)
 app.command("serve")(serve)
-app.command("inspect")(inspect)
-app.command("formats")(formats)
-app.command("doctor")(doctor)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")
