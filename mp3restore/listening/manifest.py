@@ -17,7 +17,7 @@ _RESERVED = (REFERENCE, ANCHOR, MP3)
 _DEFAULT_SECONDS = 10.0
 # Longer ones cannot be compared by memory: ITU-R BS.1534-3, section 5.1, wants about 10 s and at most 12 s.
 _LONGEST_SECONDS = 12.0
-# With reference, anchor and MP3 no more than 12 stimuli: ITU-R BS.1534-3, section 5.3.
+# With reference, anchor and MP3 no more than 12 stimuli: ITU-R BS.1534-3, section 5.1.
 _MOST_SYSTEMS = 9
 
 
