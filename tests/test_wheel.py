@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mp3restore import __version__
 from mp3restore.models import list_models
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +36,9 @@ def test_contents(wheel):
     code = {name for name in names if name.endswith(".py")}
     assert models
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/pages/assets").iterdir()}
-    assert names - code == models | pages | {"mp3restore/py.typed"}
+    manual = {"mp3restore/manual/mp3restore.1", "mp3restore/manual/options.md"}
+    installed = {f"mp3restore-{__version__}.data/data/share/man/man1/mp3restore.1"}
+    assert names - code == models | pages | manual | installed | {"mp3restore/py.typed"}
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore").rglob("*.py")}
     assert code == sources
 

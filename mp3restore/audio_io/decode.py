@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from mp3restore.audio_io.mpeg import PartOfFile, find_mpeg_range
 from mp3restore.errors import DecodeError, InputError, NoInputError
 
-__all__ = ["MAX_CHANNELS", "AudioSource", "open_audio"]
+__all__ = ["MAX_CHANNELS", "AudioSource", "open_audio", "system_decoders"]
 
 MAX_CHANNELS = 8  # the most that FLAC can hold
 _BLOCK_SAMPLES = 1 << 16
@@ -131,13 +132,25 @@ class _SoundfileSource(AudioSource):
         self._stream.close()
 
 
+@contextmanager
+def _old_modules() -> Iterator[None]:
+    """Let audioread look at modules of the standard library that are about to leave it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'(aifc|audioop|sunau)' is deprecated", DeprecationWarning)
+        yield
+
+
+def system_decoders() -> list[str]:
+    """Names of the decoders of the system that audioread finds."""
+    with _old_modules():
+        return [each.__name__.rpartition(".")[2] for each in audioread.available_backends()]
+
+
 class _AudioreadSource(AudioSource):
     """A file that only a decoder of the system reads (ffmpeg, Core Audio, GStreamer), in 16 bits."""
 
     def __init__(self, path: Path) -> None:
-        with warnings.catch_warnings():
-            # audioread looks at modules of the standard library that are about to leave it.
-            warnings.filterwarnings("ignore", "'(aifc|audioop|sunau)' is deprecated", DeprecationWarning)
+        with _old_modules():
             self._file = audioread.audio_open(str(path))
         self.path = path
         self.sample_rate = int(self._file.samplerate)

@@ -9,12 +9,14 @@ from typer.core import TyperGroup
 
 from mp3restore.cli.bench import bench
 from mp3restore.cli.config import config_app
+from mp3restore.cli.info import doctor, formats, inspect
 from mp3restore.cli.listening import listen_test
 from mp3restore.cli.models import models_app
 from mp3restore.cli.plot import plot
 from mp3restore.cli.report_page import report
 from mp3restore.cli.restore import RestoreCommand, restore
 from mp3restore.cli.serve import serve
+from mp3restore.cli.watch import watch
 
 __all__ = ["app"]
 
@@ -48,7 +50,9 @@ app.command(
     cls=RestoreCommand,
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test, 'serve' a local web page. "
+    "'listen-test' a blind listening test, 'serve' a local web page; "
+    "'watch' restores what is put into a folder, 'inspect' says what an MP3 has lost, 'formats' "
+    "what can be read, 'doctor' what is wrong here, 'config' where options come from. "
     "--install-completion teaches your shell all this.",
 )(restore)
 app.command("bench")(bench)
@@ -56,5 +60,9 @@ app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("report")(report)
 app.command("serve")(serve)
+app.command("watch")(watch)
+app.command("inspect")(inspect)
+app.command("formats")(formats)
+app.command("doctor")(doctor)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")

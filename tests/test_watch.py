@@ -1,0 +1,89 @@
+"""Watching a folder."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mp3restore import NoInputError, UsageError
+from mp3restore.batch import Request
+from mp3restore.models import load_model
+from mp3restore.watch import watch_folder
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """Watch a folder whose output lies in it; gives the folder and the names that were planned, in order."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    request = Request(load_model(), output=folder / "out")
+    planned, stop = [], threading.Event()
+
+    def restore(tasks):
+        for task in tasks:
+            planned.append(task.job.source.name)
+            task.job.target.parent.mkdir(exist_ok=True)
+            task.job.target.write_bytes(b"x")
+
+    thread = threading.Thread(
+        target=watch_folder, args=(folder, request, restore, planned.append),
+        kwargs={"stop": stop, "settle_s": 0.6},
+    )  # fmt: skip
+    thread.start()
+    yield folder, planned
+    stop.set()
+    thread.join()
+
+
+def test_only_complete_files_are_taken_and_only_once(watched, second):
+    folder, planned = watched
+    data = second.read_bytes()
+    with (folder / "slow.mp3").open("wb") as file:
+        for k in range(8):  # longer than it takes to settle
+            file.write(data[k * len(data) // 8 : (k + 1) * len(data) // 8])
+            file.flush()
+            time.sleep(0.2)
+            assert planned == []
+    wait_for(lambda: planned)
+    shutil.copy(second, folder / "other.mp3")
+    wait_for(lambda: len(planned) == 2)
+    time.sleep(1.5)
+    assert planned == ["slow.mp3", "other.mp3"]  # and not what was written
+
+
+def test_command(tmp_path, second):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (folder / "bad.mp3").write_bytes(b"words")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mp3restore", "watch", str(folder), str(out)], stderr=subprocess.PIPE, text=True
+    )
+    (folder / "sub").mkdir()
+    shutil.copy(second, folder / "sub" / "a.mp3")
+    wait_for((out / "sub" / "a.flac").exists)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert stderr.count("bad.mp3: no audio found") == 1
+    assert stderr.count("a.mp3 -> ") == 1
+
+
+def test_folders_that_cannot_be_watched(tmp_path):
+    model = load_model()
+    with pytest.raises(NoInputError):
+        watch_folder(tmp_path / "no", Request(model, output=tmp_path), print, print)
+    with pytest.raises(UsageError, match="folder of their own"):
+        watch_folder(tmp_path, Request(model, output=tmp_path), print, print)
