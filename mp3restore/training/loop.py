@@ -27,6 +27,7 @@ from mp3restore.training.objective import (
     Distance,
     band_weights,
     magnitudes,
+    share_kept,
     spectral_distance,
     waveform_distance,
 )
@@ -111,7 +112,8 @@ class Trainer:
         apart = spectral_distance(draws[0], draws[1], weights, c.distance)
         placed = to_parts(front.analyse((batch.original[..., CONTEXT:-CONTEXT] * plane).sum(1)))
         placed = placed[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
-        native = band_weights(c.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
+        kept = (spectrum * plane.unsqueeze(-1).unsqueeze(-1)).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
+        native = band_weights(c.generator.fft_size, batch.sample_rate, batch.bandwidth_hz) * share_kept(kept, placed)
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
         total = (to_target - apart + c.distance.waveform * off).mean()
         values = {"loss": total, "distance": to_target.mean() / 2, "spread": apart.mean()}

@@ -15,7 +15,15 @@ from torch import Tensor
 
 from mp3restore.training.networks import mel_bands
 
-__all__ = ["RESOLUTIONS", "Distance", "band_weights", "magnitudes", "spectral_distance", "waveform_distance"]
+__all__ = [
+    "RESOLUTIONS",
+    "Distance",
+    "band_weights",
+    "magnitudes",
+    "share_kept",
+    "spectral_distance",
+    "waveform_distance",
+]
 
 RESOLUTIONS = (256, 512, 1024, 2048, 4096)
 _LOG_FLOOR = 3e-4  # of a magnitude, the segment's root mean square being 1: -70 dB
@@ -73,6 +81,16 @@ def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> T
     modulus = (difference[:, 0] ** 2 + difference[:, 1] ** 2 + 1e-10).sqrt()
     result: Tensor = (modulus * weights).sum(-1).mean(-1)
     return result
+
+
+def share_kept(degraded: Tensor, original: Tensor) -> Tensor:
+    """How far the MP3 kept each bin, 0 to 1 (batch, frames, bins), from spectra in two parts (batch, 2, frames, bins).
+
+    The waveform term is taken where this is near one only: in holes and above the edge it would call for silence.
+    """
+    kept, whole = (s[:, 0] ** 2 + s[:, 1] ** 2 for s in (degraded, original))
+    share: Tensor = kept / (kept + whole + 1e-9)
+    return (2 * share).clamp(max=1.0)
 
 
 def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance) -> Tensor:
