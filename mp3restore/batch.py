@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from mp3restore.formats import BitDepth, Container, OutputFormat
 from mp3restore.manifest import Entry, Recipe, file_hash, read_manifest
 from mp3restore.models import Model
 from mp3restore.options import RunOptions
-from mp3restore.plan import CONTAINERS, Job, check_job, lay_out
+from mp3restore.plan import CONTAINERS, Job, check_job, check_names, lay_out, path_key
 from mp3restore.probe import mp3_kbps
 from mp3restore.sources import Source
 from mp3restore.template import check_template, fill_template
@@ -107,10 +107,13 @@ def make_recipe(request: Request, job: Job, input_sha256: str) -> Recipe:
     return Recipe(input_sha256, request.model.sha256, __version__.rpartition(".")[0], options)
 
 
-def plan_batch(sources: Sequence[Source], request: Request, *, into_folder: bool) -> list[Task]:
+def plan_batch(
+    sources: Sequence[Source], request: Request, *, into_folder: bool, settle: Callable[[Task], Task] | None = None
+) -> list[Task]:
     """Plan the results of `sources`; nothing is written.
 
-    `into_folder` says that the output is a folder, which need not exist yet.
+    `into_folder` says that the output is a folder, which need not exist yet. `settle` decides about results that may
+    exist already, where that is not for the file system to say.
 
     Raises
     ------
@@ -136,28 +139,8 @@ def plan_batch(sources: Sequence[Source], request: Request, *, into_folder: bool
             raise UsageError("a template needs a folder to write to", hint="end the name after -o in a slash")
     planner = _Planner(request, into_folder, request.on_exists or ("error" if single else None))
     tasks = [task for source in sources for task in planner.tasks(source)]
-    _check_names(tasks)
-    return [planner.settle(task) for task in tasks]
-
-
-def _check_names(tasks: Sequence[Task]) -> None:
-    """Refuse plans in which results would replace each other or a source."""
-    sources = {_key(task.job.source): task.job.source for task in tasks}
-    targets: dict[str, Job] = {}
-    for task in tasks:
-        key = _key(task.job.target)
-        other = targets.setdefault(key, task.job)
-        if other is not task.job:
-            raise UsageError(
-                f"'{other.source}' and '{task.job.source}' would both be written to '{task.job.target}'",
-                hint="keep their folders apart, or add a field to --template",
-            )
-        if key in sources and key != _key(task.job.source):
-            raise UsageError(f"the result of '{task.job.source}' would replace an input", path=task.job.target)
-
-
-def _key(path: Path) -> str:
-    return os.path.normcase(os.path.realpath(path))
+    check_names([task.job for task in tasks])
+    return [(settle or planner.settle)(task) for task in tasks]
 
 
 class _Planner:
@@ -285,10 +268,10 @@ class _Planner:
     def _free_name(self, target: Path) -> Path:
         number = 2
         while os.path.lexists(free := target.with_name(f"{target.stem}.{number}{target.suffix}")) or (
-            _key(free) in self._taken
+            path_key(free) in self._taken
         ):
             number += 1
-        self._taken.add(_key(free))
+        self._taken.add(path_key(free))
         return free
 
 

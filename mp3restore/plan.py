@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mp3restore.errors import OutputError, OutputExistsError, UsageError
 from mp3restore.formats import BitDepth, Container, OutputFormat
 
-__all__ = ["CONTAINERS", "Job", "check_job", "lay_out", "plan_jobs"]
+__all__ = ["CONTAINERS", "Job", "check_job", "check_names", "lay_out", "path_key", "plan_jobs"]
 
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
@@ -139,3 +140,30 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
         raise OutputError("there is no such folder", path=folder, hint="create it first")
     if not os.access(folder, os.W_OK):
         raise OutputError("may not be written to", path=folder, hint="choose another folder with -o")
+
+
+def path_key(path: Path) -> str:
+    """What all names of one file have in common."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+def check_names(jobs: Sequence[Job]) -> None:
+    """Refuse plans in which results would replace each other or a source.
+
+    Raises
+    ------
+    UsageError
+        If two targets are one, or a target is the source of another job.
+    """
+    sources = {path_key(job.source) for job in jobs}
+    targets: dict[str, Job] = {}
+    for job in jobs:
+        key = path_key(job.target)
+        other = targets.setdefault(key, job)
+        if other is not job:
+            raise UsageError(
+                f"'{other.source}' and '{job.source}' would both be written to '{job.target}'",
+                hint="keep their folders apart, or add a field to --template",
+            )
+        if key in sources and key != path_key(job.source):
+            raise UsageError(f"the result of '{job.source}' would replace an input", path=job.target)

@@ -90,10 +90,13 @@ def run_batch(
             run.fail(index, f"{task.job.source}: {task.reason}", ExitCode.FAILED)
         else:
             ready.append((index, task))
-    for folder in {task.job.target.parent for _, task in ready}:
+    folders = {task.job.target.parent for _, task in ready}
+    for folder in folders:
         remove_stale_parts(folder)
     if ready and run.goes_on:
         execute(ready, run.take)
+    for folder in folders:  # a process that made one may have died
+        remove_stale_parts(folder)
     return run.finish()
 
 

@@ -6,17 +6,18 @@ import os
 import shutil
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mp3restore.audio_io.files import atomic_file
 from mp3restore.batch import Task
 from mp3restore.devices import Device, device_of, providers_for
 from mp3restore.engine import Restorer
-from mp3restore.errors import ExitCode, InputError, Mp3RestoreError, OutputExistsError
+from mp3restore.errors import ExitCode, InputError, ModelError, Mp3RestoreError, OutputExistsError
 from mp3restore.manifest import file_hash
 from mp3restore.options import RunOptions
 from mp3restore.pipeline import Progress, make_restorer, run_job
+from mp3restore.remote import staged
 from mp3restore.result import FileResult
 
 __all__ = ["Failure", "Outcome", "Report", "Work"]
@@ -70,12 +71,15 @@ class Work:
         Threads of the generator.
     device : str
         What the generator runs on.
+    model_sha256 : str
+        Hash that the model must have, where it is another machine that loads it.
     """
 
     model: str
     options: RunOptions
     threads: int
     device: Device = "auto"
+    model_sha256: str = ""
 
     def check(self) -> str:
         """Name the device that the model will run on, without loading the model.
@@ -95,20 +99,24 @@ class Work:
         ModelError, UsageError
             If it cannot be loaded, or not onto the device.
         """
-        return _restorer(self.model, self.threads, self.device)
+        restorer = _restorer(self.model, self.threads, self.device)
+        if self.model_sha256 not in ("", restorer.model.sha256):
+            raise ModelError("the model on this machine is another one", hint="install the same version everywhere")
+        return restorer
 
     def make(self, task: Task, progress: Progress | None = None) -> Outcome | Failure:
         """Make one result; errors are returned and not raised."""
         return _caught(lambda: self._make(task, progress))
 
     def _make(self, task: Task, progress: Progress | None) -> Outcome:
-        job = task.job
         if task.manifest is not None:
-            job.target.parent.mkdir(parents=True, exist_ok=True)
+            task.job.target.parent.mkdir(parents=True, exist_ok=True)
         if task.action == "copy":
             _copy(task)
             return Outcome(None)
-        result = run_job(job, self.load, self.options, progress=progress)
+        with staged(task.job) as job:
+            result = run_job(job, self.load, self.options, progress=progress)
+        result = replace(result, source=task.job.source, target=task.job.target)
         if task.manifest is None:
             return Outcome(result)
         return Outcome(result, file_hash(job.source), file_hash(job.target))

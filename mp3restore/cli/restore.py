@@ -52,6 +52,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     jobs: o.Jobs = 1,
     threads: o.Threads = None,
     device: o.OnDevice = "auto",
+    cluster: o.Cluster = None,
     json: o.Json = False,
     quiet: o.Quiet = 0,
     verbose: o.Verbose = 0,
@@ -72,5 +73,5 @@ def restore(  # noqa: PLR0917 - one parameter per option
         wishes = Wishes(
             how, model, container, bit_depth, template, flatten, variants, max_bitrate, on_exists, skip_existing, force
         )
-        machine = Machine(jobs, threads, device, fail_fast, dry_run)
+        machine = Machine(jobs, threads, device, fail_fast, dry_run, cluster)
         run(names, wishes, machine, Look(verbose - quiet, json, progress, log_file), report=report)

@@ -17,8 +17,9 @@ from mp3restore.devices import Device
 from mp3restore.errors import InputError, NoInputError, UsageError
 from mp3restore.events import Event
 from mp3restore.formats import BitDepth, Container
-from mp3restore.models import load_model
+from mp3restore.models import list_models, load_model
 from mp3restore.options import RunOptions
+from mp3restore.remote import UrlPath, is_url, plan_remote
 from mp3restore.report.batch import Pages
 from mp3restore.sources import Source, find_sources, read_list
 
@@ -93,6 +94,7 @@ class Machine:
     device: Device
     fail_fast: bool
     dry_run: bool
+    cluster: str | None = None
 
 
 def cores() -> int:
@@ -115,11 +117,7 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
     with open_pipes(names.inputs, names.output, raw=names.raw, container=wishes.container) as pipes:
         if look.json and pipes.to_stdout:
             raise UsageError("stdout cannot take both the result and --json")
-        sources = _sources(names, pipes)
-        output = pipes.output
-        into_folder = output is not None and wants_folder(output, sources)
-        request = replace(wishes, container=pipes.container).request(output)
-        tasks = plan_batch(sources, request, into_folder=into_folder)
+        tasks, request = _plan(names, replace(wishes, container=pipes.container), pipes, machine)
         if machine.dry_run:
             show_plan(tasks, as_json=look.json)
             return
@@ -128,7 +126,8 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
         pages = None if report is None else Pages(report, tasks, request)
         with Teller(look, hidden=pipes.folder) as teller:
             tell = teller.tell if pages is None else pages.listen(teller.tell)
-            code = _restore(tasks, request, machine, teller, tell, files=len(sources))
+            files = len({task.job.source for task in tasks})
+            code = _restore(tasks, request, machine, teller, tell, files=files)
             if pages is not None:
                 pages.write(teller.note)
         if code:
@@ -136,13 +135,33 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
         pipes.finish()
 
 
-def _sources(names: Names, pipes: Pipes) -> list[Source]:
-    """Find the inputs."""
+def _plan(names: Names, wishes: Wishes, pipes: Pipes, machine: Machine) -> tuple[list[Task], Request]:
+    """Plan what to do with files or URLs."""
     listed = list(pipes.inputs)
     for each in names.files_from:
         if each == STREAM and STREAM in names.inputs:
             raise UsageError("stdin cannot be both an input and a list")
         listed += _read_names(each)
+    output = pipes.output
+    places = [*listed, *([] if output is None else [output])]
+    if machine.cluster is not None and pipes.folder is not None:
+        raise UsageError("a cluster cannot read from here or write to here", hint="name files instead of -")
+    if any(map(is_url, places)):
+        if machine.cluster is None or not all(map(is_url, places)):
+            raise UsageError(
+                "URLs need --cluster, and cannot be mixed with plain names", hint="write file:///... there"
+            )
+        request = replace(wishes.request(None), output=UrlPath(output) if output is not None else None)
+        tasks = plan_remote(listed, request, recursive=names.recursive, include=names.include, exclude=names.exclude)
+        return tasks, request
+    sources = _sources(listed, names, pipes)
+    into_folder = output is not None and wants_folder(output, sources)
+    request = wishes.request(output)
+    return plan_batch(sources, request, into_folder=into_folder), request
+
+
+def _sources(listed: list[str], names: Names, pipes: Pipes) -> list[Source]:
+    """Find the inputs."""
     output = None if pipes.output is None else Path(pipes.output)
     folder = output if output is not None and output.is_dir() else None
     for name in listed:
@@ -186,6 +205,13 @@ def _restore(
     from mp3restore.runner import exit_code, run_batch, run_locally, share_cores  # noqa: PLC0415 - not for a dry run
     from mp3restore.work import Work  # noqa: PLC0415
 
+    if machine.cluster is not None:
+        from mp3restore.cluster import run_on_cluster  # noqa: PLC0415 - an extra
+
+        shipped = request.model.name if request.model.name in list_models() else str(request.model.folder)
+        work = Work(shipped, request.options, machine.threads or 1, machine.device, request.model.sha256)
+        execute = run_on_cluster(machine.cluster, work)
+        return exit_code(run_batch(tasks, request, execute, tell, fail_fast=machine.fail_fast), files)
     busy = sum(task.action in ("restore", "overwrite", "copy") for task in tasks)
     wanted = min(machine.jobs, max(busy, 1))
     jobs, threads = share_cores(cores(), wanted, machine.threads)
