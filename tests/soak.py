@@ -97,6 +97,7 @@ def run(source: Path, out: Path, kill_after: int | None) -> tuple[int, list[dict
     """Run the command, or kill it with all its processes after some results; gives code, events and memory in MB."""
     log = out.parent / "events.jsonl"
     command = [sys.executable, "-m", "mp3restore", str(source), "-o", str(out), "-j", "2", "--json", "-qq"]
+    command += ["--max-bitrate", "320"]  # whatever a variable bitrate comes to, it is restored
     memory: list[float] = []
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, start_new_session=True)

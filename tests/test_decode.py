@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from mutagen.id3 import COMM, ID3
 
 from mp3restore import DecodeError, InputError, NoInputError
 from mp3restore.audio_io import decode
@@ -167,3 +168,18 @@ def test_closing_early_leaves_no_process_behind(tmp_path, music):
 def test_block_length_is_bounded(sample):
     with open_audio(sample) as source:
         assert max(block.shape[1] for block in source.blocks()) <= decode._BLOCK_SAMPLES
+
+
+def test_the_comment_of_itunes_bounds_the_music(encode, music):
+    tagged = decoded(encode("lame", music, 44100, "-b", "128"))
+    path = encode("lame", music, 44100, "-b", "128", "-t")
+    padding = decoded(path).shape[1] - 576 - music.shape[1]
+    comment = f" 00000000 {576:08X} {padding:08X} {music.shape[1]:016X} 00000000"
+    tags = ID3()
+    tags.add(COMM(encoding=0, lang="eng", desc="iTunSMPB", text=[comment]))
+    tags.save(path)
+    assert decoded(path).shape == music.shape
+    np.testing.assert_allclose(decoded(path)[:, 2000:-2000], tagged[:, 2000:-2000], atol=1e-6)
+    tags.add(COMM(encoding=0, lang="eng", desc="iTunSMPB", text=["nonsense"]))
+    tags.save(path)
+    assert decoded(path).shape[1] == music.shape[1] + 576 + padding

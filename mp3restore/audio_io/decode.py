@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mp3restore.audio_io.gapless import Gapless, read_itunes_gapless
 from mp3restore.audio_io.mpeg import PartOfFile, find_mpeg_range
 from mp3restore.errors import DecodeError, InputError, NoInputError
 
@@ -96,8 +97,11 @@ class AudioSource(ABC):
 class _SoundfileSource(AudioSource):
     """A file that libsndfile reads."""
 
-    def __init__(self, path: Path, stream: PartOfFile, frames: int | None = None) -> None:
+    def __init__(
+        self, path: Path, stream: PartOfFile, frames: int | None = None, gapless: Gapless | None = None
+    ) -> None:
         self._stream = stream
+        self._gapless = gapless
         try:
             self._file = soundfile.SoundFile(stream)
         except soundfile.LibsndfileError:
@@ -112,6 +116,9 @@ class _SoundfileSource(AudioSource):
         self.decoder = f"libsndfile, {self._file.format} {self._file.subtype}"
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
+        return self._whole() if self._gapless is None else self._gapless.cut(self._whole())
+
+    def _whole(self) -> Iterator[NDArray[np.float32]]:
         done = 0
         while True:
             try:
@@ -192,10 +199,11 @@ def _open_soundfile(path: Path) -> AudioSource | None:
     if source is not None:
         frames = source.frames
         source.close()
+    # A tag frame, where there is one, has told the decoder already.
+    gapless = None if found.has_length else read_itunes_gapless(path)
+    part = PartOfFile(path, start=found.start, end=found.end, endless=not found.has_length)
     try:
-        return _SoundfileSource(
-            path, PartOfFile(path, start=found.start, end=found.end, endless=not found.has_length), frames
-        )
+        return _SoundfileSource(path, part, frames if gapless is None else gapless.length, gapless)
     except soundfile.LibsndfileError:
         return None
 
