@@ -38,7 +38,8 @@ def test_contents(wheel):
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/pages/assets").iterdir()}
     manual = {"mp3restore/manual/mp3restore.1", "mp3restore/manual/options.md"}
     installed = {f"mp3restore-{__version__}.data/data/share/man/man1/mp3restore.1"}
-    assert names - code == models | pages | manual | installed | {"mp3restore/py.typed"}
+    documents = {"mp3restore/py.typed", "mp3restore/training/README.md"}
+    assert names - code == models | pages | manual | installed | documents
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore").rglob("*.py")}
     assert code == sources
 
