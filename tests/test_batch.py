@@ -192,7 +192,7 @@ def test_resume_by_recipe(songs, tmp_path):
     assert sorted(entries) == ["one.flac", "sub/one.flac", "sub/two.flac"]
     before = {name: (out / name).read_bytes() for name in entries}
     again = invoke(songs, "-o", out)
-    assert "3 skipped (3 done already)" in again.stderr
+    assert "3 skipped (done already: 3)" in again.stderr
     assert again.exit_code == 0
     # A run that was killed after two files, in the middle of a line.
     lines = (out / MANIFEST_NAME).read_text().splitlines()

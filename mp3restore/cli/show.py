@@ -152,7 +152,7 @@ class Teller:
             return
         parts = [f"{count} {name}" for count, name in counts if count]
         if event.skipped:
-            reasons = ", ".join(f"{count} {reason}" for reason, count in self._reasons.most_common(3))
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in self._reasons.most_common(3))
             parts[parts.index(f"{event.skipped} skipped")] += f" ({reasons})"
         if event.done:
             parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
