@@ -20,6 +20,9 @@ VERSION_MPEG1: Final = 3
 _FREE_FORMAT: Final = 0
 
 
+_SPAN: Final = 1 << 22
+
+
 @dataclass(frozen=True, slots=True)
 class FrameTable:
     """All complete frames of a stream, in file order; every array has one entry per frame."""
@@ -67,7 +70,11 @@ class _Candidates:
 
 def _candidates(data: NDArray[np.uint8], start: int, end: int) -> _Candidates:
     """Look at every byte position for a valid layer III header (11172-3, 2.4.1.3)."""
-    first = np.flatnonzero(data[start : max(start, end - 3)] == 0xFF) + start
+    last = max(start, end - 3)
+    # A mask of a whole file of hours would double its memory.
+    spans = [(at, min(at + _SPAN, last)) for at in range(start, last, _SPAN)]
+    places = [np.flatnonzero(data[low:high] == 0xFF) + low for low, high in spans]
+    first = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
     second, third, fourth = (data[first + k].astype(np.int64) for k in (1, 2, 3))
     version = (second >> 3) & 3
     rate = SAMPLE_RATES[version, (third >> 2) & 3]

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
 from mp3restore.errors import BitstreamError
-from mp3restore.mp3.headers import MODE_JOINT, FrameTable, find_frames
-from mp3restore.mp3.scalefactors import gather_main_data, quantiser_exponents
-from mp3restore.mp3.sideinfo import SideInfo, read_side_info
-from mp3restore.mp3.tables import (
-    LINES,
-    LONG_LAYOUT,
-    MIXED_LAYOUT,
-    SHORT_BLOCK,
-    SHORT_LAYOUT,
-    line_of_position,
-    mixed_is_defined,
-    slot_of_line,
-)
-from mp3restore.mp3.tags import InfoTag, RateMode, read_info_tag, tag_frames
+from mp3restore.mp3.blocks import BlockReader, ByteSource
+from mp3restore.mp3.headers import FrameTable, find_frames
+from mp3restore.mp3.tables import LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT, slot_of_line
+from mp3restore.mp3.tags import InfoTag, RateMode, read_info_tag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +20,8 @@ if TYPE_CHECKING:
 Version = Literal["1", "2", "2.5"]
 
 GRANULE_SAMPLES: Final = 576
+_BY_GRANULE: Final = ("block_type", "mixed", "global_gain", "edge_bound")
+_BY_FRAME: Final = ("known", "ms", "intensity")
 _VERSIONS: Final[dict[int, Version]] = {0: "2.5", 2: "2", 3: "1"}
 
 
@@ -68,11 +60,16 @@ class Mp3Stream:
     mixed: NDArray[np.bool_]
     """The two lowest sub-bands have long blocks of type 0; shape (granules, channels)."""
     global_gain: NDArray[np.uint8]
-    exponents: NDArray[np.int16]
-    """Quantiser steps in quarters of an octave, shape (granules, channels, 39); see ``tables`` for the slots."""
     edge_bound: NDArray[np.int16]
     """No line from here on can be other than zero; shape (granules, channels), 0 to 576."""
+    reader: BlockReader
+    """Reads the quantiser steps again, block by block."""
     granule_samples: int = GRANULE_SAMPLES
+
+    @property
+    def exponents(self) -> NDArray[np.int16]:
+        """Quantiser steps in quarters of an octave, shape (granules, channels, 39); see ``tables`` for the slots."""
+        return self.reader.exponents(0, self.granules)
 
     @property
     def joint_stereo_share(self) -> float:
@@ -92,7 +89,8 @@ class Mp3Stream:
 
     def steps(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Return quantiser steps of granules ``start`` to ``stop``, shape (n, channels, 39), at full scale 1.0."""
-        return np.exp2(self.exponents[start:stop].astype(np.float32) / 4)
+        exponents = self.reader.exponents(*slice(start, stop).indices(self.granules)[:2])
+        return np.exp2(exponents.astype(np.float32) / 4)
 
     def line_steps(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Return the quantiser step of every line of granules ``start`` to ``stop``, shape (n, channels, 576)."""
@@ -106,19 +104,6 @@ def band_layout(block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> NDAr
     return np.where(block_type == SHORT_BLOCK, short, np.uint8(LONG_LAYOUT))
 
 
-def _edge_bound(side: SideInfo, sample_rate: int) -> NDArray[np.int16]:
-    """Bound the coded region from above without Huffman decoding, shape of ``part2_3_length``.
-
-    The shortest code of a quadruple of the count1 region has 1 bit in table A and 4 in table B (11172-3, B.7).
-    """
-    shortest = np.where(side.count1_table == 1, 4, 1)
-    position = np.minimum(2 * side.big_values + 4 * (side.part2_3_length // shortest), LINES)
-    position = np.where(side.part2_3_length == 0, 0, position)
-    reached = np.maximum.accumulate(line_of_position(sample_rate) + 1, axis=1)
-    bound = np.concatenate([np.zeros((3, 1), dtype=np.int64), reached], axis=1)
-    return bound[side.layout, position].astype(np.int16)
-
-
 def _rate_mode(frames: FrameTable, tag: InfoTag | None) -> RateMode:
     if tag is not None and tag.rate_mode is not None:
         return tag.rate_mode
@@ -128,53 +113,44 @@ def _rate_mode(frames: FrameTable, tag: InfoTag | None) -> RateMode:
 def parse_stream(data: bytes | NDArray[np.uint8]) -> Mp3Stream:
     """Read the bytes of an MP3 file; see `read_stream`."""
     octets = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
+    return _assemble(octets, lambda begin, end: octets[begin:end])
+
+
+def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
+    """Make the stream from all bytes, of which nothing is kept, and where to get them again."""
     frames = find_frames(octets)
-    side = read_side_info(octets, frames)
     first = octets[frames.position[0] : frames.position[0] + frames.size[0]].tobytes()
     tag = read_info_tag(first, frames.side_info_bytes)
-    tagged = tag_frames(octets, frames)
-    joint = (frames.mode == MODE_JOINT) & (frames.channels == 2)
-    intensity = joint & ((frames.mode_extension & 1) == 1)
-    ms = joint & ((frames.mode_extension & 2) == 2)
-    main = gather_main_data(octets, frames, side, tagged)
-    exponents, known = quantiser_exponents(frames, side, main, intensity)
-    if not mixed_is_defined(frames.sample_rate):
-        known &= ~np.any((side.block_type == SHORT_BLOCK) & side.mixed, axis=(1, 2))
-
-    audio = slice(1 if tag is not None else 0, None)
-    if not known[audio].size:
+    reader = BlockReader(source, frames, skip=1 if tag is not None else 0)
+    if not reader.frames:
         raise BitstreamError("the MP3 stream holds no audio frames")
-    per_frame = side.layout.shape[1]
-
-    def by_granule(values: NDArray[np.generic]) -> NDArray[np.generic]:
-        return values[audio].reshape(-1, *values.shape[2:])
-
-    def by_frame(values: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        return np.repeat(values[audio], per_frame)
-
-    count = known[audio].size
-    seconds = count * per_frame * GRANULE_SAMPLES / frames.sample_rate
+    per_frame = 1 if frames.lsf else 2
+    granules: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _BY_GRANULE}
+    whole: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in _BY_FRAME}
+    for index in range(reader.blocks):
+        block = reader.block(index)
+        for name, parts in granules.items():
+            parts.append(getattr(block, name).reshape(-1, frames.channels))
+        for name, flags in whole.items():
+            flags.append(np.repeat(getattr(block, name), per_frame))
+    sizes = frames.size[frames.position.size - reader.frames :]
+    seconds = reader.frames * per_frame * GRANULE_SAMPLES / frames.sample_rate
+    arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in (granules | whole).items()}
     return Mp3Stream(
         sample_rate=frames.sample_rate,
         channels=frames.channels,
         version=_VERSIONS[frames.version_bits],
-        frames=count,
-        granules=count * per_frame,
-        kbps=float(frames.size[audio].sum()) * 8 / 1000 / seconds,
+        frames=reader.frames,
+        granules=reader.frames * per_frame,
+        kbps=float(sizes.sum()) * 8 / 1000 / seconds,
         rate_mode=_rate_mode(frames, tag),
         encoder=tag.encoder if tag else None,
         lowpass_hz=tag.lowpass_hz if tag else None,
         encoder_delay=tag.encoder_delay if tag else None,
         padding=tag.padding if tag else None,
         skipped_bytes=frames.skipped_bytes,
-        known=by_frame(known),
-        ms=by_frame(ms),
-        intensity=by_frame(intensity),
-        block_type=by_granule(side.block_type).astype(np.uint8),
-        mixed=by_granule(side.mixed).astype(np.bool_),
-        global_gain=by_granule(side.global_gain).astype(np.uint8),
-        exponents=by_granule(exponents).astype(np.int16),
-        edge_bound=by_granule(_edge_bound(side, frames.sample_rate)).astype(np.int16),
+        reader=reader,
+        **arrays,
     )
 
 
@@ -195,7 +171,11 @@ def read_stream(path: str | Path) -> Mp3Stream:
     OSError
         If the file cannot be read.
     """
+
+    def source(begin: int, end: int) -> NDArray[np.uint8]:
+        return np.fromfile(Path(path), dtype=np.uint8, count=end - begin, offset=begin)
+
     try:
-        return parse_stream(np.fromfile(Path(path), dtype=np.uint8))
+        return _assemble(np.fromfile(Path(path), dtype=np.uint8), source)
     except BitstreamError as error:
         raise BitstreamError(error.message, path=path, hint=error.hint) from error
