@@ -13,7 +13,8 @@ from mp3restore.devices import Device
 from mp3restore.errors import InputError, UsageError
 from mp3restore.formats import BitDepth, Container
 from mp3restore.models import Model
-from mp3restore.options import RunOptions
+from mp3restore.noise import LARGEST_VARIANT
+from mp3restore.options import HIGHEST_RATE, LOWEST_RATE, RunOptions
 from mp3restore.pipeline import Progress, make_restorer, run_job
 from mp3restore.plan import plan_jobs
 from mp3restore.rates import RatePath
@@ -168,6 +169,8 @@ def restore(
         )
     if not np.isfinite(block).all():
         raise InputError("samples must be finite numbers")
+    if not isinstance(sample_rate, int) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
     path = RatePath(sample_rate, options.sample_rate)
     restorer = make_restorer(model, threads=threads)
     restored = restorer.stream(
@@ -182,5 +185,5 @@ def restore(
 
 
 def _check_variant(variant: int) -> None:
-    if variant < 1:
-        raise UsageError("the variant must be 1 or more")
+    if not isinstance(variant, int) or not 1 <= variant <= LARGEST_VARIANT:
+        raise UsageError(f"the variant must be a whole number from 1 to {LARGEST_VARIANT}")

@@ -25,8 +25,10 @@ __all__ = ["SampleQueue", "hold_to_bitstream", "mix", "open_projector"]
 
 _Block = NDArray[np.float32]
 
-# The granules are looked for in the first seconds; a file's grid does not change.
-_LOCATE_SECONDS = 20.0
+# The granules are looked for where the music begins, within the first minutes; a file's grid does not change.
+_LOCATE_SECONDS = 15.0
+_LONGEST_INTRO_S = 120.0
+_SILENT = 1e-4  # peak
 # Share of the lines that must lie on the lattice before the bitstream is believed.
 _LEAST_FIT = 0.9
 
@@ -45,9 +47,12 @@ def open_projector(path: Path) -> Projector | None:
         if (source.sample_rate, source.channels) != (stream.sample_rate, stream.channels):
             return None
         head: list[_Block] = []
+        heard = waited = 0
         for block in source.blocks():
             head.append(block)
-            if sum(b.shape[1] for b in head) >= _LOCATE_SECONDS * source.sample_rate:
+            heard += block.shape[1] if np.abs(block).max() > _SILENT else 0
+            waited += block.shape[1]
+            if heard >= _LOCATE_SECONDS * source.sample_rate or waited >= _LONGEST_INTRO_S * source.sample_rate:
                 break
     offset, fit = locate(stream, np.concatenate(head, axis=1))
     return Projector(stream, offset=offset) if fit >= _LEAST_FIT else None

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mp3restore.devices import Device, device_of, providers_for
@@ -82,9 +83,10 @@ class Restorer:
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
-        found = {i.name for i in self._session.get_inputs()}
-        if found != {"spectrum", "z", *EXCITATIONS}:
-            raise ModelError(f"the network has other inputs: {', '.join(sorted(found))}", path=model.onnx_path)
+        found = {i.name: i.shape[-1] for i in self._session.get_inputs()}
+        bins, latents = model.config.fft_size // 2 + 1, model.config.frame_latents + model.config.file_latents
+        if found != {"spectrum": bins, "z": latents, **dict.fromkeys(EXCITATIONS, bins)}:
+            raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
 
     def stream(
         self,
@@ -175,13 +177,27 @@ class Restorer:
             planes = np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)])
             noise = None if deterministic else NoiseSource(seed, variant)
             mid, side = self._restore_planes(planes, first_hop, noise, timings)
-            return np.stack([mid + side, mid - side]), timings
+            restored = np.stack([mid + side, mid - side])
+            self._silence(samples, restored)
+            return restored, timings
         restored = np.empty((samples.shape[0], samples.shape[1] - 2 * self._margin), np.float32)
         for k, channel in enumerate(samples):
             planes = np.stack([channel, np.zeros_like(channel)])
             noise = None if deterministic else NoiseSource(seed, variant, group=k)
             restored[k] = self._restore_planes(planes, first_hop, noise, timings)[0]
         return restored, timings
+
+    def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
+        """Keep a channel silent, in place, where its input is digitally silent as far as a frame reaches.
+
+        Mid and side do not know that only one of the channels has something to restore.
+        """
+        peaks = np.abs(samples).reshape(samples.shape[0], -1, self.hop).max(axis=-1)
+        reach = OVERLAP - 1
+        first = self._margin // self.hop - reach
+        hops = restored.shape[1] // self.hop
+        around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)
+        restored.reshape(restored.shape[0], hops, self.hop)[around == 0] = 0
 
     def _restore_planes(
         self, planes: NDArray[np.float32], first_hop: int, noise: NoiseSource | None, timings: Timings

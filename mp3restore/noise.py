@@ -14,7 +14,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["LATENT_SPAN", "NoiseSource", "latent_kernel"]
+__all__ = ["LARGEST_VARIANT", "LATENT_SPAN", "NoiseSource", "latent_kernel"]
+
+LARGEST_VARIANT = 2**32
+"""Variants above it would run into the key's other parts."""
 
 LATENT_SPAN = 33
 """Frames over which the latents of a frame are averaged, 0.4 s: a new z for each frame makes the treble flicker."""

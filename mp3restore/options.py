@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from mp3restore.errors import UsageError
 
-__all__ = ["RunOptions"]
+__all__ = ["HIGHEST_RATE", "LOWEST_RATE", "RunOptions"]
 
 # Rates that restored music can sensibly have; the polyphase filters of odd ones far outside grow without bound.
-_LOWEST_RATE, _HIGHEST_RATE = 8_000, 384_000
+LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -50,9 +50,9 @@ class RunOptions:
     preserve_mtime: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.seed <= _LARGEST_SEED:
-            raise UsageError("the seed must be 0 or more, and below 2^63")
-        if self.sample_rate is not None and not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
-            raise UsageError(f"the sample rate must be {_LOWEST_RATE} to {_HIGHEST_RATE} Hz")
+        if not isinstance(self.seed, int) or not 0 <= self.seed <= _LARGEST_SEED:
+            raise UsageError("the seed must be a whole number, 0 or more, and below 2^63")
+        if self.sample_rate is not None and not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
+            raise UsageError(f"the sample rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz")
         if not 0.0 <= self.strength <= 1.0:
             raise UsageError("the strength must be 0 to 1")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import mp3restore
 from mp3restore import InputError, UsageError, load_model, restore, restore_file
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.engine import Restorer
@@ -183,3 +184,27 @@ def test_progress_is_told(sample, tmp_path):
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1][0] == pytest.approx(24, abs=0.1)
     assert told[-1][1] == pytest.approx(24, abs=0.1)
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+def test_a_silent_channel_stays_silent(music, silent):
+    one_sided = music.copy()
+    one_sided[silent] = 0
+    restored = mp3restore.restore(one_sided, 44100).samples
+    assert not restored[silent].any()
+    assert restored[1 - silent].any()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"sample_rate": 0}, {"sample_rate": -1}, {"sample_rate": 44100.0}, {"seed": 1.5}, {"variant": 2**48}],
+)
+def test_arguments_that_make_no_sense(music, options):
+    arguments = {"sample_rate": 44100, **options}
+    with pytest.raises(mp3restore.UsageError, match="whole number"):
+        mp3restore.restore(music, **arguments)
+
+
+def test_a_file_with_a_long_silent_intro_is_held_to_its_bitstream(encode, music, tmp_path):
+    mp3 = encode("lame", np.pad(music, ((0, 0), (25 * 44100, 0))), 44100, "-b", "64")
+    assert mp3restore.restore_file(mp3, tmp_path / "out.wav").consistent
