@@ -17,7 +17,9 @@ __all__ = ["Generator", "GeneratorConfig", "mel_bands"]
 
 _LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
-_SIDE_SILENCE = 1e-7  # power of side over mid below which a file counts as mono
+_SIDE_SILENCE = 1e-5  # power of side over mid below which a passage counts as mono
+# Largest fill of mid and side over the level, as logarithms: 99.9 % of what MP3s at 16 to 64 kbit/s lack is below.
+_CEILING = (0.5, -0.5)
 _FEATURE_FLOOR = 1e-10  # 100 dB below the mean power of a bin
 
 
@@ -155,7 +157,9 @@ class Generator(nn.Module):
         kinds = len(EXCITATIONS)
         logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
         # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
-        logs = logs.clamp(-14.0, 6.0) + torch.log(amplitude + 1e-30).permute(0, 2, 1, 3).unsqueeze(3)
+        ceiling = torch.tensor(_CEILING, device=logs.device).reshape(1, 1, 2, 1, 1)
+        logs = torch.minimum(logs.clamp_min(-14.0), ceiling)
+        logs = logs + torch.log(amplitude + 1e-30).permute(0, 2, 1, 3).unsqueeze(3)
         # Interpolating logarithms between bands is the same for a band's total as for its parts.
         wanted = torch.exp(torch.logsumexp(2 * logs, dim=3) @ self.bands).transpose(1, 2)
         # Squared: a bin that holds twice the fill gets a 25th of it.
