@@ -1,5 +1,8 @@
 """A restored file, analysed again on the grid of its MP3, must round to the values that the MP3 has."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -91,3 +94,25 @@ def test_a_wav_has_no_bitstream(tmp_path, music):
     soundfile.write(path, music.T, 44100, subtype="FLOAT")
     assert open_projector(path) is None
     assert not mp3restore.restore_file(path, tmp_path / "out.wav").consistent
+
+
+def test_the_bitstream_of_an_hour_needs_little_memory(encode, music, tmp_path):
+    # Untagged frames can be joined to any length; constant bitrate at 44.1 kHz is what fills the tables most.
+    minute = encode("lame", np.tile(music, 30), 44100, "-t", "-b", "128").read_bytes()
+    long = tmp_path / "hour.mp3"
+    long.write_bytes(minute * 60)
+    script = """
+import resource, sys
+import mp3restore.consistency as consistency
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+consistency.open_projector(sys.argv[1])
+before = peak()
+assert consistency.open_projector(sys.argv[2]) is not None
+print(peak() - before)
+"""
+    short = tmp_path / "minute.mp3"
+    short.write_bytes(minute)
+    command = [sys.executable, "-c", script, str(short), str(long)]
+    growth = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    # All bytes of the file, 58 MB, and its frame table; what every granule says would be another 600 MB.
+    assert growth < 150
