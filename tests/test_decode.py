@@ -183,3 +183,14 @@ def test_the_comment_of_itunes_bounds_the_music(encode, music):
     tags.add(COMM(encoding=0, lang="eng", desc="iTunSMPB", text=["nonsense"]))
     tags.save(path)
     assert decoded(path).shape[1] == music.shape[1] + 576 + padding
+
+
+@pytest.mark.parametrize("bitrate", ["32k", "128k"])
+def test_blocks_are_what_a_whole_read_gives(encode, music, bitrate):
+    # Low bitrates reach far back into the bit reservoir, which any seeking between blocks would lose.
+    mp3 = encode("ffmpeg", np.tile(music, 4), 44100, "-b:a", bitrate)
+    expected, _ = soundfile.read(mp3, dtype="float32", always_2d=True)
+    with open_audio(mp3) as source:
+        blocks = list(source.blocks())
+    assert len(blocks) > 4
+    np.testing.assert_array_equal(np.concatenate(blocks, axis=1), expected.T)

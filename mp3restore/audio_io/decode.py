@@ -94,6 +94,18 @@ class AudioSource(ABC):
         self.close()
 
 
+class _Sequential(soundfile.SoundFile):
+    """A file that is read from start to end.
+
+    soundfile seeks to where it already is after every block of a seekable file. For an MP3 that empties the bit
+    reservoir: the next frames come out damaged, most of all at low bitrates, where they reach back furthest.
+    """
+
+    def seekable(self) -> bool:
+        """Say no, so that nobody seeks."""
+        return False
+
+
 class _SoundfileSource(AudioSource):
     """A file that libsndfile reads."""
 
@@ -103,7 +115,7 @@ class _SoundfileSource(AudioSource):
         self._stream = stream
         self._gapless = gapless
         try:
-            self._file = soundfile.SoundFile(stream)
+            self._file = _Sequential(stream)
         except soundfile.LibsndfileError:
             stream.close()
             raise
