@@ -94,7 +94,7 @@ class AudioSource(ABC):
         self.close()
 
 
-class _Sequential(soundfile.SoundFile):
+class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A file that is read from start to end.
 
     soundfile seeks to where it already is after every block of a seekable file. For an MP3 that empties the bit
