@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import soundfile
 
+from mp3restore.audio_io.decode import open_audio
+from mp3restore.audio_io.excerpt import read_excerpt
 from mp3restore.errors import DecodeError, MissingExtraError, NoInputError
 from mp3restore.mp3.grid import GridResult, find_grid, locate
 from mp3restore.mp3.holes import coded_granules
@@ -17,13 +19,7 @@ from mp3restore.mp3.lowpass import lowpass_hz
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, read_stream
 from mp3restore.mp3.tables import LINES
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
 _BLOCK_NAMES: Final = ("long", "start", "short", "stop")
-_BLOCK_SAMPLES: Final = 1 << 16
 # Enough to find the grid in; more would only cost time and memory.
 _SEARCH_SECONDS: Final = 120
 _PLOT_COLUMNS: Final = 1200
@@ -89,27 +85,17 @@ class Inspection:
         return tree
 
 
-def _blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    with soundfile.SoundFile(path) as file:
-        while (block := file.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)).size:
-            yield np.ascontiguousarray(block.T)
-
-
-def _beginning(path: Path, sample_rate: int) -> NDArray[np.float32]:
-    samples, _ = soundfile.read(path, frames=_SEARCH_SECONDS * sample_rate, dtype="float32", always_2d=True)
-    return np.ascontiguousarray(samples.T)
-
-
 def _line_shares(stream: Mp3Stream, path: Path, offset: int) -> tuple[list[float], tuple[float, float, float]]:
     """Return the shares of coded lines, holes and lines above the edge, and percentiles of the edge in Hz."""
     counts = np.zeros(3)
     edges = []
-    for run in coded_granules(stream, _blocks(path), offset=offset):
-        sound = run.sound
-        edge = run.edges[sound]
-        coded = int(np.count_nonzero(run.magnitudes[sound]))
-        counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
-        edges.append(edge.reshape(-1))
+    with open_audio(path) as source:
+        for run in coded_granules(stream, source.blocks(), offset=offset):
+            sound = run.sound
+            edge = run.edges[sound]
+            coded = int(np.count_nonzero(run.magnitudes[sound]))
+            counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
+            edges.append(edge.reshape(-1))
     if not counts.sum():
         return [0.0, 0.0, 0.0], (0.0, 0.0, 0.0)
     line_hz = stream.sample_rate / 2 / LINES
@@ -119,7 +105,7 @@ def _line_shares(stream: Mp3Stream, path: Path, offset: int) -> tuple[list[float
 
 def _bitstream_report(path: Path) -> BitstreamReport:
     stream = read_stream(path)
-    offset, fit = locate(stream, _beginning(path, stream.sample_rate))
+    offset, fit = locate(stream, read_excerpt(path, duration=_SEARCH_SECONDS)[0])
     shares, edge = _line_shares(stream, path, offset)
     types = stream.block_type[stream.known]
     return BitstreamReport(
@@ -170,7 +156,7 @@ def inspect_file(path: str | Path) -> Inspection:
         info = soundfile.info(path)
         mp3 = info.format in {"MP3", "MPEG"}
         bitstream = _bitstream_report(path) if mp3 else None
-        grid = None if mp3 else find_grid(_beginning(path, info.samplerate)[:2], info.samplerate)
+        grid = None if mp3 else find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
     except soundfile.LibsndfileError as error:
         raise DecodeError(f"cannot be decoded: {error.error_string}", path=path) from error
     return Inspection(path, info.samplerate, info.channels, float(info.duration), bitstream, grid)
