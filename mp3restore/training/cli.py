@@ -40,12 +40,15 @@ def fit(
     steps: Annotated[int, typer.Option(help="Optimiser steps of the whole run.")] = 20_000,
     batch: Annotated[int, typer.Option(help="Segments per process and step.")] = 12,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to go on.")] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Checkpoint of a run whose weights to begin with.")
+    ] = None,
 ) -> None:
     """Train a generator, or go on with a run. Use ``torchrun -m mp3restore.training.cli fit`` for several processes."""
     from mp3restore.training.loop import FitConfig  # noqa: PLC0415
     from mp3restore.training.loop import fit as train  # noqa: PLC0415
 
-    reached = train(data, run, FitConfig(steps=steps, batch=batch), minutes=minutes)
+    reached = train(data, run, FitConfig(steps=steps, batch=batch), minutes=minutes, start=start)
     typer.echo(f"step {reached} of {steps}")
 
 

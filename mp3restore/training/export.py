@@ -48,18 +48,25 @@ def load_average(checkpoint: Path) -> tuple[Generator, int]:
 def _example(config: GeneratorConfig, frames: int) -> dict[str, torch.Tensor]:
     """Fixed inputs with the dynamics of music."""
     rng = np.random.default_rng(20210511)
-    shape = (1, 2, 2, frames, config.bins)
+    around = frames + 2 * config.halo_frames
     slope = 10 ** (-3 * np.arange(config.bins) / config.bins)
-    spectrum = rng.standard_normal(shape) * slope * 20
+    spectrum = rng.standard_normal((1, 2, 2, around, config.bins)) * slope * 20
     spectrum[..., config.bins // 3 :] *= 1e-6
-    inputs = {"spectrum": spectrum, "z": rng.standard_normal((1, frames, 2 * config.latents))}
-    inputs |= {name: rng.standard_normal(shape) * 0.7 for name in EXCITATIONS}
+    holes = rng.uniform(-12, 2, (1, around, 2 * config.bands))
+    shares = rng.uniform(0, 1, (1, around, 4 * config.bands))
+    inputs = {
+        "spectrum": spectrum,
+        "uncertainty": np.concatenate([holes, shares], axis=-1),
+        "z": rng.standard_normal((1, around, 2 * config.latents)),
+    }
+    inputs |= {name: rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for name in EXCITATIONS}
     return {name: torch.from_numpy(values.astype(np.float32)) for name, values in inputs.items()}
 
 
 def _to_onnx(generator: Generator, path: Path) -> None:
     example = _example(generator.config, 64)
-    axes = {name: {1 if name == "z" else 3: "frames"} for name in (*example, "restored")}
+    axes = {name: {1 if name in ("z", "uncertainty") else 3: "around"} for name in ("spectrum", "uncertainty", "z")}
+    axes |= {name: {3: "frames"} for name in (*EXCITATIONS, "restored")}
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter warns of its own age and of constants that it cannot fold; parity is checked below.
         warnings.simplefilter("ignore")

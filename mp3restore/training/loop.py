@@ -88,7 +88,7 @@ class Trainer:
             harmonic = to_parts(front.harmonic(batch.degraded)).bfloat16()
             envelope = front.envelope(batch.degraded)
         with torch.autocast(self.device.type, torch.bfloat16):
-            encoded = self.generator.encode(spectrum)
+            encoded = self.generator.encode(spectrum, batch.uncertainty)
         plane = _random_planes(rng, batch.original)
         resolution = int(rng.choice(RESOLUTIONS))
         trim = (_MARGIN_FRAMES - 3) * front.hop
@@ -115,7 +115,7 @@ class Trainer:
         kept = (spectrum * plane.unsqueeze(-1).unsqueeze(-1)).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
         native = band_weights(c.generator.fft_size, batch.sample_rate, batch.bandwidth_hz) * share_kept(kept, placed)
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
-        total = (to_target - apart + c.distance.waveform * off).mean()
+        total = (to_target - c.distance.diversity * apart + c.distance.waveform * off).mean()
         values = {"loss": total, "distance": to_target.mean() / 2, "spread": apart.mean()}
         values["off"] = off.mean()
         return total, {name: float(value.detach()) for name, value in values.items()}
@@ -160,6 +160,12 @@ class Trainer:
         torch.save(state, part)
         part.replace(path)
 
+    def begin_with(self, path: Path) -> None:
+        """Take over the averaged weights of another run with the same networks."""
+        weights = torch.load(path, map_location=self.device, weights_only=True)["average"]
+        self.generator.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
     def load(self, path: Path) -> None:
         """Go on from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
@@ -200,9 +206,11 @@ def _write_config(run: Path, config: FitConfig) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = None) -> int:
+def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = None, start: Path | None = None) -> int:
     """Train until `config.steps`, or for `minutes`; goes on from the checkpoint in `run`. Returns the step reached.
 
+    A new run begins with the averaged weights of the checkpoint `start`, if there is one: to learn another objective,
+    or another library of music.
     Started by ``torchrun``, every process draws batches of its own and the gradients are averaged.
     """
     torch.set_num_threads(1)
@@ -216,6 +224,8 @@ def fit(data: Path, run: Path, config: FitConfig, *, minutes: float | None = Non
     trainer = Trainer(config, device)
     if (run / _CHECKPOINT).exists():
         trainer.load(run / _CHECKPOINT)
+    elif start is not None:
+        trainer.begin_with(start)
     _train(trainer, PairSet(data, "train"), run, rank, minutes)
     if rank == 0:
         trainer.save(run / _CHECKPOINT)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mp3restore.bands import mel_bands
 from mp3restore.errors import MissingExtraError
 from mp3restore.resample import resample_stream
 from mp3restore.stft import analyse
-from mp3restore.training.networks import mel_bands
 
 __all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer"]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from mp3restore.bands import mel_bands
 from mp3restore.excitation import EXCITATIONS
+from mp3restore.mp3.uncertainty import LOG_FLOOR, PLANES
 
-__all__ = ["Generator", "GeneratorConfig", "mel_bands"]
+__all__ = ["Generator", "GeneratorConfig"]
 
 _LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
@@ -21,6 +21,9 @@ _SIDE_SILENCE = 1e-5  # power of side over mid below which a passage counts as m
 # Largest fill of mid and side over the level, as logarithms: 99.9 % of what MP3s at 16 to 64 kbit/s lack is below.
 _CEILING = (0.5, -0.5)
 _FEATURE_FLOOR = 1e-10  # 100 dB below the mean power of a bin
+_HOLE_FLOOR = -14.0  # logarithm of the least amplitude of holes over the level
+# Power of the fill in quantised zeros over that of originals spread evenly in their cells: frames differ by so much.
+_HOLE_HEADROOM = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +52,6 @@ class GeneratorConfig:
         return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
 
 
-def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> NDArray[np.float32]:
-    """Triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
-    mel = 1127 * np.log1p(np.linspace(0, nyquist_hz, bins) / 700)
-    position = mel / mel[-1] * (bands - 1)
-    triangles = np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None]))
-    return np.asarray(triangles, dtype=np.float32)
-
-
 class TimeBlock(nn.Module):
     """Residual block: a 5-tap filter over time in each channel, then a two-layer perceptron in each frame."""
 
@@ -70,25 +65,49 @@ class TimeBlock(nn.Module):
         self.narrow = nn.Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.3))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, frames, width) to the same shape."""
-        frames = x.shape[1]
-        padded = F.pad(x, (0, 0, 2 * self.dilation, 2 * self.dilation))
-        mixed = padded[:, :frames] * self.taps[0]
+    def forward(self, x: Tensor, *, pad: bool) -> Tensor:
+        """(batch, frames, width) to the same with `2 * dilation` frames less on either side, or zeros put there."""
+        reach = 2 * self.dilation
+        if pad:
+            x = F.pad(x, (0, 0, reach, reach))
+        frames = x.shape[1] - 2 * reach
+        mixed = x[:, :frames] * self.taps[0]
         for k in range(1, 5):
-            mixed = mixed + padded[:, k * self.dilation : k * self.dilation + frames] * self.taps[k]
-        result: Tensor = x + self.scale * self.narrow(F.gelu(self.widen(self.norm(mixed))))
+            mixed = mixed + x[:, k * self.dilation : k * self.dilation + frames] * self.taps[k]
+        hidden = self.narrow(F.gelu(self.widen(self.norm(mixed))))
+        result: Tensor = x[:, reach : reach + frames] + self.scale * hidden
         return result
 
 
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the part of the network before z found in an input."""
+
+    hidden: Tensor
+    """(batch, frames, width), with the frames around that the layers after z see."""
+    amplitude: Tensor
+    """Level of each plane, zero where nothing may be added: (batch, 2 planes, frames, 1)."""
+    power: Tensor
+    """Of the bins of the input: (batch, 2 planes, frames, bins)."""
+    ceiling: Tensor
+    """Logarithm of the largest fill over the level: (batch, frames, 2 planes, bands)."""
+    copied: Tensor
+    """The copy path: (batch, 2 planes, 2 parts, frames, bins)."""
+
+
+def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
+    """`x` without `cut` frames at either end."""
+    return x.narrow(dim, cut, x.shape[dim] - 2 * cut)
+
+
 class Generator(nn.Module):
-    """Spectrum of an MP3, excitations and z to the spectrum of one plausible original.
+    """Spectrum of an MP3, what is known of its losses, excitations and z to the spectrum of one plausible original.
 
     Two paths make the output. The copy path multiplies each bin by a gain within a factor of two, which does not
     depend on z: chance has no say in what survived. The fill path adds excitations with band-wise gains, let through
-    only where the copy path holds less than the fill: a bin that the MP3 kept is hardly touched whatever the gains
-    are. At initialisation both are inert and the generator is the identity. Everything is relative to the level of
-    the surrounding frames, so that gain in is gain out.
+    only where the copy path holds less than the fill, and no more than the uncertainty map leaves open: a bin that the
+    MP3 kept is hardly touched whatever the gains are. At initialisation both are inert and the generator is the
+    identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -98,6 +117,7 @@ class Generator(nn.Module):
         self.mid_in = nn.Linear(bins, width)
         self.side_in = nn.Linear(bins, width)
         self.level_in = nn.Linear(2, width)
+        self.uncertainty_in = nn.Linear(PLANES * config.bands, width, bias=False)
         self.trunk = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.trunk_dilations])
         self.latent_in = nn.Linear(2 * config.latents, width)
         self.late = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.late_dilations])
@@ -105,70 +125,95 @@ class Generator(nn.Module):
         self.mid_gain = nn.Linear(width, bins)
         self.side_gain = nn.Linear(width, bins)
         self.fill = nn.Linear(width, 2 * len(EXCITATIONS) * config.bands)
-        for head in (self.mid_gain, self.side_gain, self.fill):
+        for head in (self.mid_gain, self.side_gain, self.fill, self.uncertainty_in):
             nn.init.normal_(head.weight, std=1e-3)
+        for head in (self.mid_gain, self.side_gain):
             nn.init.zeros_(head.bias)
         nn.init.constant_(self.fill.bias, -6.0)
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
         self.bands: Tensor
 
-    def encode(self, spectrum: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The part that does not depend on z: hidden state, level, power of the bins, and the copy path.
+    def encode(self, spectrum: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
+        """The part that does not depend on z, of an input of (batch, 2 planes, 2 parts, frames, bins) and its map.
 
-        `spectrum` has shape (batch, 2 planes, 2 parts, frames, bins); the results (batch, frames, width),
-        (batch, 2 planes, frames, 1), (batch, 2 planes, frames, bins), and the shape of `spectrum`.
+        With `pad` the frames outside are taken as zero and all frames come out; without, `halo_frames` less on either
+        side. `uncertainty` is (batch, frames, 6 * bands), see `mp3.uncertainty`.
         """
-        real, imaginary = spectrum[:, :, 0], spectrum[:, :, 1]
-        power = real * real + imaginary * imaginary
+        config = self.config
+        power = spectrum[:, :, 0] ** 2 + spectrum[:, :, 1] ** 2
         plane_power = power.mean(dim=-1)
-        around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES)
+        around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES if pad else 0)
+        near, late = (0, 0) if pad else (_LEVEL_FRAMES, 2 * sum(config.late_dilations))
+        cut = 0 if pad else config.halo_frames
+        power_near, here = _inner(power, near, 2), _inner(plane_power, near, 2)
         mid, side = around[:, :1], around[:, 1:]
         level = (mid + side + _SILENCE).sqrt()
-        relative = torch.log(power / (level**2).unsqueeze(-1) + _FEATURE_FLOOR)
+        relative = torch.log(power_near / (level**2).unsqueeze(-1) + _FEATURE_FLOOR)
         relative = (relative + 8) / 6
-        frame = (torch.log(plane_power / level**2 + _FEATURE_FLOOR) / 6).transpose(1, 2)
+        frame = (torch.log(here / level**2 + _FEATURE_FLOOR) / 6).transpose(1, 2)
+        known = _inner(uncertainty, near, 1)
+        holes, shares = known[..., : 2 * config.bands], known[..., 2 * config.bands :]
+        missing = (holes - torch.log(level).transpose(1, 2)).clamp(_HOLE_FLOOR, 3.0)
+        missing = torch.where(holes > LOG_FLOOR + 0.01, missing, _HOLE_FLOOR)
         hidden = self.mid_in(relative[:, 0]) + self.side_in(relative[:, 1]) + self.level_in(frame)
+        hidden = hidden + self.uncertainty_in(torch.cat([(missing + 5) / 5, shares], dim=-1))
         for block in self.trunk:
-            hidden = block(hidden)
+            hidden = block(hidden, pad=pad)
         # Digital silence stays silent, and a side plane that is not there stays so.
-        here = plane_power.sum(dim=1, keepdim=True)
-        sounding = here / (here + _SILENCE)
+        total = here.sum(dim=1, keepdim=True)
         stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
-        amplitude = level * sounding * torch.cat([torch.ones_like(stereo), stereo], dim=1)
-        calm = self.norm(hidden)
+        amplitude = level * (total / (total + _SILENCE)) * torch.cat([torch.ones_like(stereo), stereo], dim=1)
+        inner = _inner(spectrum, cut, 3)
+        calm = self.norm(_inner(hidden, late, 1))
         gains = torch.stack([self.mid_gain(calm), self.side_gain(calm)], dim=1)
-        copied = spectrum * torch.exp(0.7 * torch.tanh(gains.float())).unsqueeze(2)
-        return hidden, amplitude.unsqueeze(-1), power, copied
+        return Encoded(
+            hidden=hidden,
+            amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
+            power=_inner(power, cut, 2),
+            ceiling=self._ceiling(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
+            copied=inner * torch.exp(0.7 * torch.tanh(gains.float())).unsqueeze(2),
+        )
 
-    def decode(
-        self, encoded: tuple[Tensor, Tensor, Tensor, Tensor], excitations: Sequence[Tensor], z: Tensor
-    ) -> Tensor:
+    def _ceiling(self, missing: Tensor, shares: Tensor) -> Tensor:
+        """What the map leaves open: the cells of quantised zeros, and the general bound where lines are free."""
+        batch, frames = missing.shape[:2]
+        bands = self.config.bands
+        bound = torch.tensor(_CEILING, device=missing.device).reshape(1, 1, 2, 1)
+        free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands)
+        holes = missing.reshape(batch, frames, 2, bands)
+        room = free * torch.exp(2 * bound) + _HOLE_HEADROOM * torch.exp(2 * holes)
+        return torch.minimum(0.5 * torch.log(room + 1e-12), bound)
+
+    def decode(self, encoded: Encoded, excitations: Sequence[Tensor], z: Tensor, *, pad: bool = True) -> Tensor:
         """One draw from what `encode` gave: the restored spectrum.
 
-        Each of the `excitations` has the shape of the spectrum, `z` has (batch, frames, 2 * latents). In training the
-        excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+        Each of the `excitations` has the shape of the result, `z` has (batch, frames of the input, 2 * latents). In
+        training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
         """
-        hidden, amplitude, power, restored = encoded
-        hidden = hidden + self.latent_in(z)
+        hidden = encoded.hidden
+        hidden = hidden + self.latent_in(_inner(z, (z.shape[1] - hidden.shape[1]) // 2, 1))
         for block in self.late:
-            hidden = block(hidden)
+            hidden = block(hidden, pad=pad)
         hidden = self.norm(hidden)
         batch, frames, _ = hidden.shape
         kinds = len(EXCITATIONS)
         logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
         # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
-        ceiling = torch.tensor(_CEILING, device=logs.device).reshape(1, 1, 2, 1, 1)
-        logs = torch.minimum(logs.clamp_min(-14.0), ceiling)
-        logs = logs + torch.log(amplitude + 1e-30).permute(0, 2, 1, 3).unsqueeze(3)
+        logs = logs.clamp_min(-14.0)
+        total = 0.5 * torch.logsumexp(2 * logs, dim=3)
+        excess = F.relu(total - encoded.ceiling)
+        level = torch.log(encoded.amplitude + 1e-30).permute(0, 2, 1, 3)
+        logs = logs + (level - excess).unsqueeze(3)
         # Interpolating logarithms between bands is the same for a band's total as for its parts.
-        wanted = torch.exp(torch.logsumexp(2 * logs, dim=3) @ self.bands).transpose(1, 2)
+        wanted = torch.exp(2 * (total + level - excess) @ self.bands).transpose(1, 2)
         # Squared: a bin that holds twice the fill gets a 25th of it.
-        gate = (wanted / (wanted + power + 1e-20)).square()
+        gate = (wanted / (wanted + encoded.power + 1e-20)).square()
+        restored = encoded.copied
         for k, excitation in enumerate(excitations):
             gains = torch.exp(logs[:, :, :, k] @ self.bands).transpose(1, 2) * gate
             restored = restored + gains.unsqueeze(2).to(excitation.dtype) * excitation
         return restored
 
-    def forward(self, spectrum: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:
-        """One draw from one input; shapes as above."""
-        return self.decode(self.encode(spectrum), excitations, z)
+    def forward(self, spectrum: Tensor, uncertainty: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:
+        """One draw from one input with `halo_frames` on either side, which neither excitations nor result have."""
+        return self.decode(self.encode(spectrum, uncertainty, pad=False), excitations, z, pad=False)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mp3restore.training.networks import mel_bands
+from mp3restore.bands import mel_bands
 
 __all__ = [
     "RESOLUTIONS",
@@ -37,7 +37,10 @@ class Distance:
 
     compressed: float = 2.0  # L1 of square roots of magnitudes
     logarithmic: float = 0.15  # L1 of log magnitudes, bin by bin
-    mel: float = 0.35  # L1 of log mel powers
+    mel: float = 0.5  # L1 of log mel powers
+    # Reward for the distance between two draws. 1 is the proper score, whose draws are as far from the original as from
+    # each other; less gives draws nearer to it, with less noise.
+    diversity: float = 0.6
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
 
 

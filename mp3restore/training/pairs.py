@@ -12,12 +12,21 @@ import soundfile
 from numpy.typing import NDArray
 
 from mp3restore.errors import Mp3RestoreError
+from mp3restore.mp3.grid import locate
+from mp3restore.mp3.holes import coded_granules
+from mp3restore.mp3.stream import parse_stream
+from mp3restore.mp3.uncertainty import HOP, PLANES, UncertaintyMap
 from mp3restore.resample import output_rate, resample_stream
 
-__all__ = ["CONDITIONS", "EVALUATION_CONDITIONS", "Condition", "Pair", "encode", "make_pair"]
+__all__ = ["CONDITIONS", "EVALUATION_CONDITIONS", "MAP_BANDS", "Condition", "Pair", "encode", "make_pair", "map_of"]
+
+MAP_BANDS = 96
+"""Bands of the uncertainty maps of a data set."""
 
 # A decoder may return up to 1105 + 576 samples of lead-in at the MPEG rate; at 8 kHz that is 0.2 s.
 _LARGEST_LAG_S = 0.3
+# Share of the lines that must lie on the lattice before the bitstream is believed.
+_LEAST_FIT = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Pair:
     gain: float  # factor that the encoder applied to the level, already applied to `original`
     mp3: bytes
     start: int
+    uncertainty: NDArray[np.float32]  # map of the whole file, (frames, 6 * bands); no frames where there is no MP3
 
 
 def encode(wav: Path, mp3: Path, condition: Condition) -> None:
@@ -149,6 +159,21 @@ def _encoder_gain(original: NDArray[np.float32], degraded: NDArray[np.float32]) 
     return float(np.vdot(a[strongest], b[strongest]).real) / energy if energy > 0 else 1.0
 
 
+def map_of(mp3: bytes, decoded: NDArray[np.float32], working_rate: int) -> NDArray[np.float32]:
+    """Uncertainty map of a whole file: (frames, 6 * bands), no frames where the bitstream does not explain `decoded`.
+
+    `decoded` is what the decoder gave, (channels, samples) at the rate of the file.
+    """
+    stream = parse_stream(mp3)
+    offset, fit = locate(stream, decoded)
+    if fit < _LEAST_FIT:
+        return np.zeros((0, PLANES * MAP_BANDS), np.float32)
+    known = UncertaintyMap(stream, offset=offset, working_rate=working_rate, bands=MAP_BANDS)
+    rows = [known.push(run) for run in coded_granules(stream, [decoded], offset=offset)]
+    frames = 1 + round(decoded.shape[1] * working_rate / stream.sample_rate) // HOP
+    return np.concatenate([*rows, known.finish(frames)])[:frames]
+
+
 def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condition) -> Pair:
     """Compress `original` (channels, samples), decode it at the rate the tool restores at, and align the two.
 
@@ -159,7 +184,8 @@ def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condit
     if condition.mono:
         original = original.mean(axis=0, keepdims=True)
     if condition.encoder == "none":
-        return Pair(original, original, sample_rate, 0.0, 1.0, b"", 0)
+        nothing = np.zeros((0, PLANES * MAP_BANDS), np.float32)
+        return Pair(original, original, sample_rate, 0.0, 1.0, b"", 0, nothing)
     with tempfile.TemporaryDirectory() as folder:
         wav, mp3 = Path(folder) / "a.wav", Path(folder) / "a.mp3"
         soundfile.write(wav, original.T, sample_rate, subtype="PCM_16")
@@ -167,6 +193,7 @@ def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condit
         decoded, mp3_rate = soundfile.read(mp3, dtype="float32", always_2d=True)
         stream = mp3.read_bytes()
     rate = output_rate(mp3_rate)
+    known = map_of(stream, np.ascontiguousarray(decoded.T), rate)
     degraded = _convert(np.ascontiguousarray(decoded.T), mp3_rate, rate)
     target = _convert(original, sample_rate, rate)
     if degraded.shape[0] == 1 and target.shape[0] == 2:
@@ -178,4 +205,4 @@ def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condit
     length = min(target.shape[1], degraded.shape[1])
     target, degraded = _delay(target, lag - whole)[:, :length], degraded[:, :length]
     gain = _encoder_gain(target, degraded)
-    return Pair(target * np.float32(gain), degraded, rate, lag, gain, stream, max(whole, 0))
+    return Pair(target * np.float32(gain), degraded, rate, lag, gain, stream, max(whole, 0), known)

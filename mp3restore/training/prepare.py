@@ -1,7 +1,7 @@
 """Turn a folder or manifest of music into training data: pairs of an original and its real encodes.
 
 A data set is a folder with one ``pairs/<id>.npy`` per pair (int16, ``(2, channels, samples)``: original and degraded)
-and beside it ``<id>.json`` with what is known of it.
+and beside it ``<id>.json`` with what is known of it and ``<id>.map.npy`` (float16), its uncertainty map.
 """
 
 from __future__ import annotations
@@ -131,9 +131,10 @@ def _prepare_source(source: Source, folder: Path, seconds: float, excerpts: int,
             if float(np.abs(data[1]).max()) < 0.005:
                 continue
             np.save(folder / f"{name}.npy", np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
+            np.save(folder / f"{name}.map.npy", pair.uncertainty.astype(np.float16))
             facts = {
                 "source": source.name, "split": source.split, "genre": source.genre, "bandwidth_hz": bandwidth,
-                "sample_rate": pair.sample_rate, "start": start, "lag": pair.lag, "gain": pair.gain,
+                "sample_rate": pair.sample_rate, "start": start, "lag": pair.lag, "lead": pair.start, "gain": pair.gain,
                 "samples": int(data.shape[2]), "condition": asdict(condition),
             }  # fmt: skip
             (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")

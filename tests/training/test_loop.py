@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,9 +8,11 @@ torch = pytest.importorskip("torch")
 from mp3restore.engine import Restorer  # noqa: E402
 from mp3restore.errors import NoInputError, UsageError  # noqa: E402
 from mp3restore.models import load_model  # noqa: E402
+from mp3restore.mp3.uncertainty import unknown_row  # noqa: E402
 from mp3restore.training.export import export  # noqa: E402
-from mp3restore.training.loop import FitConfig, fit  # noqa: E402
+from mp3restore.training.loop import FitConfig, Trainer, fit  # noqa: E402
 from mp3restore.training.networks import GeneratorConfig  # noqa: E402
+from mp3restore.training.pairs import MAP_BANDS  # noqa: E402
 from mp3restore.training.prepare import HEADROOM  # noqa: E402
 
 CONFIG = FitConfig(generator=GeneratorConfig(width=16), steps=6, batch=2, frames=40, warm_up=2)
@@ -24,7 +27,8 @@ def data(tmp_path, rng):
         degraded = original + rng.standard_normal((2, 90000)) * 0.01
         data = np.stack([original, degraded]) * HEADROOM * 32767
         np.save(pairs / f"{k}.npy", data.astype(np.int16))
-        facts = {"split": "train", "sample_rate": 44100, "bandwidth_hz": 20000.0}
+        np.save(pairs / f"{k}.map.npy", np.tile(unknown_row(MAP_BANDS), (176, 1)).astype(np.float16))
+        facts = {"split": "train", "sample_rate": 44100, "bandwidth_hz": 20000.0, "lead": 100}
         (pairs / f"{k}.json").write_text(json.dumps(facts), encoding="utf-8")
     return tmp_path / "set"
 
@@ -44,6 +48,18 @@ def test_a_run_goes_on_where_it_stopped_and_its_model_can_be_used(data, tmp_path
     (block,) = restorer.stream([noise], sample_rate=44100)
     assert block.shape == noise.shape
     assert np.isfinite(block).all()
+
+
+def test_a_run_can_begin_with_the_weights_of_another(data, tmp_path):
+    other = replace(CONFIG, seed=1)
+    fit(data, tmp_path / "one", CONFIG)
+    fit(data, tmp_path / "two", other, minutes=0, start=tmp_path / "one" / "checkpoint.pt")
+    one, two = (torch.load(tmp_path / n / "checkpoint.pt", weights_only=True) for n in ("one", "two"))
+    fresh = Trainer(other, torch.device("cpu")).generator.state_dict()
+    name = "mid_in.weight"
+    assert two["step"] == 1
+    moved = (two["generator"][name] - one["average"][name]).abs().mean()
+    assert moved < 0.2 * (fresh[name] - one["average"][name]).abs().mean()
 
 
 def test_another_configuration_is_refused(data, tmp_path):

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+from mp3restore.bands import mel_bands  # noqa: E402
 from mp3restore.excitation import EXCITATIONS  # noqa: E402
-from mp3restore.training.networks import Generator, GeneratorConfig, mel_bands  # noqa: E402
+from mp3restore.mp3.uncertainty import LOG_FLOOR, unknown_row  # noqa: E402
+from mp3restore.training.networks import Generator, GeneratorConfig  # noqa: E402
 
 CONFIG = GeneratorConfig(fft_size=256, width=32, bands=16)
 
@@ -14,14 +16,31 @@ def generator():
     return Generator(CONFIG).eval()
 
 
+FRAMES = 60
+HALO = CONFIG.halo_frames
+
+
 @pytest.fixture
 def inputs():
+    """Spectrum, uncertainty, z, excitations: the first three with the halo on both sides."""
     torch.manual_seed(1)
-    frames = 120
-    shape = (1, 2, 2, frames, CONFIG.bins)
-    spectrum = torch.randn(shape) * 10
+    around = FRAMES + 2 * HALO
+    spectrum = torch.randn(1, 2, 2, around, CONFIG.bins) * 10
     spectrum[..., CONFIG.bins // 2 :] = 0
-    return spectrum, torch.randn(1, frames, 2 * CONFIG.latents), *(torch.randn(shape) for _ in EXCITATIONS)
+    known = torch.from_numpy(unknown_row(CONFIG.bands)).repeat(1, around, 1)
+    excitations = (torch.randn(1, 2, 2, FRAMES, CONFIG.bins) for _ in EXCITATIONS)
+    return spectrum, known, torch.randn(1, around, 2 * CONFIG.latents), *excitations
+
+
+def kept(spectrum):
+    return spectrum[..., HALO : HALO + FRAMES, :]
+
+
+def certain(like):
+    """Map of a file that lost nothing."""
+    known = torch.zeros_like(like)
+    known[..., : 2 * CONFIG.bands] = LOG_FLOOR
+    return known
 
 
 @torch.no_grad()
@@ -35,17 +54,17 @@ def awake(generator):
 
 @torch.no_grad()
 def test_at_initialisation_it_is_the_identity(generator, inputs):
-    change = generator(*inputs) - inputs[0]
-    assert 10 * torch.log10(change.square().sum() / inputs[0].square().sum()) < -30
+    change = generator(*inputs) - kept(inputs[0])
+    assert 10 * torch.log10(change.square().sum() / kept(inputs[0]).square().sum()) < -30
 
 
 @torch.no_grad()
 def test_what_is_there_is_changed_far_less_than_what_is_missing(generator, inputs):
-    change = (awake(generator)(*inputs) - inputs[0]).square()
+    change = (awake(generator)(*inputs) - kept(inputs[0])).square()
     empty = change[..., CONFIG.bins // 2 :].mean()
     generator.mid_gain.weight.zero_()
     generator.side_gain.weight.zero_()
-    change = (generator(*inputs) - inputs[0]).square()
+    change = (generator(*inputs) - kept(inputs[0])).square()
     assert change[..., : CONFIG.bins // 2].mean() < 0.2 * empty
 
 
@@ -67,17 +86,50 @@ def test_silence_stays_silent_and_mono_stays_mono(generator, inputs):
 
 
 @torch.no_grad()
-def test_nothing_beyond_the_stated_halo_matters(generator, inputs):
+def test_nothing_is_added_where_the_map_says_that_nothing_is_missing(generator, inputs):
+    spectrum, known, *others = inputs
+    awake(generator)
+    for head in (generator.mid_gain, generator.side_gain):
+        head.weight.zero_()
+    free = (generator(spectrum, known, *others) - kept(spectrum)).square().mean()
+    sure = (generator(spectrum, certain(known), *others) - kept(spectrum)).square().mean()
+    assert sure < 1e-5 * free
+
+
+@torch.no_grad()
+def test_what_is_added_stays_in_the_cells_of_quantised_zeros(generator, inputs):
+    spectrum, known, *others = inputs
+    awake(generator)
+    generator.fill.bias.fill_(3.0)
+    known = certain(known)
+    amplitude = 0.2
+    known[..., : 2 * CONFIG.bands] = np.log(amplitude)
+    added = (generator(spectrum, known, *others) - kept(spectrum))[..., CONFIG.bins // 2 + 8 :]
+    power = added.square().sum(2).mean()
+    # Excitations here have a power of two a bin.
+    assert 0.1 * amplitude**2 < power < 4 * amplitude**2
+
+
+@torch.no_grad()
+def test_padding_gives_the_same_away_from_the_edges(generator, inputs):
+    spectrum, known, z, *excitations = inputs
     awake(generator)
     expected = generator(*inputs)
-    halo, frame = CONFIG.halo_frames, 100
-    changed = [value.clone() for value in inputs]
-    for value in changed:
-        axis = 1 if value.ndim == 3 else 3
-        value.narrow(axis, 0, frame - halo).normal_()
-    after = generator(*changed)
-    torch.testing.assert_close(after[..., frame:, :], expected[..., frame:, :])
-    assert not torch.allclose(after[..., frame - 2 * halo, :], expected[..., frame - 2 * halo, :])
+    padded = [torch.nn.functional.pad(e, (0, 0, HALO, HALO)) for e in excitations]
+    whole = generator.decode(generator.encode(spectrum, known), padded, z)
+    torch.testing.assert_close(kept(whole), expected, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_all_of_the_halo_matters(generator, inputs):
+    awake(generator)
+    expected = generator(*inputs)
+    spectrum, *others = inputs
+    changed = spectrum.clone()
+    changed[..., 0, :] = 100
+    after = generator(changed, *others)
+    torch.testing.assert_close(after[..., 1:, :], expected[..., 1:, :])
+    assert not torch.allclose(after[..., :1, :], expected[..., :1, :], rtol=1e-6, atol=0)
 
 
 def test_bands_share_every_bin():
