@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -33,23 +34,38 @@ def prepare(
     typer.echo(f"{count} pairs in {data}")
 
 
+class Networks(str, Enum):
+    """What to train."""
+
+    ours = "ours"
+    paper = "paper"
+
+
 @app.command()
 def fit(
     data: Data,
     run: Run,
-    steps: Annotated[int, typer.Option(help="Optimiser steps of the whole run.")] = 20_000,
-    batch: Annotated[int, typer.Option(help="Segments per process and step.")] = 12,
+    steps: Annotated[int | None, typer.Option(help="Optimiser steps of the whole run.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Segments per process and step.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to go on.")] = None,
-    start: Annotated[
-        Path | None, typer.Option("--from", help="Checkpoint of a run whose weights to begin with.")
-    ] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="Checkpoint whose weights to begin with.")] = None,
+    networks: Annotated[Networks, typer.Option(help="Our networks or the paper's.")] = Networks.ours,
+    config: Annotated[Path | None, typer.Option(help="JSON like a run's config.json, all of it or in part.")] = None,
 ) -> None:
     """Train a generator, or go on with a run. Use ``torchrun -m mp3restore.training.cli fit`` for several processes."""
-    from mp3restore.training.loop import FitConfig  # noqa: PLC0415
-    from mp3restore.training.loop import fit as train  # noqa: PLC0415
+    from dataclasses import replace  # noqa: PLC0415
 
-    reached = train(data, run, FitConfig(steps=steps, batch=batch), minutes=minutes, start=start)
-    typer.echo(f"step {reached} of {steps}")
+    from mp3restore.training.configs import read_config  # noqa: PLC0415
+    from mp3restore.training.loop import fit as train  # noqa: PLC0415
+    from mp3restore.training.paper import PaperConfig  # noqa: PLC0415
+    from mp3restore.training.trainer import FitConfig  # noqa: PLC0415
+
+    wanted: FitConfig | PaperConfig = PaperConfig() if networks is Networks.paper else FitConfig()
+    if config is not None:
+        wanted = read_config(config, wanted)
+    wanted = replace(wanted, steps=steps or wanted.steps, batch=batch or wanted.batch)
+    reached = train(data, run, wanted, minutes=minutes, start=start)
+    typer.echo(f"step {reached} of {wanted.steps}")
 
 
 @app.command()

@@ -19,8 +19,6 @@ from mp3restore.training.prepare import HEADROOM
 
 __all__ = ["Batch", "PairSet"]
 
-_MAP_DROPOUT = 0.1
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -57,10 +55,10 @@ class PairSet:
             hint = "run `mp3restore-train prepare` first"
             raise NoInputError(f"no pairs of the split {split}", path=folder, hint=hint)
 
-    def draw(self, rng: np.random.Generator, batch: int, samples: int) -> Batch:
+    def draw(self, rng: np.random.Generator, batch: int, samples: int, *, map_dropout: float = 0.0) -> Batch:
         """`batch` random segments of `samples`, with random level, channel order and polarity.
 
-        They start on the file's grid of hops. The map of every `_MAP_DROPOUT`-th is withheld, so that the generator
+        They start on the file's grid of hops. The map is withheld from a share of `map_dropout`, so that the generator
         learns to do without.
         """
         originals: list[NDArray[np.float32]] = []
@@ -84,7 +82,7 @@ class PairSet:
             gain = 10 ** rng.uniform(-1.0, 0.1)
             segment = segment * np.float32(rng.choice((-1.0, 1.0)) * gain)
             rows = self._map(index, (lead + start + CONTEXT + N_FFT // 2) // HOP, samples - 2 * CONTEXT)
-            if rng.random() < _MAP_DROPOUT:
+            if rng.random() < map_dropout:
                 rows[:] = unknown_row(MAP_BANDS)
             holes = rows[:, : 2 * MAP_BANDS]
             holes[holes > LOG_FLOOR + 0.01] += np.log(gain)

@@ -17,6 +17,7 @@ import torch
 from mp3restore.errors import ModelError
 from mp3restore.excitation import EXCITATIONS
 from mp3restore.models import ModelConfig
+from mp3restore.training.configs import updated
 from mp3restore.training.networks import Generator, GeneratorConfig
 
 __all__ = ["Exported", "export", "load_average"]
@@ -37,10 +38,7 @@ class Exported:
 def load_average(checkpoint: Path) -> tuple[Generator, int]:
     """The generator with averaged weights of a checkpoint, and its step."""
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    values = dict(state["config"]["generator"])
-    for name in ("trunk_dilations", "late_dilations"):
-        values[name] = tuple(values[name])
-    generator = Generator(GeneratorConfig(**values))
+    generator = Generator(updated(GeneratorConfig(), state["config"]["generator"]))
     generator.load_state_dict(state["average"])
     return generator.eval(), int(state["step"])
 

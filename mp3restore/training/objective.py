@@ -33,8 +33,9 @@ _CORNER_HZ = 3000.0  # above it a bin counts less, as the ear's bands get wider
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Weights of the parts of the distance between two spectrograms."""
+    """Weights of the parts of the distance between two spectrograms, and of the distances in the loss."""
 
+    energy: float = 1.0  # of the energy distance as a whole
     compressed: float = 2.0  # L1 of square roots of magnitudes
     logarithmic: float = 0.15  # L1 of log magnitudes, bin by bin
     mel: float = 0.5  # L1 of log mel powers

@@ -5,7 +5,6 @@ import pytest
 
 pytest.importorskip("torch")
 from mp3restore.mp3.uncertainty import HOP, LOG_FLOOR, PLANES
-from mp3restore.training import data as module
 from mp3restore.training.data import PairSet
 from mp3restore.training.pairs import MAP_BANDS
 from mp3restore.training.prepare import HEADROOM
@@ -14,9 +13,8 @@ LENGTH, LEAD = 60000, 700
 
 
 @pytest.fixture
-def pairs(tmp_path, monkeypatch):
+def pairs(tmp_path):
     """One pair whose channels tell the position by their ratio, and whose map tells the number of the frame."""
-    monkeypatch.setattr(module, "_MAP_DROPOUT", 0.0)
     folder = tmp_path / "pairs"
     folder.mkdir()
     signal = np.stack([np.full(LENGTH, 0.5), 0.5 * np.arange(LENGTH) / LENGTH])
@@ -52,9 +50,8 @@ def test_amplitudes_of_holes_follow_the_level(pairs):
     np.testing.assert_allclose(np.exp(shift.mean(axis=1)), loudest / 0.5, rtol=0.02)
 
 
-def test_maps_are_withheld_at_random(pairs, monkeypatch):
-    monkeypatch.setattr(module, "_MAP_DROPOUT", 0.5)
-    rows = pairs.draw(np.random.default_rng(0), 60, 20 * HOP).uncertainty.numpy()
+def test_maps_are_withheld_at_random(pairs):
+    rows = pairs.draw(np.random.default_rng(0), 60, 20 * HOP, map_dropout=0.5).uncertainty.numpy()
     withheld = (rows[:, 0, :MAP_BANDS] < LOG_FLOOR + 0.01).all(-1)
     assert 15 < withheld.sum() < 45
     assert (rows[withheld][:, :, 2 * MAP_BANDS :] == 1).all()

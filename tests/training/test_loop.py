@@ -9,11 +9,14 @@ from mp3restore.engine import Restorer  # noqa: E402
 from mp3restore.errors import NoInputError, UsageError  # noqa: E402
 from mp3restore.models import load_model  # noqa: E402
 from mp3restore.mp3.uncertainty import unknown_row  # noqa: E402
+from mp3restore.training.configs import read_config  # noqa: E402
+from mp3restore.training.critic import CriticConfig  # noqa: E402
 from mp3restore.training.export import export  # noqa: E402
-from mp3restore.training.loop import FitConfig, Trainer, fit  # noqa: E402
+from mp3restore.training.loop import fit  # noqa: E402
 from mp3restore.training.networks import GeneratorConfig  # noqa: E402
 from mp3restore.training.pairs import MAP_BANDS  # noqa: E402
 from mp3restore.training.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.trainer import FitConfig, Trainer  # noqa: E402
 
 CONFIG = FitConfig(generator=GeneratorConfig(width=16), steps=6, batch=2, frames=40, warm_up=2)
 
@@ -71,3 +74,31 @@ def test_another_configuration_is_refused(data, tmp_path):
 def test_a_folder_without_pairs_is_refused(tmp_path):
     with pytest.raises(NoInputError, match="no pairs"):
         fit(tmp_path, tmp_path / "run", CONFIG)
+
+
+def test_with_a_critic_a_run_goes_on_too(data, tmp_path):
+    config = replace(CONFIG, critic=CriticConfig(adversarial=0.1, features=1.0, width=4))
+    fit(data, tmp_path / "run", config, minutes=0)
+    before = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["critic"]
+    assert fit(data, tmp_path / "run", config) == 6
+    after = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["critic"]
+    assert not torch.equal(before["stacks.512.head.weight"], after["stacks.512.head.weight"])
+    header, *rows = (tmp_path / "run" / "log.csv").read_text(encoding="utf-8").splitlines()
+    assert {"critic", "adversarial", "features"} <= set(header.split(","))
+    assert rows
+
+
+def test_without_chance_there_is_no_spread(data, tmp_path):
+    fit(data, tmp_path / "run", replace(CONFIG, stochastic=False))
+    header, *rows = (tmp_path / "run" / "log.csv").read_text(encoding="utf-8").splitlines()
+    assert all(float(row.split(",")[header.split(",").index("spread")]) == 0 for row in rows)
+
+
+def test_a_configuration_is_read_from_json(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"map_dropout": 1.0, "generator": {"late_dilations": [1]}}', encoding="utf-8")
+    config = read_config(path, CONFIG)
+    assert config == replace(CONFIG, map_dropout=1.0, generator=replace(CONFIG.generator, late_dilations=(1,)))
+    path.write_text('{"generator": {"depth": 3}}', encoding="utf-8")
+    with pytest.raises(UsageError, match="depth"):
+        read_config(path, CONFIG)
