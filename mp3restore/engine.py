@@ -14,15 +14,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mp3restore.devices import Device, device_of, providers_for
-from mp3restore.errors import ModelError, UsageError
-from mp3restore.excitation import CONTEXT, EXCITATIONS, excite
+from mp3restore.devices import Device
+from mp3restore.errors import UsageError
+from mp3restore.generator import GeneratorSession
 from mp3restore.noise import NoiseSource
-from mp3restore.stft import OVERLAP, analyse, synthesise
+from mp3restore.stft import OVERLAP
 from mp3restore.timings import Timings
 
 if TYPE_CHECKING:
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
 
-# 3 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
-DEFAULT_CHUNK_FRAMES = 256
+# 1.5 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
+DEFAULT_CHUNK_FRAMES = 128
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
 _MOST_THREADS = 4
@@ -45,10 +44,9 @@ class Restorer:
     model
         The model to run.
     threads
-        Chunks restored at the same time, 60 MB each; all cores by default, at most 4. The result does not depend on it.
+        Chunks restored at the same time, 40 MB each; all cores by default, at most 4. The result does not depend on it.
     chunk_frames
         Length of a chunk in hops. The result does not depend on it beyond rounding (1e-5).
-
     device
         What the generator runs on; "auto" takes a GPU if there is one. The attribute `device` says what it has got.
 
@@ -72,21 +70,8 @@ class Restorer:
         self.threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
         self.chunk_frames = chunk_frames
         self.hop = model.config.fft_size // OVERLAP
-        providers = providers_for(device)
-        options = ort.SessionOptions()
-        # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers)
-        except Exception as error:  # ONNX Runtime's exceptions have no common base
-            raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
-        self.device = device_of(self._session.get_providers(), device)
-        found = {i.name: i.shape[-1] for i in self._session.get_inputs()}
-        bins, latents = model.config.fft_size // 2 + 1, model.config.frame_latents + model.config.file_latents
-        if found != {"spectrum": bins, "z": latents, **dict.fromkeys(EXCITATIONS, bins)}:
-            raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
+        self._generator = GeneratorSession(model, device)
+        self.device = self._generator.device
 
     def stream(
         self,
@@ -138,15 +123,10 @@ class Restorer:
                 timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
         return samples[:, :length]
 
-    @property
-    def _margin(self) -> int:
-        """Samples that a chunk needs on either side: halo, the frames over its edge, context of the excitations."""
-        return (self.model.config.halo_frames + OVERLAP - 1) * self.hop + CONTEXT
-
     def _chunks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
         """(samples with margins on both sides, first hop, number of samples to keep); silence surrounds the file."""
         size = self.chunk_frames * self.hop
-        margin = self._margin
+        margin = self._generator.margin
         buffer: NDArray[np.float32] | None = None
         first_hop = 0
         for block in blocks:
@@ -176,15 +156,15 @@ class Restorer:
             left, right = samples
             planes = np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)])
             noise = None if deterministic else NoiseSource(seed, variant)
-            mid, side = self._restore_planes(planes, first_hop, noise, timings)
+            mid, side = self._generator.restore(planes, first_hop, noise, timings)
             restored = np.stack([mid + side, mid - side])
             self._silence(samples, restored)
             return restored, timings
-        restored = np.empty((samples.shape[0], samples.shape[1] - 2 * self._margin), np.float32)
+        restored = np.empty((samples.shape[0], samples.shape[1] - 2 * self._generator.margin), np.float32)
         for k, channel in enumerate(samples):
             planes = np.stack([channel, np.zeros_like(channel)])
             noise = None if deterministic else NoiseSource(seed, variant, group=k)
-            restored[k] = self._restore_planes(planes, first_hop, noise, timings)[0]
+            restored[k] = self._generator.restore(planes, first_hop, noise, timings)[0]
         return restored, timings
 
     def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
@@ -194,47 +174,7 @@ class Restorer:
         """
         peaks = np.abs(samples).reshape(samples.shape[0], -1, self.hop).max(axis=-1)
         reach = OVERLAP - 1
-        first = self._margin // self.hop - reach
+        first = self._generator.margin // self.hop - reach
         hops = restored.shape[1] // self.hop
         around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)
         restored.reshape(restored.shape[0], hops, self.hop)[around == 0] = 0
-
-    def _restore_planes(
-        self, planes: NDArray[np.float32], first_hop: int, noise: NoiseSource | None, timings: Timings
-    ) -> NDArray[np.float32]:
-        """Mid and side (2, n + 2 * margin) to restored mid and side (2, n)."""
-        config = self.model.config
-        before = config.halo_frames + OVERLAP - 1  # hops before the chunk that the frames cover
-        with timings.measure("stft"):
-            inner = planes[:, CONTEXT:-CONTEXT]
-            hops = inner.shape[1] // self.hop
-            wave = None if noise is None else noise.wave(first_hop - before, hops, self.hop, _PLANES)
-            spectrum = _parts(analyse(inner, config.fft_size))
-            z = self._latents(first_hop - config.halo_frames, spectrum.shape[2], noise)
-            inputs = {"spectrum": spectrum[None], "z": z[None]}
-            for name, excitation in zip(EXCITATIONS, excite(planes, wave, config.fft_size), strict=True):
-                inputs[name] = _parts(excitation)[None]
-        with timings.measure("generator"):
-            (restored,) = self._session.run(["restored"], inputs)
-        with timings.measure("inverse"):
-            kept = restored[0][:, :, config.halo_frames : restored.shape[3] - config.halo_frames]
-            complex_spectrum = np.empty((_PLANES, *kept.shape[2:]), np.complex64)
-            complex_spectrum.real, complex_spectrum.imag = kept[:, 0], kept[:, 1]
-            return synthesise(complex_spectrum, config.fft_size)
-
-    def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
-        """z of all frames: (frames, frame_latents + file_latents)."""
-        config = self.model.config
-        z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
-        if noise is not None:
-            z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
-            z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
-        return z
-
-
-def _parts(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """Complex (planes, frames, bins) to real (planes, 2 parts, frames, bins), the layout of the network."""
-    planes, frames, bins = spectrum.shape
-    parts = np.empty((planes, 2, frames, bins), np.float32)
-    parts[:, 0], parts[:, 1] = spectrum.real, spectrum.imag
-    return parts

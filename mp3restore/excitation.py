@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from mp3restore.stft import analyse
+from mp3restore.stft import analyse_parts, stretches
 
 __all__ = ["CONTEXT", "EXCITATIONS", "excite"]
 
@@ -59,18 +59,28 @@ def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     return drive
 
 
-def _whiten(spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    power = spectrum.real**2 + spectrum.imag**2
-    around = np.maximum(uniform_filter1d(power, WHITENING_BINS, axis=-1, mode="nearest"), np.float32(0))
-    # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
-    around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
-    spectrum /= np.sqrt(around)
-    return spectrum
+def _whiten(parts: NDArray[np.float32]) -> None:
+    """Divide spectra (planes, 2 parts, frames, bins) by their envelopes, in place."""
+    for piece in stretches(parts.shape[2]):
+        real, imaginary = parts[:, 0, piece], parts[:, 1, piece]
+        power = real * real
+        power += imaginary * imaginary
+        around = uniform_filter1d(power, WHITENING_BINS, axis=-1, mode="nearest")
+        np.maximum(around, np.float32(0), out=around)
+        # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
+        around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
+        gain = np.sqrt(around, out=around)
+        np.reciprocal(gain, out=gain)
+        real *= gain
+        imaginary *= gain
 
 
 def excite(
-    planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int
-) -> tuple[NDArray[np.complex64], ...]:
+    planes: NDArray[np.float32],
+    noise: NDArray[np.float32] | None,
+    size: int,
+    out: tuple[NDArray[np.float32], ...] | tuple[None, None] = (None, None),
+) -> tuple[NDArray[np.float32], ...]:
     """Excitations of a stretch of a file.
 
     Parameters
@@ -81,16 +91,18 @@ def excite(
         White noise of unit variance, shape (2, n); None for no noise at all.
     size
         Frame length of the STFT in samples.
+    out
+        Where to write the results.
 
     Returns
     -------
-    One for each of `EXCITATIONS`: spectra of shape (2 planes, frames, size // 2 + 1), about unit power per bin, of all
-    whole frames in the stretch.
+    One for each of `EXCITATIONS`: spectra of shape (2 planes, 2 parts, frames, size // 2 + 1), about unit power per
+    bin, of all whole frames in the stretch.
     """
     inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
-    harmonic = _whiten(analyse(_saturate(planes)[:, inner], size))
-    if noise is None:
-        return np.zeros_like(harmonic), harmonic
     # A Hann window's power sums to 3/8 of its length.
     amplitude = _envelope(planes)[inner] * np.float32((0.375 * size) ** -0.5)
-    return analyse(noise * amplitude, size), harmonic
+    shaped = np.zeros_like(planes[:, inner]) if noise is None else noise * amplitude
+    harmonic = analyse_parts(_saturate(planes)[:, inner], size, out[1])
+    _whiten(harmonic)
+    return analyse_parts(shaped, size, out[0]), harmonic

@@ -7,6 +7,7 @@ the first and the last included, lies in exactly four frames, and hop block ``j`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -14,9 +15,10 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["OVERLAP", "analyse", "synthesise", "window"]
+__all__ = ["OVERLAP", "analyse", "analyse_parts", "stretches", "synthesise", "window"]
 
 OVERLAP = 4  # frames over each sample
+_STRETCH = 32  # frames that are transformed at once: what is between the steps stays in the processor's cache
 
 
 @lru_cache(maxsize=4)
@@ -32,18 +34,44 @@ def analyse(samples: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
     return np.asarray(scipy.fft.rfft(framed * window(size), axis=-1, overwrite_x=True), dtype=np.complex64)
 
 
-def synthesise(spectrum: NDArray[np.complex64], size: int) -> NDArray[np.float32]:
-    """Overlap-add inverse of `analyse`: hop blocks that four frames cover.
+def stretches(frames: int) -> Iterator[slice]:
+    """Cut `frames` frames into pieces that are small enough for the processor's cache."""
+    for first in range(0, frames, _STRETCH):
+        yield slice(first, min(first + _STRETCH, frames))
 
-    From (..., frames, size // 2 + 1) to (..., (frames - 3) * hop) samples.
+
+def analyse_parts(
+    samples: NDArray[np.float32], size: int, out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """`analyse` with real and imaginary parts apart, as the generator takes them.
+
+    From (..., n) to (..., 2 parts, frames, size // 2 + 1), written to `out` where it is given.
     """
     hop = size // OVERLAP
-    frames = scipy.fft.irfft(spectrum, size, axis=-1, overwrite_x=True)
-    frames *= window(size) / np.float32(1.5)
-    parts = frames.reshape(*frames.shape[:-1], OVERLAP, hop)
-    count = frames.shape[-2] - OVERLAP + 1
-    blocks: NDArray[np.float32] = parts[..., OVERLAP - 1 : OVERLAP - 1 + count, 0, :].copy()
-    for k in range(1, OVERLAP):
-        start = OVERLAP - 1 - k
-        blocks += parts[..., start : start + count, k, :]
-    return blocks.reshape(*blocks.shape[:-2], count * hop)
+    frames = (samples.shape[-1] - size) // hop + 1
+    parts = np.empty((*samples.shape[:-1], 2, frames, size // 2 + 1), np.float32) if out is None else out
+    for piece in stretches(frames):
+        spectrum = analyse(samples[..., piece.start * hop : (piece.stop - 1) * hop + size], size)
+        parts[..., 0, piece, :], parts[..., 1, piece, :] = spectrum.real, spectrum.imag
+    return parts
+
+
+def synthesise(parts: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Overlap-add inverse of `analyse_parts`: hop blocks that four frames cover.
+
+    From (..., 2 parts, frames, size // 2 + 1) to (..., (frames - 3) * hop) samples.
+    """
+    hop = size // OVERLAP
+    count = parts.shape[-2] - OVERLAP + 1
+    # Three blocks at either end are covered in part only, and are dropped in the end.
+    blocks = np.zeros((*parts.shape[:-3], count + 2 * (OVERLAP - 1), hop), np.float32)
+    for piece in stretches(parts.shape[-2]):
+        spectrum = np.empty((*parts.shape[:-3], piece.stop - piece.start, parts.shape[-1]), np.complex64)
+        spectrum.real, spectrum.imag = parts[..., 0, piece, :], parts[..., 1, piece, :]
+        frames = scipy.fft.irfft(spectrum, size, axis=-1, overwrite_x=True)
+        frames *= window(size) / np.float32(1.5)
+        quarters = frames.reshape(*frames.shape[:-1], OVERLAP, hop)
+        for k in range(OVERLAP):
+            blocks[..., piece.start + k : piece.stop + k, :] += quarters[..., k, :]
+    whole = blocks[..., OVERLAP - 1 : OVERLAP - 1 + count, :]
+    return whole.reshape(*parts.shape[:-3], count * hop)

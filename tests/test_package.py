@@ -104,7 +104,7 @@ def test_onnx_runtime_does_not_phone_home(sample, tmp_path):
 def peak_mb(source, target):
     code = """
 import resource, sys, mp3restore
-mp3restore.restore_file(sys.argv[1], sys.argv[2])
+mp3restore.restore_file(sys.argv[1], sys.argv[2], threads=4)  # the most that are ever taken by default
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
 """
     return float(python(code, source, target))

@@ -1,13 +1,21 @@
 import numpy as np
 
-from mp3restore.stft import analyse, synthesise
+from mp3restore.stft import analyse, analyse_parts, synthesise
 
 
 def test_inverse_gives_back_every_sample_that_four_frames_cover(rng):
     samples = rng.standard_normal((2, 40 * 512)).astype(np.float32)
-    back = synthesise(analyse(samples, 2048), 2048)
+    back = synthesise(analyse_parts(samples, 2048), 2048)
     assert back.shape == (2, 34 * 512)
     np.testing.assert_allclose(back, samples[:, 3 * 512 : 37 * 512], atol=2e-6)
+
+
+def test_parts_are_those_of_the_spectrum_also_beyond_one_stretch(rng):
+    samples = rng.standard_normal((2, 80 * 512)).astype(np.float32)
+    spectrum = analyse(samples, 2048)
+    parts = np.full((2, 2, 77, 1025), np.nan, np.float32)
+    assert analyse_parts(samples, 2048, parts) is parts
+    np.testing.assert_array_equal(parts[:, 0] + 1j * parts[:, 1], spectrum)
 
 
 def test_frames_do_not_depend_on_where_the_signal_was_cut(rng):

@@ -1,0 +1,131 @@
+"""The generator of a model, run by ONNX Runtime on one chunk after the other."""
+
+from __future__ import annotations
+
+import threading
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mp3restore.devices import Device, device_of, providers_for
+from mp3restore.errors import ModelError
+from mp3restore.excitation import CONTEXT, EXCITATIONS, excite
+from mp3restore.noise import NoiseSource
+from mp3restore.stft import OVERLAP, analyse_parts, synthesise
+from mp3restore.timings import Timings
+
+if TYPE_CHECKING:
+    from mp3restore.models import Model
+
+__all__ = ["GeneratorSession"]
+
+_PLANES = 2
+
+
+class _Buffers(threading.local):
+    """Large arrays that a thread fills again for every chunk.
+
+    New ones would cost as much time as the transforms that fill them, and how much of them the system keeps for each
+    thread cannot be foreseen.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[np.float32]] = {}
+
+    def get(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Give the array `name` in some shape, with what it happens to hold."""
+        size = prod(shape)
+        if name not in self._buffers or self._buffers[name].size < size:
+            self._buffers[name] = np.empty(size, np.float32)
+        return self._buffers[name][:size].reshape(shape)
+
+
+class GeneratorSession:
+    """The network of a model with the transforms around it. Safe to use from several threads.
+
+    Parameters
+    ----------
+    model
+        The model to run.
+    device
+        What to run it on; the attribute `device` says what it has got.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime cannot load the network.
+    UsageError
+        If the device cannot be had.
+    """
+
+    def __init__(self, model: Model, device: Device) -> None:
+        self._config = model.config
+        self._hop = model.config.fft_size // OVERLAP
+        self._buffers = _Buffers()
+        options = ort.SessionOptions()
+        # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        # Whole blocks for each length of a chunk, besides the pieces that its first run has taken.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers_for(device))
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
+        self.device = device_of(self._session.get_providers(), device)
+        found = {i.name: i.shape[-1] for i in self._session.get_inputs()}
+        bins, latents = self._bins, model.config.frame_latents + model.config.file_latents
+        if found != {"spectrum": bins, "z": latents, **dict.fromkeys(EXCITATIONS, bins)}:
+            raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
+
+    @property
+    def margin(self) -> int:
+        """Samples that a chunk needs on either side: halo, the frames over its edge, context of the excitations."""
+        return (self._config.halo_frames + OVERLAP - 1) * self._hop + CONTEXT
+
+    @property
+    def _bins(self) -> int:
+        return self._config.fft_size // 2 + 1
+
+    def restore(
+        self, planes: NDArray[np.float32], first_hop: int, noise: NoiseSource | None, timings: Timings
+    ) -> NDArray[np.float32]:
+        """Mid and side (2, n + 2 * margin) to restored mid and side (2, n), n being a multiple of the hop.
+
+        The chunk begins at hop block `first_hop` of its file. Without `noise`, nothing is left to chance.
+        """
+        config, size = self._config, self._config.fft_size
+        halo = config.halo_frames
+        hops = (planes.shape[1] - 2 * CONTEXT) // self._hop
+        frames = hops - OVERLAP + 1
+        shape = (1, _PLANES, 2, frames, self._bins)
+        inputs = {name: self._buffers.get(name, *shape) for name in ("spectrum", *EXCITATIONS)}
+        restored = self._buffers.get("restored", *shape)
+        with timings.measure("stft"):
+            wave = None
+            if noise is not None:
+                wave = noise.wave(first_hop - halo - OVERLAP + 1, hops, self._hop, _PLANES)
+            analyse_parts(planes[:, CONTEXT:-CONTEXT], size, inputs["spectrum"][0])
+            excite(planes, wave, size, tuple(inputs[name][0] for name in EXCITATIONS))
+            inputs["z"] = self._latents(first_hop - halo, frames, noise)[None]
+        with timings.measure("generator"):
+            binding = self._session.io_binding()
+            for name, values in inputs.items():
+                binding.bind_cpu_input(name, values)
+            binding.bind_output("restored", "cpu", 0, np.float32, restored.shape, restored.ctypes.data)
+            self._session.run_with_iobinding(binding)
+        with timings.measure("inverse"):
+            return synthesise(restored[0, :, :, halo : frames - halo], size)
+
+    def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
+        """z of all frames: (frames, frame_latents + file_latents)."""
+        config = self._config
+        z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
+        if noise is not None:
+            z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
+            z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
+        return z
