@@ -87,23 +87,33 @@ def evaluate(
     corpus: Corpus,
     model: Annotated[str, typer.Option(help="Name or folder of the model.")],
     json_path: Annotated[Path, typer.Option("--json", help="Where to write the scores.")],
+    html_path: Annotated[Path | None, typer.Option("--html", help="Where to write them as a web page.")] = None,
     split: Annotated[str, typer.Option(help="Recordings to judge on.")] = "test",
     clips: Annotated[int, typer.Option(help="Most clips of a condition.")] = 40,
+    full_clips: Annotated[int, typer.Option(help="Clips of them on which all systems run.")] = 4,
     condition: Annotated[list[str] | None, typer.Option(help="Only these conditions.")] = None,
-    perceptual: Annotated[bool, typer.Option("--perceptual", help="Also ViSQOL and Zimtohrli.")] = False,
+    paper: Annotated[list[Path] | None, typer.Option(help="Checkpoint of the paper's networks; one or two.")] = None,
+    perceptual: Annotated[bool, typer.Option(help="Also ViSQOL and Zimtohrli.")] = True,
+    quick: Annotated[bool, typer.Option("--quick", help="12 clips, 3 of them in full, in five conditions.")] = False,
+    seed: Annotated[int, typer.Option(help="Which restorations to draw.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
-    """Score a model on held-out recordings, beside the unprocessed MP3."""
-    from mp3restore.training.evaluate import EvaluationConfig, write_json  # noqa: PLC0415
+    """Score a model on held-out recordings, beside the unprocessed MP3 and other systems."""
+    from mp3restore.training.evaluate import QUICK_CONDITIONS, EvaluationConfig, write_json  # noqa: PLC0415
     from mp3restore.training.evaluate import evaluate as run  # noqa: PLC0415
-    from mp3restore.training.report import table  # noqa: PLC0415
+    from mp3restore.training.report import markdown, page, table  # noqa: PLC0415
 
+    if quick:
+        clips, full_clips, condition = min(clips, 12), min(full_clips, 3), condition or list(QUICK_CONDITIONS)
     config = EvaluationConfig(
-        corpus, model, split=split, clips=clips, conditions=tuple(condition or ()), perceptual=perceptual
-    )
+        corpus, model, split=split, clips=clips, full_clips=full_clips, conditions=tuple(condition or ()),
+        perceptual=perceptual, papers=tuple(paper or ()), seed=seed,
+    )  # fmt: skip
     result = run(config, jobs=jobs)
     write_json(result, json_path)
-    typer.echo(table(result["summary"]))
+    if html_path is not None:
+        html_path.write_text(page(result), encoding="utf-8")
+    typer.echo(markdown(table(result["summary"])))
 
 
 @app.command()

@@ -1,37 +1,38 @@
-"""Scores of a model on held-out recordings, the unprocessed MP3 always beside them."""
+"""Scores of a model on held-out recordings, the unprocessed MP3 and other systems always beside them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from mp3restore.engine import Restorer
+from mp3restore.errors import UsageError
 from mp3restore.models import load_model
-from mp3restore.options import RunOptions
-from mp3restore.pipeline import run_job
-from mp3restore.plan import plan_jobs
 from mp3restore.resample import resample_stream
-from mp3restore.training.metrics import HIGHER_IS_BETTER, METRICS, Scorer
+from mp3restore.training.diversity import distances, regions
+from mp3restore.training.metrics import Scorer
 from mp3restore.training.pairs import EVALUATION_CONDITIONS, Condition, Pair, make_pair
-from mp3restore.training.prepare import Source, find_sources
+from mp3restore.training.prepare import Source, find_sources, measure_bandwidth
+from mp3restore.training.summary import GROUPINGS, summarise, summarise_diversity
+from mp3restore.training.systems import SYSTEMS, open_tool
 
-__all__ = ["SYSTEMS", "EvaluationConfig", "evaluate", "summarise", "write_json"]
+if TYPE_CHECKING:
+    from mp3restore.training.paper_restorer import PaperRestorer
 
-# The file as it is; the tool's result; the same not held to the bitstream; the tool's result with z = 0.
-SYSTEMS = ("mp3", "restored", "unheld", "deterministic")
+__all__ = ["QUICK_CONDITIONS", "EvaluationConfig", "evaluate", "write_json"]
+
+QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr64", "lame-cbr128")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +49,51 @@ class EvaluationConfig:
         Which recordings.
     clips
         At most so many, each of another stretch; as evenly over the recordings as it goes.
+    full_clips
+        On so many of them all systems are judged, on the others the MP3, the paper's networks, and one draw of ours.
     conditions
         Names of `EVALUATION_CONDITIONS`; all when empty.
+    perceptual
+        Also ViSQOL and Zimtohrli.
+    papers
+        Checkpoints of the paper's networks, at most one with z and one without.
     """
 
     corpus: Path
     model: str
     split: str = "test"
     clips: int = 40
-    seconds: float = 8.0
+    full_clips: int = 4
+    seconds: float = 5.0
     conditions: tuple[str, ...] = ()
-    perceptual: bool = False
+    perceptual: bool = True
+    papers: tuple[Path, ...] = ()
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = set(self.conditions) - {c.name for c in EVALUATION_CONDITIONS}
+        if unknown:
+            names = ", ".join(c.name for c in EVALUATION_CONDITIONS)
+            raise UsageError(f"no such condition: {', '.join(sorted(unknown))}", hint=f"there are {names}")
 
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
     source: Source
     start_s: float
+    full: bool
 
     @property
     def name(self) -> str:
         return f"{self.source.name} at {self.start_s:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """Scores of one clip under one condition: a row per system, and the distances of the draws."""
+
+    rows: list[dict[str, Any]]
+    diversity: list[dict[str, Any]]
 
 
 def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
@@ -81,7 +105,7 @@ def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
         for source in sources:
             duration = soundfile.info(source.path).duration
             if duration >= 3 * config.seconds:
-                clips.append(_Clip(source, position * duration))
+                clips.append(_Clip(source, position * duration, len(clips) < config.full_clips))
     return clips[: config.clips]
 
 
@@ -96,91 +120,98 @@ def _read(clip: _Clip, seconds: float) -> tuple[NDArray[np.float32], int]:
     return channels, rate
 
 
-def _outputs(pair: Pair, restorer: Restorer, seed: int) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """What each system makes of a pair: the tool itself runs on the file, from the MP3 to a float WAV."""
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "clip.mp3", Path(folder) / "restored.wav"
-        if pair.mp3:
-            source.write_bytes(pair.mp3)
-        else:
-            source = source.with_suffix(".wav")
-            soundfile.write(source, pair.degraded.T, pair.sample_rate, subtype="FLOAT")
-        (job,) = plan_jobs(source, target, bit_depth="32f", overwrite=True)
-
-        def run(*, deterministic: bool = False, consistency: bool = True) -> NDArray[np.float32]:
-            run_job(job, lambda: restorer, RunOptions(seed, deterministic, pair.sample_rate, consistency))
-            samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
-            return np.ascontiguousarray(samples.T[:, pair.start : pair.start + pair.degraded.shape[1]])
-
-        yield "mp3", pair.degraded
-        yield "restored", run()
-        yield "unheld", run(consistency=False)
-        yield "deterministic", run(deterministic=True)
+@lru_cache(maxsize=1)
+def _restorer(model: str) -> Restorer:
+    return Restorer(load_model(model), threads=1)
 
 
-def _judge_clip(clip: _Clip, config: EvaluationConfig, conditions: list[Condition]) -> list[dict[str, Any]]:
-    """One row per condition and system."""
-    restorer = Restorer(load_model(config.model), threads=1)
-    scorer = Scorer(perceptual=config.perceptual)
+@lru_cache(maxsize=2)
+def _paper(checkpoint: Path) -> PaperRestorer:
+    # PyTorch is needed for this system only, and takes seconds to load.
+    import torch  # noqa: PLC0415
+
+    from mp3restore.training.paper_restorer import PaperRestorer  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    return PaperRestorer(checkpoint)
+
+
+def _papers(pair: Pair, config: EvaluationConfig) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for checkpoint in config.papers:
+        paper = _paper(checkpoint)
+        name = "paper" if paper.config.latents else "paper-deterministic"
+        yield name, paper.restore(pair.degraded, seed=config.seed)
+
+
+def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
+    """Score what each system makes of one clip under one condition."""
     samples, rate = _read(clip, config.seconds)
-    bandwidth = clip.source.bandwidth_hz or rate / 2
-    rows = []
-    for condition in conditions:
-        if condition.mono and samples.shape[0] == 1:
-            continue  # the same as the stereo condition
-        pair = make_pair(samples, rate, condition)
-        for system, output in _outputs(pair, restorer, config.seed):
-            scores = scorer.scores(pair.original, output, pair.sample_rate, bandwidth)
-            about = {"clip": clip.name, "genre": clip.source.genre, "condition": condition.name, "system": system}
-            rows.append({**about, **scores})
-    return rows
+    if condition.mono and samples.shape[0] == 1:
+        return _Judgement([], [])  # the same as the stereo condition
+    bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
+    pair = make_pair(samples, rate, condition)
+    about: dict[str, Any] = {
+        "clip": clip.name,
+        "genre": clip.source.genre,
+        "condition": condition.name,
+        "encoder": condition.encoder,
+    }
+    about |= {"kbps": condition.kbps, "mono": condition.mono}
+    rows, diversity = [], []
+
+    def score(system: str, output: NDArray[np.float32]) -> dict[str, float]:
+        scores = Scorer(config.perceptual).scores(pair.original, output, pair.sample_rate, bandwidth)
+        rows.append({**about, "system": system, **scores})
+        return scores
+
+    with open_tool(pair, _restorer(config.model), config.seed) as tool:
+        restored = tool.restore()
+        score("mp3", pair.degraded)
+        score("restored", restored)
+        for system, output in _papers(pair, config):
+            score(system, output)
+        if clip.full:
+            draws = tool.draws(restored)
+            key = hashlib.sha256(f"{config.seed}:{condition.name}:{clip.name}".encode()).digest()
+            rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
+            scores = {system: score(system, output) for system, output in tool.others(draws, rng)}
+            quick = Scorer()
+            by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
+            best = int(np.argmin(by_draw))
+            score("best", draws[best])
+            masks = regions(
+                pair.degraded, pair.sample_rate, measure_bandwidth(pair.degraded, pair.sample_rate), bandwidth
+            )
+            ahead = scores["deterministic"]["log_mel"] - by_draw[best]
+            diversity.append({**about, "distances": distances(pair.original, draws, masks), "best_ahead": ahead})
+    return _Judgement(rows, diversity)
 
 
 def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
-    """Judge a model; the result is plain data for JSON: ``rows``, ``summary``, and what was judged.
+    """Judge a model; the result is plain data for JSON: the scores of all clips, their summaries, and what was judged.
 
     Deterministic given the configuration, whatever `jobs`.
     """
+    order = {c.name: k for k, c in enumerate(EVALUATION_CONDITIONS)}
     conditions = [c for c in EVALUATION_CONDITIONS if not config.conditions or c.name in config.conditions]
     clips = _choose_clips(config)
-    rows: list[dict[str, Any]] = []
-    with ProcessPoolExecutor(jobs) as pool, Progress() as progress:
-        task = progress.add_task("judging", total=len(clips))
-        futures = [pool.submit(_judge_clip, clip, config, conditions) for clip in clips]
-        for future in as_completed(futures):
-            rows += future.result()
-            progress.advance(task)
-    rows.sort(key=lambda r: (r["condition"], r["clip"], r["system"]))
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with ProcessPoolExecutor(jobs) as pool, Progress(*columns) as progress:
+        # The long ones, on which all systems run, come first.
+        futures = [pool.submit(_judge, clip, condition, config) for clip in clips for condition in conditions]
+        done = progress.track(as_completed(futures), total=len(futures), description="judging")
+        found = [future.result() for future in done]
+    rows = sorted((r for j in found for r in j.rows), key=lambda r: (order[r["condition"]], r["clip"], r["system"]))
+    diversity = sorted((d for j in found for d in j.diversity), key=lambda d: (order[d["condition"]], d["clip"]))
+    compressed = [row for row in rows if row["kbps"]]
     model = load_model(config.model)
     return {
         "model": model.name, "version": model.config.version, "sha256": model.sha256, "split": config.split,
-        "clips": len(clips), "seconds": config.seconds, "seed": config.seed,
-        "summary": summarise(rows), "rows": rows,
+        "clips": len(clips), "full_clips": min(config.full_clips, len(clips)), "seconds": config.seconds,
+        "seed": config.seed, "systems": SYSTEMS, "summary": summarise(rows),
+        "groups": {name: summarise(sorted(compressed, key=label), label) for name, label in GROUPINGS.items()},
+        "diversity": summarise_diversity(diversity), "rows": rows,
     }  # fmt: skip
-
-
-def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Per condition and system: means, share of clips better than the MP3, and the worst clip, of every metric."""
-    grouped: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in sorted(rows, key=lambda r: r["clip"]):
-        grouped[row["condition"]][row["system"]].append(row)
-    result = []
-    for condition, systems in grouped.items():
-        for system in SYSTEMS:
-            mine, plain = systems[system], systems["mp3"]
-            summary: dict[str, Any] = {"condition": condition, "system": system, "clips": len(mine)}
-            for metric in METRICS:
-                if metric not in mine[0]:
-                    continue
-                sign = 1 if HIGHER_IS_BETTER[metric] else -1
-                gains = [sign * (a[metric] - b[metric]) for a, b in zip(mine, plain, strict=True)]
-                summary[metric] = fmean(r[metric] for r in mine)
-                summary[f"{metric}_improved"] = fmean(g > 0 for g in gains)
-                worst = int(np.argmin(gains))
-                summary[f"{metric}_worst"] = {"clip": mine[worst]["clip"], "gain": gains[worst]}
-            result.append(summary)
-    order = {c.name: i for i, c in enumerate(EVALUATION_CONDITIONS)}
-    return sorted(result, key=lambda s: (order[s["condition"]], SYSTEMS.index(s["system"])))
 
 
 def write_json(result: dict[str, Any], path: Path) -> None:

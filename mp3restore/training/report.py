@@ -1,4 +1,4 @@
-"""Tables and model cards from evaluation results; nothing in them is typed by hand."""
+"""Tables, pages and model cards from evaluation results; nothing in them is typed by hand."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mp3restore.models import load_model
+from mp3restore.pages import render
+from mp3restore.training.diversity import REGIONS
 from mp3restore.training.metrics import METRICS
 
-__all__ = ["table", "write_card"]
+__all__ = ["diversity_table", "markdown", "page", "score_tables", "table", "worst_table", "write_card"]
+
+Table = dict[str, Any]
+"""``caption``, ``columns`` (their headings) and ``rows`` (their cells, all text)."""
 
 _TITLES = {
     "log_mel": "log-mel dB", "lsd": "LSD dB", "lsd_low": "LSD < 4 kHz", "lsd_mid": "LSD 4-8 kHz",
@@ -31,10 +36,11 @@ A generator for `mp3restore`: restores music from MP3 at low bitrates. Licence o
 
 ## Scores
 
-On {clips} clips of {seconds:g} s of the {split} split, aligned in time and level; in brackets the share of clips better
-than the unprocessed MP3. Lower is better for log-mel and LSD. Nothing above the bandwidth of the original is judged.
+On clips of {seconds:g} s of the {split} split, aligned in time and level. {legend}
 
 {table}
+
+{diversity}
 
 ## Limits
 
@@ -45,21 +51,80 @@ than the unprocessed MP3. Lower is better for log-mel and LSD. Nothing above the
 """
 
 
+_CARD_SYSTEMS = ("mp3", "paper-deterministic", "paper", "restored", "deterministic")
+_LEGEND = """In brackets the mean change against the MP3 of the same clips, above zero where it is better, and the share
+of clips that got better (for SI-SDR: that lost at most 0.5 dB). Lower is better for log-mel and LSD. Nothing above the
+bandwidth of the original is judged by log-mel and LSD."""
+_DIVERSITY = """Two draws differ from each other by so much of what one differs from the original (1 is calibrated):
+in what the MP3 kept, in its holes, and above its edge. Then the best of 8 draws against the output without chance, by
+log-mel."""
+
+
 def _cell(row: dict[str, Any], metric: str) -> str:
+    if metric not in row:
+        return "-"
     if row["system"] == "mp3":
         return f"{row[metric]:.2f}"
-    return f"{row[metric]:.2f} ({round(100 * row[metric + '_improved'])} %)"
+    return f"{row[metric]:.2f} ({row[metric + '_change']:+.2f}, {round(100 * row[metric + '_improved'])} %)"
 
 
-def table(summary: list[dict[str, Any]]) -> str:
-    """Markdown table: a row per condition and system, a column per metric."""
-    metrics = [m for m in METRICS if m in summary[0]]
-    lines = ["| encode | clips | system | " + " | ".join(_TITLES[m] for m in metrics) + " |"]
-    lines.append("|---" * (3 + len(metrics)) + "|")
-    for row in summary:
-        cells = [row["condition"], str(row["clips"]), row["system"], *(_cell(row, m) for m in metrics)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+def table(summary: list[dict[str, Any]]) -> Table:
+    """A row per condition and system, a column per metric."""
+    metrics = [m for m in METRICS if any(m in row for row in summary)]
+    rows = [[row["condition"], row["system"], str(row["clips"]), *(_cell(row, m) for m in metrics)] for row in summary]
+    return {"caption": "Scores", "columns": ["encode", "system", "clips", *(_TITLES[m] for m in metrics)], "rows": rows}
+
+
+def score_tables(summary: list[dict[str, Any]]) -> list[Table]:
+    """The same in a table for each condition."""
+    tables = []
+    for condition in dict.fromkeys(row["condition"] for row in summary):
+        whole = table([row for row in summary if row["condition"] == condition])
+        rows = [row[1:] for row in whole["rows"]]
+        tables.append({"caption": condition, "columns": whole["columns"][1:], "rows": rows})
+    return tables
+
+
+def diversity_table(diversity: list[dict[str, Any]]) -> Table:
+    """How calibrated the draws are, by condition."""
+    columns = ["encode", "clips", *REGIONS, "best of 8 wins", "by dB"]
+    rows = [
+        [
+            row["condition"], str(row["clips"]), *("-" if row[r] is None else f"{row[r]:.2f}" for r in REGIONS),
+            f"{round(100 * row['best_wins'])} %", f"{row['best_ahead']:+.2f}",
+        ]
+        for row in diversity
+    ]  # fmt: skip
+    return {"caption": "Diversity", "columns": columns, "rows": rows}
+
+
+def worst_table(summary: list[dict[str, Any]], system: str = "restored") -> Table:
+    """The clip that a system changed worst, by condition and metric."""
+    rows = [
+        [row["condition"], _TITLES[m], row[f"{m}_worst"]["clip"], f"{row[f'{m}_worst']['gain']:+.2f}"]
+        for row in summary
+        if row["system"] == system
+        for m in METRICS
+        if m in row
+    ]
+    return {"caption": f"Worst clips of {system}", "columns": ["encode", "metric", "clip", "change"], "rows": rows}
+
+
+def markdown(content: Table) -> str:
+    """A table in Markdown."""
+    lines = [content["columns"], ["---"] * len(content["columns"]), *content["rows"]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(result: dict[str, Any]) -> str:
+    """A web page, complete in itself, of what `evaluate` gives."""
+    groups = {f"By {name}": score_tables(summary) for name, summary in result["groups"].items()}
+    return render(
+        "evaluation.html", scripts=[], data=None, title=f"Evaluation of {result['model']} {result['version']}",
+        result=result, sections={"By encode": score_tables(result["summary"]), **groups},
+        diversity=diversity_table(result["diversity"]), worst=worst_table(result["summary"]),
+        legend=_LEGEND, about_diversity=_DIVERSITY,
+    )  # fmt: skip
 
 
 def _worst(summary: list[dict[str, Any]]) -> str:
@@ -93,8 +158,10 @@ def write_card(json_path: Path, folder: Path, run: Path) -> None:
     text = _CARD.format(
         name=model.name, version=model.config.version, fft_size=model.config.fft_size, halo=model.config.halo_frames,
         parameters=sum(_size(w.dims) for w in weights) / 1e6, steps=exported["step"], hours=hours,
-        error=exported["largest_error"], sha256=model.sha256, clips=result["clips"], seconds=result["seconds"],
-        split=result["split"], table=table(result["summary"]), worst=_worst(result["summary"]),
+        error=exported["largest_error"], sha256=model.sha256, seconds=result["seconds"], split=result["split"],
+        legend=_LEGEND, table=markdown(table([r for r in result["summary"] if r["system"] in _CARD_SYSTEMS])),
+        diversity=f"{_DIVERSITY}\n\n{markdown(diversity_table(result['diversity']))}" if result["diversity"] else "",
+        worst=_worst(result["summary"]),
     )  # fmt: skip
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
 

@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.training.evaluate import summarise
 from mp3restore.training.metrics import Scorer
-from mp3restore.training.report import table
 
 SCORER = Scorer()
 
@@ -40,20 +38,3 @@ def test_what_lies_above_the_bandwidth_is_not_judged(noise):
     cut = np.fft.irfft(spectrum).astype(np.float32)
     assert SCORER.scores(noise, cut, 44100, 22050.0)["log_mel"] > 3
     assert SCORER.scores(noise, cut, 44100, 14000.0)["log_mel"] < 0.1
-
-
-def test_summary_counts_improvements_in_the_right_direction():
-    def row(system, clip, log_mel, si_sdr):
-        scores = {"log_mel": log_mel, "si_sdr": si_sdr}
-        return {"clip": clip, "genre": "", "condition": "ffmpeg-cbr32", "system": system, **scores}
-
-    rows = [row("mp3", "a", 10, 20), row("mp3", "b", 10, 20)]
-    for system in ("restored", "unheld", "deterministic"):
-        rows += [row(system, "b", 12, 21), row(system, "a", 4, 19)]
-    summary = {s["system"]: s for s in summarise(rows)}
-    restored = summary["restored"]
-    assert restored["log_mel"] == 8
-    assert restored["log_mel_improved"] == 0.5
-    assert restored["log_mel_worst"] == {"clip": "b", "gain": -2}
-    assert restored["si_sdr_worst"] == {"clip": "a", "gain": -1}
-    assert "| ffmpeg-cbr32 | 2 | restored | 8.00 (50 %) | 20.00 (50 %) |" in table(list(summary.values()))
