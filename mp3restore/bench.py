@@ -20,7 +20,7 @@ from mp3restore.timings import Timings
 __all__ = ["BenchReport", "Stage", "run_bench"]
 
 # In the order in which a block passes through them. The stages overlap: their sum is more than the whole run.
-_STAGES = ("decode", "stft", "generator", "inverse", "encode")
+_STAGES = ("decode", "stft", "generator", "inverse", "projection", "encode")
 _SYNTHETIC_RATE = 44100
 
 

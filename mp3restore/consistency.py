@@ -1,13 +1,14 @@
 """Holding a restoration to what its MP3 says: the bitstream side of the pipeline.
 
-The projection itself is `mp3restore.mp3.Projector`. Here is what it takes to use it on a stream: finding the granules
-in what the decoder gives, and bringing the two together where the file is restored at a higher rate than its own.
+What the encoder did to every line is read off the decoder's output while that passes, once, for two: the generator,
+which gets it as a map of what is missing (`mp3.uncertainty`), and the projection of the result (`mp3.projection`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -15,13 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
+from mp3restore.engine import Passage
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.grid import locate
+from mp3restore.mp3.holes import CodedGranules, GranuleReader
 from mp3restore.mp3.projection import Projector
-from mp3restore.mp3.stream import read_stream
+from mp3restore.mp3.stream import Mp3Stream, read_stream
+from mp3restore.mp3.uncertainty import HOP, PLANES, UncertaintyMap
 from mp3restore.resample import resample_stream
 
-__all__ = ["SampleQueue", "hold_to_bitstream", "mix", "open_projector"]
+__all__ = ["Bitstream", "BitstreamWatch", "SampleQueue", "hold_to_bitstream", "mix", "open_bitstream"]
 
 _Block = NDArray[np.float32]
 
@@ -33,7 +37,15 @@ _SILENT = 1e-4  # peak
 _LEAST_FIT = 0.9
 
 
-def open_projector(path: Path) -> Projector | None:
+@dataclass(frozen=True, slots=True)
+class Bitstream:
+    """The bitstream of an MP3, and at which sample of the decoder's output granule 0 starts."""
+
+    stream: Mp3Stream
+    offset: int
+
+
+def open_bitstream(path: Path) -> Bitstream | None:
     """Read the bitstream of an MP3 and find its granules in the decoder's output.
 
     None where the file is no MP3, or what the decoder gives is not what the bitstream says (decoded at another rate,
@@ -55,7 +67,78 @@ def open_projector(path: Path) -> Projector | None:
             if heard >= _LOCATE_SECONDS * source.sample_rate or waited >= _LONGEST_INTRO_S * source.sample_rate:
                 break
     offset, fit = locate(stream, np.concatenate(head, axis=1))
-    return Projector(stream, offset=offset) if fit >= _LEAST_FIT else None
+    return Bitstream(stream, offset) if fit >= _LEAST_FIT else None
+
+
+class BitstreamWatch:
+    """Reads the granules of an MP3 off the decoder's output while that passes, perhaps in a thread of its own.
+
+    Parameters
+    ----------
+    bitstream
+        The file.
+    working_rate
+        Rate of the generator in Hz.
+    bands
+        Number of bands of the generator's map; None for no map.
+    keep
+        Whether somebody will take the granules from `runs`.
+
+    Attributes
+    ----------
+    length : int
+        Samples that have passed.
+    """
+
+    def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int | None, keep: bool) -> None:
+        self.bitstream = bitstream
+        self.length = 0
+        self._reader = GranuleReader(bitstream.stream, offset=bitstream.offset)
+        self._map: UncertaintyMap | None = None
+        if bands is not None:
+            stream, offset = bitstream.stream, bitstream.offset
+            self._map = UncertaintyMap(stream, offset=offset, working_rate=working_rate, bands=bands)
+        self._keep = keep
+        self._runs: deque[CodedGranules] = deque()
+        self._no_rows = np.zeros((0, PLANES * (bands or 0)), np.float32)
+        self._rows: list[_Block] = []
+
+    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
+        """Pass the blocks of the decoder on."""
+        for block in blocks:
+            self.length += block.shape[1]
+            self._take(self._reader.push(block))
+            yield block
+        self._take(self._reader.finish())
+
+    def _take(self, runs: Iterable[CodedGranules]) -> None:
+        for run in runs:
+            if self._keep:
+                self._runs.append(run)
+            if self._map is not None:
+                self._rows.append(self._map.push(run))
+
+    def passages(self, blocks: Iterable[_Block]) -> Iterator[Passage]:
+        """Add what is known of their losses to the same blocks at the working rate."""
+        length = 0
+        for block in blocks:
+            length += block.shape[1]
+            yield Passage(block, self._known())
+        if self._map is not None and length:
+            self._rows.append(self._map.finish(1 + length // HOP))
+            yield Passage(block[:, :0], self._known())
+
+    def _known(self) -> _Block | None:
+        """Rows of the map that have become known since the last call."""
+        if self._map is None:
+            return None
+        rows, self._rows = [self._no_rows, *self._rows], []
+        return np.concatenate(rows)
+
+    def runs(self) -> Iterator[CodedGranules]:
+        """Take the granules that have passed, in order; to ask for more than that is an error."""
+        while True:
+            yield self._runs.popleft()
 
 
 class SampleQueue:
@@ -89,37 +172,32 @@ def mix(decoded: SampleQueue, restored: Iterable[_Block], strength: float) -> It
         yield original + np.float32(strength) * (block[:, : original.shape[1]] - original)
 
 
-def hold_to_bitstream(
-    projector: Projector, decoded: SampleQueue, restored: Iterable[_Block], *, file_rate: int, rate: int
-) -> Iterator[_Block]:
-    """Project restored blocks at `rate` Hz onto what the decoder gave at `file_rate` Hz; the length stays the same.
+def hold_to_bitstream(watch: BitstreamWatch, restored: Iterable[_Block], *, rate: int) -> Iterator[_Block]:
+    """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `watch`.
 
-    Where the rates differ, the change that the projection makes is found at the rate of the file and added at the
-    higher one: what lies above the file's own band is not touched.
+    The length stays the same. Where the rates differ, the change that the projection makes is found at the rate of the
+    file and added at the higher one: what lies above the file's own band is not touched.
     """
+    file_rate = watch.bitstream.stream.sample_rate
     if file_rate == rate:
-        yield from _project(projector, decoded, restored)
+        yield from _project(watch, restored)
         return
     at_rate, at_file_rate = SampleQueue(), SampleQueue()
     low = at_file_rate.watch(resample_stream(at_rate.watch(restored), rate, file_rate))
-    changes = (p - at_file_rate.take(p.shape[1]) for p in _project(projector, decoded, low))
+    changes = (p - at_file_rate.take(p.shape[1]) for p in _project(watch, low))
     for change in resample_stream(changes, file_rate, rate):
         yield at_rate.take(change.shape[1]) + change
 
 
-def _project(projector: Projector, decoded: SampleQueue, restored: Iterable[_Block]) -> Iterator[_Block]:
-    """Give the projector both signals in equal blocks; what conversion rounded up at the end is cut."""
-    waiting: deque[_Block] = deque()
+def _project(watch: BitstreamWatch, restored: Iterable[_Block]) -> Iterator[_Block]:
+    """Project blocks at the rate of the file; what conversion rounded up at the end is cut."""
 
-    def known() -> Iterator[_Block]:
+    def cut() -> Iterator[_Block]:
+        given = 0
         for block in restored:
-            original = decoded.take(block.shape[1])
-            if original.shape[1]:
-                waiting.append(block[:, : original.shape[1]])
-                yield original
+            kept = block[:, : watch.length - given]
+            given += kept.shape[1]
+            yield kept
 
-    def candidates() -> Iterator[_Block]:
-        while waiting:
-            yield waiting.popleft()
-
-    yield from projector.stream(known(), candidates())
+    projector = Projector(watch.bitstream.stream, offset=watch.bitstream.offset)
+    yield from projector.stream(watch.runs(), cut())

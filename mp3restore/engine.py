@@ -11,6 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from mp3restore.devices import Device
 from mp3restore.errors import UsageError
 from mp3restore.generator import GeneratorSession
+from mp3restore.mp3.uncertainty import PLANES, unknown_row
 from mp3restore.noise import NoiseSource
 from mp3restore.stft import OVERLAP
 from mp3restore.timings import Timings
@@ -27,13 +29,36 @@ from mp3restore.timings import Timings
 if TYPE_CHECKING:
     from mp3restore.models import Model
 
-__all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
+__all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Passage", "Restorer"]
 
 # 1.5 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
 DEFAULT_CHUNK_FRAMES = 128
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
 _MOST_THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The next samples of a file, and what has become known of its losses.
+
+    `samples` has shape (channels, n). `uncertainty` has the next rows of the file's map (`mp3.uncertainty`), of frames
+    that are centred on every 512th sample from the first on; (0, values) if there are none yet, None if no bitstream
+    is known.
+    """
+
+    samples: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Samples with margins on both sides, rows of the map for all its frames, first hop, samples to keep."""
+
+    samples: NDArray[np.float32]
+    uncertainty: NDArray[np.float32] | None
+    first_hop: int
+    length: int
 
 
 class Restorer:
@@ -75,7 +100,7 @@ class Restorer:
 
     def stream(
         self,
-        blocks: Iterable[NDArray[np.float32]],
+        blocks: Iterable[NDArray[np.float32] | Passage],
         *,
         sample_rate: int,
         seed: int = 0,
@@ -83,7 +108,7 @@ class Restorer:
         deterministic: bool = False,
         timings: Timings | None = None,
     ) -> Iterator[NDArray[np.float32]]:
-        """Restore blocks of shape (channels, n) of finite samples, full scale 1.0.
+        """Restore blocks of shape (channels, n) of finite samples, full scale 1.0, or passages of a file.
 
         `sample_rate` in Hz must be one that the generator learnt (`SAMPLE_RATES`).
 
@@ -102,9 +127,9 @@ class Restorer:
         jobs: deque[tuple[Future[tuple[NDArray[np.float32], Timings]], int]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                for padded, first_hop, length in self._chunks(blocks):
-                    job = pool.submit(self._restore_chunk, padded, first_hop, seed, variant, deterministic)
-                    jobs.append((job, length))
+                for chunk in self._chunks(blocks):
+                    job = pool.submit(self._restore_chunk, chunk, seed, variant, deterministic)
+                    jobs.append((job, chunk.length))
                     if len(jobs) > self.threads:
                         yield self._finish(*jobs.popleft(), timings)
                 while jobs:
@@ -123,48 +148,56 @@ class Restorer:
                 timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
         return samples[:, :length]
 
-    def _chunks(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[tuple[NDArray[np.float32], int, int]]:
-        """(samples with margins on both sides, first hop, number of samples to keep); silence surrounds the file."""
-        size = self.chunk_frames * self.hop
-        margin = self._generator.margin
-        buffer: NDArray[np.float32] | None = None
+    def _chunks(self, blocks: Iterable[NDArray[np.float32] | Passage]) -> Iterator[_Chunk]:
+        """Cut a file, which silence surrounds and of whose surroundings nothing is known."""
+        size, margin = self.chunk_frames * self.hop, self._generator.margin
+        samples: NDArray[np.float32] | None = None
+        rows: _Rows | None = None
         first_hop = 0
         for block in blocks:
-            if buffer is None:
-                buffer = np.zeros((block.shape[0], margin), np.float32)
-            buffer = np.concatenate([buffer, block], axis=1)
-            while buffer.shape[1] >= size + 2 * margin:
-                yield buffer[:, : size + 2 * margin], first_hop, size
-                buffer = buffer[:, size:]
+            passage = block if isinstance(block, Passage) else Passage(block)
+            if samples is None:
+                samples = np.zeros((passage.samples.shape[0], margin), np.float32)
+            samples = np.concatenate([samples, passage.samples], axis=1)
+            if passage.uncertainty is not None:
+                rows = rows or _Rows(self._generator.first_row(0), passage.uncertainty.shape[1])
+                rows.push(passage.uncertainty)
+            frames = self._generator.frames(self.chunk_frames)
+            while samples.shape[1] >= size + 2 * margin and (rows is None or rows.count >= frames):
+                known = None if rows is None else rows.take(frames, self.chunk_frames)
+                yield _Chunk(samples[:, : size + 2 * margin], known, first_hop, size)
+                samples = samples[:, size:]
                 first_hop += self.chunk_frames
-        left = 0 if buffer is None else buffer.shape[1] - margin
-        while buffer is not None and left > 0:
+        left = 0 if samples is None else samples.shape[1] - margin
+        while samples is not None and left > 0:
             length = min(size, left)
             hops = -(-length // self.hop)
-            padding = max(0, hops * self.hop + 2 * margin - buffer.shape[1])
-            padded = np.pad(buffer, ((0, 0), (0, padding)))[:, : hops * self.hop + 2 * margin]
-            yield padded, first_hop, length
-            buffer = buffer[:, length:]
+            padding = max(0, hops * self.hop + 2 * margin - samples.shape[1])
+            padded = np.pad(samples, ((0, 0), (0, padding)))[:, : hops * self.hop + 2 * margin]
+            known = None if rows is None else rows.take(self._generator.frames(hops), hops)
+            yield _Chunk(padded, known, first_hop, length)
+            samples = samples[:, length:]
             first_hop += hops
             left -= length
 
     def _restore_chunk(
-        self, samples: NDArray[np.float32], first_hop: int, seed: int, variant: int, deterministic: bool
+        self, chunk: _Chunk, seed: int, variant: int, deterministic: bool
     ) -> tuple[NDArray[np.float32], Timings]:
         timings = Timings()
+        samples = chunk.samples
+
+        def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
+            noise = None if deterministic else NoiseSource(seed, variant, group)
+            return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, noise, timings)
+
         if samples.shape[0] == _PLANES:
             left, right = samples
-            planes = np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)])
-            noise = None if deterministic else NoiseSource(seed, variant)
-            mid, side = self._generator.restore(planes, first_hop, noise, timings)
+            mid, side = restore(np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)]))
             restored = np.stack([mid + side, mid - side])
             self._silence(samples, restored)
-            return restored, timings
-        restored = np.empty((samples.shape[0], samples.shape[1] - 2 * self._generator.margin), np.float32)
-        for k, channel in enumerate(samples):
-            planes = np.stack([channel, np.zeros_like(channel)])
-            noise = None if deterministic else NoiseSource(seed, variant, group=k)
-            restored[k] = self._generator.restore(planes, first_hop, noise, timings)[0]
+        else:
+            silence = np.zeros_like(samples[0])
+            restored = np.stack([restore(np.stack([channel, silence]), k)[0] for k, channel in enumerate(samples)])
         return restored, timings
 
     def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
@@ -178,3 +211,27 @@ class Restorer:
         hops = restored.shape[1] // self.hop
         around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)
         restored.reshape(restored.shape[0], hops, self.hop)[around == 0] = 0
+
+
+class _Rows:
+    """Rows of the uncertainty map from `first` on, which wait for their samples; rows before 0 are unknown."""
+
+    def __init__(self, first: int, values: int) -> None:
+        self._unknown = unknown_row(values // PLANES)
+        self._rows = np.tile(self._unknown, (-first, 1))
+
+    @property
+    def count(self) -> int:
+        """How many are there."""
+        return len(self._rows)
+
+    def push(self, rows: NDArray[np.float32]) -> None:
+        """Append rows."""
+        self._rows = np.concatenate([self._rows, rows])
+
+    def take(self, count: int, step: int) -> NDArray[np.float32]:
+        """The next `count` rows, unknown ones where there are too few; then go on by `step`."""
+        taken = self._rows[:count]
+        missing = np.tile(self._unknown, (count - len(taken), 1))
+        self._rows = self._rows[step:]
+        return np.concatenate([taken, missing])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mp3restore.devices import Device, device_of, providers_for
 from mp3restore.errors import ModelError
 from mp3restore.excitation import CONTEXT, EXCITATIONS, excite
+from mp3restore.mp3.uncertainty import PLANES, unknown_row
 from mp3restore.noise import NoiseSource
 from mp3restore.stft import OVERLAP, analyse_parts, synthesise
 from mp3restore.timings import Timings
@@ -65,6 +66,7 @@ class GeneratorSession:
         self._config = model.config
         self._hop = model.config.fft_size // OVERLAP
         self._buffers = _Buffers()
+        providers = providers_for(device)
         options = ort.SessionOptions()
         # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
         options.intra_op_num_threads = 1
@@ -73,13 +75,19 @@ class GeneratorSession:
         options.enable_mem_pattern = False
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers_for(device))
+            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
-        found = {i.name: i.shape[-1] for i in self._session.get_inputs()}
-        bins, latents = self._bins, model.config.frame_latents + model.config.file_latents
-        if found != {"spectrum": bins, "z": latents, **dict.fromkeys(EXCITATIONS, bins)}:
+        config = model.config
+        wanted = dict.fromkeys(("spectrum", *EXCITATIONS), self._bins) | {
+            "z": config.frame_latents + config.file_latents
+        }
+        if config.bands:
+            wanted["uncertainty"] = PLANES * config.bands
+        # A network that takes the map gives the frames that it can, one without gives as many as it takes.
+        self._kept_halo = 0 if config.bands else config.halo_frames
+        if {i.name: i.shape[-1] for i in self._session.get_inputs()} != wanted:
             raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
 
     @property
@@ -91,27 +99,47 @@ class GeneratorSession:
     def _bins(self) -> int:
         return self._config.fft_size // 2 + 1
 
+    def frames(self, hops: int) -> int:
+        """Frames that the network must see to make `hops` hop blocks."""
+        return hops + OVERLAP - 1 + 2 * self._config.halo_frames
+
+    def first_row(self, first_hop: int) -> int:
+        """Row of the uncertainty map, of frames centred on multiples of the hop, that its first such frame has."""
+        return first_hop - self._config.halo_frames - 1
+
     def restore(
-        self, planes: NDArray[np.float32], first_hop: int, noise: NoiseSource | None, timings: Timings
+        self,
+        planes: NDArray[np.float32],
+        uncertainty: NDArray[np.float32] | None,
+        first_hop: int,
+        noise: NoiseSource | None,
+        timings: Timings,
     ) -> NDArray[np.float32]:
         """Mid and side (2, n + 2 * margin) to restored mid and side (2, n), n being a multiple of the hop.
 
-        The chunk begins at hop block `first_hop` of its file. Without `noise`, nothing is left to chance.
+        `uncertainty` has a row for every frame that the network sees; None if nothing is known. The chunk begins at hop
+        block `first_hop` of its file. Without `noise`, nothing is left to chance.
         """
-        config, size = self._config, self._config.fft_size
-        halo = config.halo_frames
-        hops = (planes.shape[1] - 2 * CONTEXT) // self._hop
-        frames = hops - OVERLAP + 1
-        shape = (1, _PLANES, 2, frames, self._bins)
-        inputs = {name: self._buffers.get(name, *shape) for name in ("spectrum", *EXCITATIONS)}
-        restored = self._buffers.get("restored", *shape)
+        config, size, kept_halo = self._config, self._config.fft_size, self._kept_halo
+        hops = (planes.shape[1] - 2 * self.margin) // self._hop
+        around = self.frames(hops)
+        kept = hops + OVERLAP - 1 + 2 * kept_halo  # frames of the excitations and of the result
+        get = self._buffers.get
+        inputs = {"spectrum": get("spectrum", 1, _PLANES, 2, around, self._bins)}
+        inputs |= {name: get(name, 1, _PLANES, 2, kept, self._bins) for name in EXCITATIONS}
+        restored = get("restored", 1, _PLANES, 2, kept, self._bins)
         with timings.measure("stft"):
+            analyse_parts(planes[:, CONTEXT:-CONTEXT], size, inputs["spectrum"][0])
+            cut = (config.halo_frames - kept_halo) * self._hop
             wave = None
             if noise is not None:
-                wave = noise.wave(first_hop - halo - OVERLAP + 1, hops, self._hop, _PLANES)
-            analyse_parts(planes[:, CONTEXT:-CONTEXT], size, inputs["spectrum"][0])
-            excite(planes, wave, size, tuple(inputs[name][0] for name in EXCITATIONS))
-            inputs["z"] = self._latents(first_hop - halo, frames, noise)[None]
+                wave = noise.wave(first_hop - kept_halo - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
+            excited = tuple(inputs[name][0] for name in EXCITATIONS)
+            excite(planes[:, cut : planes.shape[1] - cut], wave, size, excited)
+            inputs["z"] = self._latents(first_hop - config.halo_frames, around, noise)[None]
+        if config.bands:
+            known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
+            inputs["uncertainty"] = np.ascontiguousarray(known)[None]
         with timings.measure("generator"):
             binding = self._session.io_binding()
             for name, values in inputs.items():
@@ -119,7 +147,7 @@ class GeneratorSession:
             binding.bind_output("restored", "cpu", 0, np.float32, restored.shape, restored.ctypes.data)
             self._session.run_with_iobinding(binding)
         with timings.measure("inverse"):
-            return synthesise(restored[0, :, :, halo : frames - halo], size)
+            return synthesise(restored[0, :, :, kept_halo : kept - kept_halo], size)
 
     def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
         """z of all frames: (frames, frame_latents + file_latents)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO
@@ -15,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from mp3restore import __version__
 from mp3restore.audio_io.decode import AudioSource, open_audio
 from mp3restore.audio_io.files import atomic_file
-from mp3restore.consistency import SampleQueue, hold_to_bitstream, mix, open_projector
+from mp3restore.consistency import BitstreamWatch, SampleQueue, hold_to_bitstream, mix, open_bitstream
 from mp3restore.devices import Device
-from mp3restore.engine import Restorer
+from mp3restore.engine import Passage, Restorer
 from mp3restore.errors import UsageError
 from mp3restore.level import LevelledWriter, levelled_writer
 from mp3restore.models import Model, load_model
@@ -109,7 +110,7 @@ def run_job(
         model=run.restorer.model.name,
         seed=options.seed,
         variant=job.variant,
-        consistent=run.projector is not None,
+        consistent=run.held,
         device=run.restorer.device,
         source_kbps=kbps,
         warnings=(*run.warnings(), *warnings),
@@ -125,7 +126,13 @@ class _Run:
         self.restorer = restorer
         self.timings = timings
         self.path = RatePath(source.sample_rate, options.sample_rate)
-        self.projector = open_projector(job.source) if options.consistency else None
+        bands = restorer.model.config.bands or None
+        # Who neither projects nor looks at the map need not read the bitstream.
+        bitstream = open_bitstream(job.source) if options.consistency or bands else None
+        self.held = options.consistency and bitstream is not None
+        self._watch: BitstreamWatch | None = None
+        if bitstream is not None:
+            self._watch = BitstreamWatch(bitstream, working_rate=self.path.working, bands=bands, keep=self.held)
         self._source = source
         self._variant = job.variant
         self._options = options
@@ -141,37 +148,41 @@ class _Run:
             with self.timings.measure("encode"):
                 writer.write(block)
 
-        # What the stages after the generator compare its result with, each at its own rate.
-        original, dry = SampleQueue(), SampleQueue()
-        blocks_in = self._clipping.watch(source.blocks())
-        if self.projector is not None:
-            blocks_in = original.watch(blocks_in)
-        working = self.path.before(blocks_in)
-        decoded = self.timings.measure_items("decode", working if self._options.strength == 1 else dry.watch(working))
+        dry = SampleQueue()
+        decoded = self.timings.measure_items("decode", self._passages(dry))
         with read_ahead(decoded, _QUEUE_BLOCKS) as blocks, write_behind(encode, _QUEUE_BLOCKS) as put:
-            for block in self.path.after(self._restored(blocks, original, dry)):
+            for block in self.path.after(self._restored(blocks, dry)):
                 put(block)
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / rate, expected)
         return done
 
-    def _restored(
-        self, blocks: Iterator[NDArray[np.float32]], original: SampleQueue, dry: SampleQueue
-    ) -> Iterator[NDArray[np.float32]]:
+    def _passages(self, dry: SampleQueue) -> Iterator[Passage]:
+        """Decode, at the working rate; `dry` keeps what a weaker restoration is mixed with."""
+        blocks = self._clipping.watch(self._source.blocks())
+        if self._watch is not None:
+            blocks = self._watch.watch(blocks)
+        working = self.path.before(blocks)
+        if self._options.strength != 1:
+            working = dry.watch(working)
+        if self._watch is not None:
+            return self._watch.passages(working)
+        return (Passage(block) for block in working)
+
+    def _restored(self, passages: Iterator[Passage], dry: SampleQueue) -> Iterator[NDArray[np.float32]]:
         options = self._options
         restored = self.restorer.stream(
-            blocks,
+            passages,
             sample_rate=self.path.working,
             seed=options.seed,
             variant=self._variant,
             deterministic=options.deterministic,
             timings=self.timings,
         )
-        if self.projector is not None:
-            restored = hold_to_bitstream(
-                self.projector, original, restored, file_rate=self.path.source, rate=self.path.working
-            )
+        if self._watch is not None and self.held:
+            hold = partial(hold_to_bitstream, self._watch, rate=self.path.working)
+            restored = self.timings.measure_stage("projection", hold, restored)
         # What is possible is convex: between the decoded MP3 and a restoration held to it, all is held to it too.
         return restored if options.strength == 1 else mix(dry, restored, options.strength)
 

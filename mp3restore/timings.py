@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import TypeVar
@@ -37,3 +37,11 @@ class Timings:
                 except StopIteration:
                     return
             yield item
+
+    def measure_stage(
+        self, name: str, stage: Callable[[Iterable[_Item]], Iterator[_Item]], items: Iterable[_Item]
+    ) -> Iterator[_Item]:
+        """Send `items` through `stage` and add the time that it takes to stage `name`, without that of making them."""
+        inputs = Timings()
+        yield from self.measure_items(name, stage(inputs.measure_items(name, items)))
+        self.seconds[name] -= inputs.seconds[name]

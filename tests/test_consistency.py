@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 import mp3restore
-from mp3restore.consistency import SampleQueue, hold_to_bitstream, open_projector
+from mp3restore.consistency import BitstreamWatch, hold_to_bitstream, open_bitstream
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.lattice import quantise, rotate_ms
@@ -74,15 +74,15 @@ def test_a_low_rate_file_is_held_within_its_band(encode, music, tmp_path):
 
 def test_the_result_does_not_depend_on_blocks(encode, music, rng):
     mp3 = encode("lame", music, 44100, "-b", "64")
-    projector = open_projector(mp3)
+    bitstream = open_bitstream(mp3)
     original, rate = decoded(mp3)
     restored = np.repeat(original, 2, axis=1) + rng.normal(0, 0.01, (2, 2 * original.shape[1])).astype(np.float32)
 
     def held(pieces):
-        queue = SampleQueue()
-        list(queue.watch([original]))
+        watch = BitstreamWatch(bitstream, working_rate=2 * rate, bands=None, keep=True)
+        list(watch.watch([original]))
         blocks = np.array_split(restored, pieces, axis=1)
-        return np.concatenate(list(hold_to_bitstream(projector, queue, blocks, file_rate=rate, rate=2 * rate)), axis=1)
+        return np.concatenate(list(hold_to_bitstream(watch, blocks, rate=2 * rate)), axis=1)
 
     whole = held(1)
     assert whole.shape == restored.shape
@@ -92,7 +92,7 @@ def test_the_result_does_not_depend_on_blocks(encode, music, rng):
 def test_a_wav_has_no_bitstream(tmp_path, music):
     path = tmp_path / "music.wav"
     soundfile.write(path, music.T, 44100, subtype="FLOAT")
-    assert open_projector(path) is None
+    assert open_bitstream(path) is None
     assert not mp3restore.restore_file(path, tmp_path / "out.wav").consistent
 
 
@@ -105,9 +105,9 @@ def test_the_bitstream_of_an_hour_needs_little_memory(encode, music, tmp_path):
 import resource, sys
 import mp3restore.consistency as consistency
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-consistency.open_projector(sys.argv[1])
+consistency.open_bitstream(sys.argv[1])
 before = peak()
-assert consistency.open_projector(sys.argv[2]) is not None
+assert consistency.open_bitstream(sys.argv[2]) is not None
 print(peak() - before)
 """
     short = tmp_path / "minute.mp3"

@@ -11,7 +11,7 @@ from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.lattice import nearest, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES
 from mp3restore.mp3.trust import complete_granules, fits_lattice, trusted_granules
-from mp3restore.mp3.windows import BATCH, first_granule, granule_windows
+from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,33 +27,60 @@ class CodedGranules:
 
     first: int
     """Index of the first granule in the stream."""
-    magnitudes: NDArray[np.intp]
-    """``q`` of every line, shape (n, channels, 576)."""
+    values: NDArray[np.int16]
+    """``q`` of every line with its sign, shape (n, channels, 576)."""
     steps: NDArray[np.float32]
     """Quantiser step of every line, same shape."""
     sound: NDArray[np.bool_]
     """Granules whose samples lie on the lattice, shape (n,); elsewhere the others mean nothing."""
 
     @property
+    def magnitudes(self) -> NDArray[np.int16]:
+        """``q`` of every line, same shape."""
+        return np.abs(self.values)
+
+    @property
     def edges(self) -> NDArray[np.int64]:
         """First line after the last that is not zero, 0 to 576, shape (n, channels)."""
-        coded = self.magnitudes > 0
+        coded = self.values != 0
         last = coded.shape[-1] - np.argmax(coded[..., ::-1], axis=-1)
         return np.where(coded.any(axis=-1), last, 0)
 
 
-def coded_granules(
-    stream: Mp3Stream, decoded: Iterable[NDArray[np.float32]], *, offset: int
-) -> Iterator[CodedGranules]:
-    """Yield the granules of a stream that the decoder's output covers, in order, with bounded memory.
+class GranuleReader:
+    """Reads the granules of a stream off the decoder's output, in order, with bounded memory.
 
-    ``decoded`` gives blocks (channels, n) at full scale 1.0; granule 0 starts at their sample ``offset``.
+    Parameters
+    ----------
+    stream
+        The file as `read_stream` reads it.
+    offset
+        Where granule 0 starts in the decoder's output, in samples; see `grid.expected_offset` and `grid.locate`.
     """
-    trusted = trusted_granules(stream)
-    first = first_granule(offset)
-    for window, filled in granule_windows(decoded, rows=stream.channels, offset=offset):
-        low, high = max(first, 0), min(first + BATCH, stream.granules)
-        if high > low:
+
+    def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
+        self._stream = stream
+        self._offset = offset
+        self._trusted = trusted_granules(stream)
+        self._windows = GranuleWindows(rows=stream.channels, offset=offset)
+        self._first = first_granule(offset)  # of the next window
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[CodedGranules]:
+        """Take the next decoded samples (channels, n) at full scale 1.0; yields the granules that they complete."""
+        return self._read(self._windows.push(block))
+
+    def finish(self) -> Iterator[CodedGranules]:
+        """Yield the last granules, when all samples have been pushed."""
+        return self._read(self._windows.finish())
+
+    def _read(self, windows: Iterator[tuple[NDArray[np.float32], int]]) -> Iterator[CodedGranules]:
+        stream = self._stream
+        for window, filled in windows:
+            first = self._first
+            self._first += BATCH
+            low, high = max(first, 0), min(first + BATCH, stream.granules)
+            if high <= low:
+                continue
             place = GRANULE_SAMPLES * (low - first)
             span = GRANULE_SAMPLES * (high - low) + OVERLAP + 2 * HALO
             lines = analyse(window[:, place : place + span], stream.block_type[low:high], stream.mixed[low:high])
@@ -61,6 +88,17 @@ def coded_granules(
             steps = stream.line_steps(low, high)
             scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
             magnitudes = nearest(scaled)
-            inside = complete_granules(offset, first, filled)[low - first : high - first]
-            yield CodedGranules(low, magnitudes, steps, trusted[low:high] & inside & fits_lattice(scaled, magnitudes))
-        first += BATCH
+            inside = complete_granules(self._offset, first, filled)[low - first : high - first]
+            sound = self._trusted[low:high] & inside & fits_lattice(scaled, magnitudes)
+            values = np.where(lines < 0, -magnitudes, magnitudes).astype(np.int16)
+            yield CodedGranules(low, values, steps, sound)
+
+
+def coded_granules(
+    stream: Mp3Stream, decoded: Iterable[NDArray[np.float32]], *, offset: int
+) -> Iterator[CodedGranules]:
+    """Yield the granules of a stream that the decoder's output covers; see `GranuleReader`."""
+    reader = GranuleReader(stream, offset=offset)
+    for block in decoded:
+        yield from reader.push(block)
+    yield from reader.finish()

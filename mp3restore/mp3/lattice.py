@@ -9,7 +9,7 @@ higher.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
     return nearest(scaled)
 
 
-def cell_limits(magnitudes: NDArray[np.intp]) -> tuple[_Array, _Array]:
+def cell_limits(magnitudes: NDArray[np.integer[Any]]) -> tuple[_Array, _Array]:
     """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5."""
     return _LOWER[magnitudes], _UPPER[magnitudes]
 

@@ -19,21 +19,15 @@ from numpy.typing import NDArray
 
 from mp3restore.errors import InputError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
-from mp3restore.mp3.lattice import cell_limits, nearest, rotate_ms
+from mp3restore.mp3.lattice import cell_limits, rotate_ms
 from mp3restore.mp3.lowpass import first_free_line
 from mp3restore.mp3.stream import GRANULE_SAMPLES
-from mp3restore.mp3.trust import complete_granules, fits_lattice, trusted_granules
-from mp3restore.mp3.windows import (
-    BATCH,
-    BATCH_SAMPLES,
-    first_granule,
-    granule_windows,
-    lead_in,
-)
+from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_windows, lead_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mp3restore.mp3.holes import CodedGranules
     from mp3restore.mp3.stream import Mp3Stream
 
 _Array = NDArray[np.float32]
@@ -43,39 +37,35 @@ _Array = NDArray[np.float32]
 _MARGIN: Final = 0.02
 
 
-def clip_to_cells(
-    decoded: _Array, restored: _Array, steps: _Array, first_free: int
-) -> tuple[_Array, NDArray[np.bool_]]:
-    """Clip coefficients of a restored signal into the cells of the decoded ones.
+def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Array:
+    """Clip coefficients of a restored signal into the cells that the stream names.
 
     Parameters
     ----------
-    decoded, restored, steps
-        Coefficients of both signals, as coded (M/S where the granule is), and quantiser steps; (n, channels, 576).
+    restored
+        Coefficients as coded (M/S where the granule is), shape (n, channels, 576).
+    run
+        The granules of these coefficients.
     first_free
         First line at which zeros do not bound.
 
     Returns
     -------
-    change
-        What to add to ``restored``, same shape.
-    fits
-        Granules in which ``decoded`` lies on the lattice, shape (n,); elsewhere the change means nothing.
+    What to add to ``restored``, same shape; nothing in granules that are not sound.
     """
-    scaled: _Array = np.divide(np.abs(decoded), steps)
-    magnitudes = nearest(scaled)
+    magnitudes = run.magnitudes
     lower, upper = cell_limits(magnitudes)
-    fits = fits_lattice(scaled, magnitudes)
     margin = _MARGIN * (upper - lower)
     lower += margin
     upper -= margin
     holes = magnitudes[..., first_free:] == 0
     lower[..., first_free:][holes] = -np.inf
     upper[..., first_free:][holes] = np.inf
-    sign = np.copysign(np.float32(1), decoded)
+    sign = np.copysign(np.float32(1), run.values.astype(np.float32))
     value = restored * sign
-    change = (np.clip(value, lower * steps, upper * steps) - value) * sign
-    return change, fits
+    change: _Array = (np.clip(value, lower * run.steps, upper * run.steps) - value) * sign
+    change[~run.sound] = 0
+    return change
 
 
 class Projector:
@@ -91,18 +81,19 @@ class Projector:
 
     def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
         self._stream = stream
-        self._trusted = trusted_granules(stream)
         self._first_free = first_free_line(stream)
         self._offset = offset
 
-    def stream(self, decoded: Iterable[_Array], restored: Iterable[_Array]) -> Iterator[_Array]:
+    def stream(self, runs: Iterator[CodedGranules], restored: Iterable[_Array]) -> Iterator[_Array]:
         """Yield the projection of ``restored``, with bounded memory.
 
         Parameters
         ----------
-        decoded, restored
-            Blocks of shape (channels, n), float32, full scale 1.0, from the decoder's first sample on; both in the
-            same sizes. The decoder must not clip.
+        runs
+            The granules of the decoder's output, as `holes.GranuleReader` reads them at the same offset. Each is asked
+            for when the restored samples that it covers are complete. What none covers is left free.
+        restored
+            Blocks of shape (channels, n), float32, full scale 1.0, in time with the decoder's output and as long.
 
         Yields
         ------
@@ -112,50 +103,40 @@ class Projector:
         Raises
         ------
         InputError
-            If the two inputs disagree in length, or the stream has another number of channels.
+            If the stream has another number of channels.
         """
         channels = self._stream.channels
         carry = np.zeros((channels, OVERLAP), dtype=np.float32)
         first = first_granule(self._offset)
         start = lead_in(self._offset) - HALO
-        for window, filled in granule_windows(self._pairs(decoded, restored), rows=2 * channels, offset=self._offset):
-            correction = self._correction(first, window, filled)
+        for window, filled in granule_windows(self._checked(restored), rows=channels, offset=self._offset):
+            covers = first + BATCH > 0 and first < self._stream.granules
+            run = next(runs, None) if covers else None
+            correction = np.zeros((channels, BATCH_SAMPLES + OVERLAP), dtype=np.float32)
+            if run is not None and run.sound.any():
+                place = GRANULE_SAMPLES * (run.first - first)
+                part = self._correction(run, window[:, place:])
+                correction[:, place : place + part.shape[1]] = part
             correction[:, :OVERLAP] += carry
             carry = correction[:, BATCH_SAMPLES:]
             stop = min(BATCH_SAMPLES, filled - HALO)
-            yield window[channels:, HALO + start : HALO + stop] + correction[:, start:stop]
+            yield window[:, HALO + start : HALO + stop] + correction[:, start:stop]
             first, start = first + BATCH, 0
 
-    def _pairs(self, decoded: Iterable[_Array], restored: Iterable[_Array]) -> Iterator[_Array]:
-        ends = iter(restored)
-        for block in decoded:
-            other = next(ends, None)
-            if other is None or other.shape != block.shape or block.shape[0] != self._stream.channels:
-                raise InputError("decoded and restored audio do not match the MP3 stream in channels or length")
-            yield np.concatenate([block, other]).astype(np.float32, copy=False)
-        if next(ends, None) is not None:
-            raise InputError("the restored audio is longer than the decoded audio")
+    def _checked(self, restored: Iterable[_Array]) -> Iterator[_Array]:
+        for block in restored:
+            if block.shape[0] != self._stream.channels:
+                raise InputError("the restored audio has another number of channels than the MP3 stream")
+            yield block
 
-    def _correction(self, first: int, window: _Array, filled: int) -> _Array:
-        """Return the correction of granules ``first`` to ``first + 32``, shape (channels, 32 * 576 + 1056)."""
+    def _correction(self, run: CodedGranules, samples: _Array) -> _Array:
+        """Return the correction of a run whose first granule starts at sample `HALO`: (channels, 576 n + 1056)."""
         stream = self._stream
-        channels = stream.channels
-        result = np.zeros((channels, BATCH_SAMPLES + OVERLAP), dtype=np.float32)
-        low, high = max(first, 0), min(first + BATCH, stream.granules)
-        # Functions that reach beyond either end of the samples cannot be analysed.
-        inside = complete_granules(self._offset, first, filled)[low - first : max(high - first, 0)]
-        if high <= low or not (self._trusted[low:high] & inside).any():
-            return result
-        place = GRANULE_SAMPLES * (low - first)
-        span = GRANULE_SAMPLES * (high - low) + OVERLAP
-        block_type, mixed = stream.block_type[low:high], stream.mixed[low:high]
-        lines = analyse(window[:, place : place + span + 2 * HALO], np.tile(block_type, 2), np.tile(mixed, 2))
-        decoded, restored = lines[:, :channels], lines[:, channels:]
-        ms = stream.ms[low:high]
-        rotate_ms(decoded, ms)
-        rotate_ms(restored, ms)
-        change, fits = clip_to_cells(decoded, restored, stream.line_steps(low, high), self._first_free)
-        change[~(self._trusted[low:high] & inside & fits)] = 0
+        part = slice(run.first, run.first + len(run.sound))
+        block_type, mixed, ms = stream.block_type[part], stream.mixed[part], stream.ms[part]
+        span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
+        lines = analyse(samples[:, :span], block_type, mixed)
+        rotate_ms(lines, ms)
+        change = clip_to_cells(lines, run, self._first_free)
         rotate_ms(change, ms)
-        result[:, place : place + span] = synthesise(change, block_type, mixed)
-        return result
+        return synthesise(change, block_type, mixed)

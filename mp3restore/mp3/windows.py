@@ -33,30 +33,51 @@ def lead_in(offset: int) -> int:
     return HALO - (offset + GRANULE_SAMPLES * first_granule(offset))
 
 
+class GranuleWindows:
+    """Cuts a signal of shape (rows, n) into windows a batch apart, whatever blocks it comes in.
+
+    The first granule of a window starts at its sample `HALO`. Samples outside the signal are zero.
+
+    Parameters
+    ----------
+    rows
+        Number of channels.
+    offset
+        Sample at which granule 0 starts.
+    """
+
+    def __init__(self, *, rows: int, offset: int) -> None:
+        self._size = lead_in(offset)
+        self._pieces = [np.zeros((rows, self._size), dtype=np.float32)]
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], int]]:
+        """Take the next samples; yields the windows that are full with them, and how many samples of each are."""
+        self._pieces.append(block)
+        self._size += block.shape[1]
+        if self._size < WINDOW:
+            return
+        pending = np.concatenate(self._pieces, axis=1)
+        start = 0
+        while start + WINDOW <= pending.shape[1]:
+            yield pending[:, start : start + WINDOW], WINDOW
+            start += BATCH_SAMPLES
+        self._pieces, self._size = [pending[:, start:]], pending.shape[1] - start
+
+    def finish(self) -> Iterator[tuple[NDArray[np.float32], int]]:
+        """Yield the last windows, and how many samples of each the signal fills."""
+        pending, size = np.concatenate(self._pieces, axis=1), self._size
+        while size > HALO:
+            window = np.zeros((pending.shape[0], WINDOW), dtype=np.float32)
+            window[:, :size] = pending
+            yield window, size
+            pending, size = pending[:, BATCH_SAMPLES:], max(size - BATCH_SAMPLES, 0)
+
+
 def granule_windows(
     blocks: Iterable[NDArray[np.float32]], *, rows: int, offset: int
 ) -> Iterator[tuple[NDArray[np.float32], int]]:
-    """Yield windows a batch apart, shape (rows, WINDOW), and how many samples of each the signal fills.
-
-    The first granule of a window starts at its sample `HALO`. Samples outside the signal are zero. The windows do not
-    depend on how the signal of shape (rows, n) is cut into blocks.
-    """
-    size = lead_in(offset)
-    pieces = [np.zeros((rows, size), dtype=np.float32)]
+    """Yield all windows of a signal; see `GranuleWindows`."""
+    windows = GranuleWindows(rows=rows, offset=offset)
     for block in blocks:
-        pieces.append(block)
-        size += block.shape[1]
-        if size < WINDOW:
-            continue
-        pending = np.concatenate(pieces, axis=1)
-        start = 0
-        while start + WINDOW <= size:
-            yield pending[:, start : start + WINDOW], WINDOW
-            start += BATCH_SAMPLES
-        pieces, size = [pending[:, start:]], size - start
-    pending = np.concatenate(pieces, axis=1)
-    while size > HALO:
-        window = np.zeros((rows, WINDOW), dtype=np.float32)
-        window[:, :size] = pending
-        yield window, size
-        pending, size = pending[:, BATCH_SAMPLES:], max(size - BATCH_SAMPLES, 0)
+        yield from windows.push(block)
+    yield from windows.finish()

@@ -110,7 +110,9 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(data)
     config = generator.config
-    written = ModelConfig(name, version, config.fft_size, config.halo_frames, config.latents, config.latents)
+    written = ModelConfig(
+        name, version, config.fft_size, config.halo_frames, config.latents, config.latents, config.bands
+    )
     (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
     (checkpoint.parent / "export.json").write_text(json.dumps({"step": step, "largest_error": error}), encoding="utf-8")

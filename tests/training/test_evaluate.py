@@ -79,7 +79,10 @@ def test_noise_fill_adds_something_and_stays_within_what_the_mp3_says(name, musi
             return
         decoded = np.concatenate(list(source.blocks()), axis=1)
     whole = np.pad(added, [(0, 0), (pair.start, decoded.shape[1] - pair.start - added.shape[1])])
-    held = np.concatenate(list(open_projector(mp3).stream([decoded], [decoded + whole])), axis=1)
+    known = open_bitstream(mp3)
+    runs = coded_granules(known.stream, [decoded], offset=known.offset)
+    projector = Projector(known.stream, offset=known.offset)
+    held = np.concatenate(list(projector.stream(runs, [decoded + whole])), axis=1)
     inside = slice(pair.start + 4000, pair.start + added.shape[1] - 4000)
     moved = (held - decoded - whole)[:, inside]
     assert np.mean(moved**2) < 1e-3 * np.mean(added**2)
