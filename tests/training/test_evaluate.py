@@ -7,8 +7,10 @@ import soundfile
 
 pytest.importorskip("torch")
 from mp3restore.audio_io.decode import open_audio
-from mp3restore.consistency import open_projector
+from mp3restore.consistency import open_bitstream
 from mp3restore.errors import UsageError
+from mp3restore.mp3.holes import coded_granules
+from mp3restore.mp3.projection import Projector
 from mp3restore.training.baselines import gain_corrected, noise_filled
 from mp3restore.training.diversity import distances, regions
 from mp3restore.training.evaluate import EvaluationConfig, evaluate
