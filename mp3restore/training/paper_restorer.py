@@ -34,7 +34,7 @@ class PaperRestorer:
 
     def __init__(self, checkpoint: Path) -> None:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if "critic" not in state or "width" not in state["config"]:
+        if "width" not in state["config"]:
             raise InputError("no checkpoint of the paper's networks", path=checkpoint)
         self.config = PaperConfig(**state["config"])
         self.generator = PaperGenerator(self.config).requires_grad_(requires_grad=False)

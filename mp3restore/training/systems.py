@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,14 +13,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from mp3restore.engine import Restorer
+from mp3restore.engine import Passage, Restorer
 from mp3restore.options import RunOptions
 from mp3restore.pipeline import run_job
 from mp3restore.plan import plan_jobs
 from mp3restore.training.baselines import gain_corrected, noise_filled
 from mp3restore.training.pairs import Pair
 
-__all__ = ["BEST_OF", "SYSTEMS", "Tool", "open_tool"]
+__all__ = ["BEST_OF", "SYSTEMS", "BlindRestorer", "Tool", "open_tool"]
 
 _Samples = NDArray[np.float32]
 
@@ -36,10 +36,23 @@ SYSTEMS = {
     "restored": "mp3restore, one draw.",
     "deterministic": "mp3restore without chance.",
     "unheld": "mp3restore, not held to the bitstream.",
+    "no-map": "mp3restore without its map of what the MP3 lost, but held to the bitstream.",
     "mean": f"Mean of the samples of {_MEAN_OF} draws.",
     "best": f"The best of {BEST_OF} draws by log-mel distance, chosen with knowledge of the original.",
 }
 """Names and meanings, in the order of the tables."""
+
+
+class BlindRestorer(Restorer):
+    """A restorer that does not look at the map, as if nothing were known of the bitstream."""
+
+    def stream(
+        self,
+        blocks: Iterable[NDArray[np.float32] | Passage],
+        **options: Any,  # noqa: ANN401 - those of `Restorer.stream`
+    ) -> Iterator[NDArray[np.float32]]:
+        """Restore blocks as `Restorer.stream` does."""
+        return super().stream((b.samples if isinstance(b, Passage) else b for b in blocks), **options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,9 @@ class Tool:
         if self.pair.mp3:
             yield "noise", noise_filled(self.pair, self.source, rng)
             yield "unheld", self.restore(consistency=False)
+        if self.pair.mp3 and self.restorer.model.config.bands:
+            blind = BlindRestorer(self.restorer.model, threads=1)
+            yield "no-map", replace(self, restorer=blind).restore()
         yield "deterministic", self.restore(deterministic=True)
         yield "mean", np.mean(draws[:_MEAN_OF], axis=0)
 
