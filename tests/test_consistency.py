@@ -53,7 +53,8 @@ def test_a_held_restoration_rounds_to_its_mp3(encode, music, tmp_path, options):
         actual, _ = signed_values(stream, decoded(target)[0])
         shares[consistency] = np.mean((actual != expected)[inner][bound[inner]])
     assert shares[True] < 1e-4
-    assert shares[False] > 0.001
+    # So the test can fail: the generator alone does not keep to the cells, well as it knows them.
+    assert shares[False] > 2e-4
 
 
 def test_a_low_rate_file_is_held_within_its_band(encode, music, tmp_path):
