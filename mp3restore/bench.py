@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from time import perf_counter
 import numpy as np
 import soundfile
 
+from mp3restore.memory import peak_mib
 from mp3restore.models import Model
 from mp3restore.options import RunOptions
 from mp3restore.pipeline import make_restorer, run_job
@@ -53,16 +53,6 @@ class BenchReport:
     channels: int
     stages: tuple[Stage, ...]
     peak_mib: float | None
-
-
-def _peak_mib() -> float | None:
-    """Return the largest resident memory of this process in MiB."""
-    if sys.platform == "win32":
-        return None
-    import resource  # noqa: PLC0415 - there is none on Windows
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024
 
 
 def _write_music(path: Path, seconds: int) -> None:
@@ -115,5 +105,5 @@ def run_bench(
         whole = perf_counter() - started
     stages = [Stage(stage, timings.seconds.get(stage, 0.0)) for stage in ("load", *_STAGES)]
     return BenchReport(
-        result.duration, result.sample_rate, result.channels, (*stages, Stage("whole run", whole)), _peak_mib()
+        result.duration, result.sample_rate, result.channels, (*stages, Stage("whole run", whole)), peak_mib()
     )

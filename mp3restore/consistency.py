@@ -80,7 +80,7 @@ class BitstreamWatch:
     working_rate
         Rate of the generator in Hz.
     bands
-        Number of bands of the generator's map; None for no map.
+        Number of bands of the generator's map.
     keep
         Whether somebody will take the granules from `runs`.
 
@@ -90,17 +90,15 @@ class BitstreamWatch:
         Samples that have passed.
     """
 
-    def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int | None, keep: bool) -> None:
+    def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int, keep: bool) -> None:
         self.bitstream = bitstream
         self.length = 0
         self._reader = GranuleReader(bitstream.stream, offset=bitstream.offset)
-        self._map: UncertaintyMap | None = None
-        if bands is not None:
-            stream, offset = bitstream.stream, bitstream.offset
-            self._map = UncertaintyMap(stream, offset=offset, working_rate=working_rate, bands=bands)
+        stream, offset = bitstream.stream, bitstream.offset
+        self._map = UncertaintyMap(stream, offset=offset, working_rate=working_rate, bands=bands)
         self._keep = keep
         self._runs: deque[CodedGranules] = deque()
-        self._no_rows = np.zeros((0, PLANES * (bands or 0)), np.float32)
+        self._no_rows = np.zeros((0, PLANES * bands), np.float32)
         self._rows: list[_Block] = []
 
     def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
@@ -115,8 +113,7 @@ class BitstreamWatch:
         for run in runs:
             if self._keep:
                 self._runs.append(run)
-            if self._map is not None:
-                self._rows.append(self._map.push(run))
+            self._rows.append(self._map.push(run))
 
     def passages(self, blocks: Iterable[_Block]) -> Iterator[Passage]:
         """Add what is known of their losses to the same blocks at the working rate."""
@@ -124,14 +121,12 @@ class BitstreamWatch:
         for block in blocks:
             length += block.shape[1]
             yield Passage(block, self._known())
-        if self._map is not None and length:
+        if length:
             self._rows.append(self._map.finish(1 + length // HOP))
             yield Passage(block[:, :0], self._known())
 
-    def _known(self) -> _Block | None:
+    def _known(self) -> _Block:
         """Rows of the map that have become known since the last call."""
-        if self._map is None:
-            return None
         rows, self._rows = [self._no_rows, *self._rows], []
         return np.concatenate(rows)
 

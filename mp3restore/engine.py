@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Passage", "Restorer"]
 
-# 1.5 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
-DEFAULT_CHUNK_FRAMES = 128
+# 2 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
+DEFAULT_CHUNK_FRAMES = 192
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
 _MOST_THREADS = 4

@@ -80,13 +80,8 @@ class GeneratorSession:
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
-        wanted = dict.fromkeys(("spectrum", *EXCITATIONS), self._bins) | {
-            "z": config.frame_latents + config.file_latents
-        }
-        if config.bands:
-            wanted["uncertainty"] = PLANES * config.bands
-        # A network that takes the map gives the frames that it can, one without gives as many as it takes.
-        self._kept_halo = 0 if config.bands else config.halo_frames
+        wanted = dict.fromkeys(("spectrum", *EXCITATIONS), self._bins)
+        wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
         if {i.name: i.shape[-1] for i in self._session.get_inputs()} != wanted:
             raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
 
@@ -120,26 +115,25 @@ class GeneratorSession:
         `uncertainty` has a row for every frame that the network sees; None if nothing is known. The chunk begins at hop
         block `first_hop` of its file. Without `noise`, nothing is left to chance.
         """
-        config, size, kept_halo = self._config, self._config.fft_size, self._kept_halo
+        config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
         hops = (planes.shape[1] - 2 * self.margin) // self._hop
         around = self.frames(hops)
-        kept = hops + OVERLAP - 1 + 2 * kept_halo  # frames of the excitations and of the result
+        kept = around - 2 * halo  # frames of the excitations and of the result
         get = self._buffers.get
         inputs = {"spectrum": get("spectrum", 1, _PLANES, 2, around, self._bins)}
         inputs |= {name: get(name, 1, _PLANES, 2, kept, self._bins) for name in EXCITATIONS}
         restored = get("restored", 1, _PLANES, 2, kept, self._bins)
         with timings.measure("stft"):
             analyse_parts(planes[:, CONTEXT:-CONTEXT], size, inputs["spectrum"][0])
-            cut = (config.halo_frames - kept_halo) * self._hop
+            cut = halo * self._hop
             wave = None
             if noise is not None:
-                wave = noise.wave(first_hop - kept_halo - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
+                wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
             excited = tuple(inputs[name][0] for name in EXCITATIONS)
             excite(planes[:, cut : planes.shape[1] - cut], wave, size, excited)
-            inputs["z"] = self._latents(first_hop - config.halo_frames, around, noise)[None]
-        if config.bands:
-            known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
-            inputs["uncertainty"] = np.ascontiguousarray(known)[None]
+            inputs["z"] = self._latents(first_hop - halo, around, noise)[None]
+        known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
+        inputs["uncertainty"] = np.ascontiguousarray(known)[None]
         with timings.measure("generator"):
             binding = self._session.io_binding()
             for name, values in inputs.items():
@@ -147,7 +141,7 @@ class GeneratorSession:
             binding.bind_output("restored", "cpu", 0, np.float32, restored.shape, restored.ctypes.data)
             self._session.run_with_iobinding(binding)
         with timings.measure("inverse"):
-            return synthesise(restored[0, :, :, kept_halo : kept - kept_halo], size)
+            return synthesise(restored[0], size)
 
     def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
         """z of all frames: (frames, frame_latents + file_latents)."""

@@ -21,8 +21,7 @@ class ModelConfig:
     """What the engine must know of a model.
 
     `halo_frames` frames on either side influence an output frame. `frame_latents` and `file_latents` are the numbers of
-    z values drawn for each frame and once for the file. `bands` is the number of bands of the uncertainty map that the
-    network takes, 0 if it takes none.
+    z values drawn for each frame and once for the file. `bands` is the number of bands of the uncertainty map.
     """
 
     name: str
@@ -31,7 +30,7 @@ class ModelConfig:
     halo_frames: int
     frame_latents: int
     file_latents: int
-    bands: int = 0
+    bands: int
     schema: int = _SCHEMA
 
     def to_json(self) -> str:

@@ -126,9 +126,8 @@ class _Run:
         self.restorer = restorer
         self.timings = timings
         self.path = RatePath(source.sample_rate, options.sample_rate)
-        bands = restorer.model.config.bands or None
-        # Who neither projects nor looks at the map need not read the bitstream.
-        bitstream = open_bitstream(job.source) if options.consistency or bands else None
+        bands = restorer.model.config.bands
+        bitstream = open_bitstream(job.source)
         self.held = options.consistency and bitstream is not None
         self._watch: BitstreamWatch | None = None
         if bitstream is not None:

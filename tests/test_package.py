@@ -101,13 +101,19 @@ def test_onnx_runtime_does_not_phone_home(sample, tmp_path):
     assert not cache.exists()
 
 
-def peak_mb(source, target):
+def peak_mib(source, target):
     code = """
-import resource, sys, mp3restore
+import sys, mp3restore, mp3restore.memory
 mp3restore.restore_file(sys.argv[1], sys.argv[2], threads=4)  # the most that are ever taken by default
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+print(mp3restore.memory.peak_mib())
 """
     return float(python(code, source, target))
+
+
+def test_the_memory_of_the_starting_process_does_not_count():
+    ballast = np.ones(50_000_000)  # 400 MB
+    assert float(python("from mp3restore.memory import peak_mib; print(peak_mib())")) < 200
+    assert ballast.nbytes == 400_000_000
 
 
 def test_memory_does_not_grow_with_the_file(encode, music, tmp_path):
@@ -117,6 +123,6 @@ def test_memory_does_not_grow_with_the_file(encode, music, tmp_path):
     short.write_bytes(data * 9)  # 3 minutes
     long = tmp_path / "long.mp3"
     long.write_bytes(data * 90)
-    few, many = peak_mb(short, tmp_path / "short.flac"), peak_mb(long, tmp_path / "long.flac")
+    few, many = peak_mib(short, tmp_path / "short.flac"), peak_mib(long, tmp_path / "long.flac")
     assert many < few + 60
     assert many < 450

@@ -72,13 +72,13 @@ def _analysis_rows() -> _Array:
     tap = np.arange(-HALO, _TAPS + HALO)
     padded = np.zeros(_DUAL_TAPS)
     padded[HALO:-HALO] = prototype_filter()
+    functions = prototype_filter()[:, None] * _cosines(np.arange(_TAPS))
+    products = functions @ functions.T
     normal = np.zeros((_DUAL_TAPS, _DUAL_TAPS))
-    for shift in range(_BANDS - _DUAL_TAPS, _DUAL_TAPS, _BANDS):
-        inside = (tap >= shift) & (tap < shift + _TAPS)
-        position = tap[inside] - shift
-        shifted = np.zeros((_DUAL_TAPS, _BANDS))
-        shifted[inside] = prototype_filter()[position, None] * _cosines(position)
-        normal += shifted @ shifted.T
+    for shift in range(_BANDS - _TAPS - HALO, _TAPS + HALO, _BANDS):
+        low, high = max(shift, -HALO), min(shift + _TAPS, _TAPS + HALO)
+        covered, part = slice(low + HALO, high + HALO), slice(low - shift, high - shift)
+        normal[covered, covered] += products[part, part]
     gram = _cosines(tap) @ _cosines(tap).T
     normal *= gram
     target = padded * np.diag(gram) * _BANDS - normal @ padded

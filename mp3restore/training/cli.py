@@ -79,7 +79,8 @@ def export(
     from mp3restore.training.export import export as run  # noqa: PLC0415
 
     result = run(checkpoint, folder, name=name, version=version)
-    typer.echo(f"{folder}: step {result.step}, largest difference to PyTorch {result.largest_error:.1e} of the peak")
+    parity = f"largest difference to PyTorch {result.largest_error:.1e} of the peak"
+    typer.echo(f"{folder}: step {result.step}, {parity}, then eight-bit products {result.precision_db:.0f} dB below")
 
 
 @app.command()
