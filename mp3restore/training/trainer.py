@@ -24,6 +24,7 @@ from mp3restore.training.objective import (
     RESOLUTIONS,
     Distance,
     band_weights,
+    distortion_db,
     magnitudes,
     share_kept,
     spectral_distance,
@@ -176,9 +177,11 @@ class Trainer:
         native = band_weights(self.config.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
         native = native * share_kept(kept, placed)
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
+        distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
         energy = distance.energy * (2 * to_target - distance.diversity * apart)
-        total = (energy + distance.waveform * off).mean()
-        return total, {"distance": to_target.mean(), "spread": apart.mean(), "off": off.mean()}
+        total = (energy + distance.waveform * off + distance.distortion * distorted).mean()
+        parts = {"distance": to_target, "spread": apart, "off": off, "distortion": distorted}
+        return total, {name: value.mean() for name, value in parts.items()}
 
     def _judge(
         self, critic: Critic, segment: _Segment, batch: Batch, draw: Tensor, rng: np.random.Generator

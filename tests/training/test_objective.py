@@ -3,7 +3,13 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.objective import Distance, band_weights, magnitudes, spectral_distance  # noqa: E402
+from mp3restore.training.objective import (  # noqa: E402
+    Distance,
+    band_weights,
+    distortion_db,
+    magnitudes,
+    spectral_distance,
+)
 
 RATE, WIDE = torch.full((400,), 44100.0), torch.full((400,), 22050.0)
 
@@ -48,3 +54,9 @@ def test_nothing_above_the_bandwidth_counts(noise):
     b = torch.fft.irfft(spectrum)
     change = spectral_distance(magnitudes(a, 512), magnitudes(b, 512), weights, Distance())
     assert change.mean() < 0.01
+
+
+def test_distortion_is_in_db_of_the_original(noise):
+    original = noise(0.0).reshape(100, 2, 16, 256)
+    assert distortion_db(1.1 * original, original).mean() == pytest.approx(-20, abs=0.1)
+    assert distortion_db(original, original).mean() == pytest.approx(-40)
