@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from mp3restore.bands import mel_bands
@@ -13,10 +14,12 @@ from mp3restore.errors import MissingExtraError
 from mp3restore.resample import resample_stream
 from mp3restore.stft import analyse
 
-__all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer"]
+__all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer", "mono_mix"]
 
 _SIZE = 2048
 _PERCEPTUAL_RATE = 48000
+_WHOLE_BAND_HZ = 20000.0  # an original that reaches so far lacks nothing that is heard
+_SLOPE_HZ = 300.0
 
 HIGHER_IS_BETTER = {
     "log_mel": False, "lsd": False, "lsd_low": False, "lsd_mid": False, "lsd_high": False,
@@ -46,7 +49,7 @@ class Scorer:
         - ``lsd``: log-spectral distance in dB, root mean square over bins, mean over frames, floor 1e-8; also in the
           bands below 4 kHz (``low``), 4-8 kHz (``mid``) and 8-16 kHz (``high``);
         - ``si_sdr``: scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, eq. 4);
-        - ``visqol``, ``zimtohrli``: mean opinion scores of the mono mix at 48 kHz.
+        - ``visqol``, ``zimtohrli``: mean opinion scores of the mono mix at 48 kHz, all signals without what is above.
         """
         hz = np.arange(_SIZE // 2 + 1) * sample_rate / _SIZE
         known = hz <= max(bandwidth_hz - 300.0, 1000.0)
@@ -59,7 +62,7 @@ class Scorer:
             result[name] = float(np.sqrt((difference[..., inside] ** 2).mean(-1)).mean()) if inside.any() else 0.0
         result["si_sdr"] = _si_sdr(original, other)
         if self.perceptual:
-            result |= _perceptual(original, other, sample_rate)
+            result |= _perceptual(*(mono_mix(s, sample_rate, bandwidth_hz) for s in (original, other)))
         return result
 
 
@@ -91,7 +94,18 @@ def _visqol_score(reference: NDArray[np.float64], degraded: NDArray[np.float64])
     return _visqol[0](reference, degraded)
 
 
-def _perceptual(original: NDArray[np.float32], other: NDArray[np.float32], sample_rate: int) -> dict[str, float]:
+def mono_mix(signal: NDArray[np.float32], sample_rate: int, bandwidth_hz: float) -> NDArray[np.float32]:
+    """What perceptual metrics hear of (channels, samples): mono at 48 kHz, nothing above the bandwidth."""
+    mono = signal.mean(0, keepdims=True)
+    if bandwidth_hz < _WHOLE_BAND_HZ:
+        spectrum = scipy.fft.rfft(mono)
+        hz = scipy.fft.rfftfreq(mono.shape[1], 1 / sample_rate)
+        fall = np.clip((bandwidth_hz - hz) / _SLOPE_HZ, 0, 1)
+        mono = scipy.fft.irfft(spectrum * np.sin(np.pi / 2 * fall).astype(np.float32) ** 2, n=mono.shape[1])
+    return np.concatenate(list(resample_stream([mono], sample_rate, _PERCEPTUAL_RATE)), axis=1)[0]
+
+
+def _perceptual(original: NDArray[np.float32], other: NDArray[np.float32]) -> dict[str, float]:
     try:
         import visqol  # noqa: F401, PLC0415
         import zimtohrli  # noqa: PLC0415
@@ -99,12 +113,8 @@ def _perceptual(original: NDArray[np.float32], other: NDArray[np.float32], sampl
         raise MissingExtraError(
             f"{error.name} is not installed", hint="pip install 'mp3restore[train,eval]'"
         ) from error
-    mixes = [
-        np.concatenate(list(resample_stream([s.mean(0, keepdims=True)], sample_rate, _PERCEPTUAL_RATE)), axis=1)[0]
-        for s in (original, other)
-    ]
-    reference, degraded = (np.clip(m, -1, 1).astype(np.float64) for m in mixes)
+    reference, degraded = (np.clip(m, -1, 1).astype(np.float64) for m in (original, other))
     return {
         "visqol": _visqol_score(reference, degraded),
-        "zimtohrli": float(zimtohrli.mos_from_signals(mixes[0], mixes[1])),
+        "zimtohrli": float(zimtohrli.mos_from_signals(original, other)),
     }

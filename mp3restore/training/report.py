@@ -54,7 +54,7 @@ On clips of {seconds:g} s of the {split} split, aligned in time and level. {lege
 _CARD_SYSTEMS = ("mp3", "paper-deterministic", "paper", "restored", "deterministic")
 _LEGEND = """In brackets the mean change against the MP3 of the same clips, above zero where it is better, and the share
 of clips that got better (for SI-SDR: that lost at most 0.5 dB). Lower is better for log-mel and LSD. Nothing above the
-bandwidth of the original is judged by log-mel and LSD."""
+bandwidth of the original, which may be a Vorbis file, is judged by any metric but SI-SDR."""
 _DIVERSITY = """Two draws differ from each other by so much of what one differs from the original (1 is calibrated):
 in what the MP3 kept, in its holes, and above its edge. Then the best of 8 draws against the output without chance, by
 log-mel."""

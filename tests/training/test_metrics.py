@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.training.metrics import Scorer
+from mp3restore.training.metrics import Scorer, mono_mix
 
 SCORER = Scorer()
 
@@ -38,3 +38,11 @@ def test_what_lies_above_the_bandwidth_is_not_judged(noise):
     cut = np.fft.irfft(spectrum).astype(np.float32)
     assert SCORER.scores(noise, cut, 44100, 22050.0)["log_mel"] > 3
     assert SCORER.scores(noise, cut, 44100, 14000.0)["log_mel"] < 0.1
+
+
+def test_perceptual_metrics_hear_nothing_above_the_bandwidth(noise):
+    whole, cut = (np.abs(np.fft.rfft(mono_mix(noise, 48000, hz))) for hz in (24000.0, 16000.0))
+    hz = np.fft.rfftfreq(noise.shape[1], 1 / 48000)
+    np.testing.assert_allclose(cut[hz < 15600], whole[hz < 15600], atol=1e-3 * whole.max())
+    assert cut[hz > 16000].max() < 1e-3 * whole.max()
+    assert whole[hz > 16000].max() > 0.5 * whole.max()
