@@ -111,7 +111,8 @@ def _network(generator: Generator, path: Path) -> tuple[float, float]:
     if not error < _TOLERANCE:
         raise ModelError(f"ONNX Runtime differs from PyTorch by {error:.2g} of the peak", path=path)
     quantise(path, path)
-    precision = 10 * float(np.log10((exact**2).sum() / ((_run(path, example) - exact) ** 2).sum()))
+    rounding = ((_run(path, example) - exact) ** 2).sum() / (exact**2).sum()
+    precision = -10 * float(np.log10(rounding + 1e-12))
     if not precision > _LEAST_PRECISION_DB:
         raise ModelError(f"eight-bit products are only {precision:.0f} dB precise", path=path)
     return error, precision

@@ -102,7 +102,8 @@ def mono_mix(signal: NDArray[np.float32], sample_rate: int, bandwidth_hz: float)
         hz = scipy.fft.rfftfreq(mono.shape[1], 1 / sample_rate)
         fall = np.clip((bandwidth_hz - hz) / _SLOPE_HZ, 0, 1)
         mono = scipy.fft.irfft(spectrum * np.sin(np.pi / 2 * fall).astype(np.float32) ** 2, n=mono.shape[1])
-    return np.concatenate(list(resample_stream([mono], sample_rate, _PERCEPTUAL_RATE)), axis=1)[0]
+    mixed: NDArray[np.float32] = np.concatenate(list(resample_stream([mono], sample_rate, _PERCEPTUAL_RATE)), axis=1)[0]
+    return mixed
 
 
 def _perceptual(original: NDArray[np.float32], other: NDArray[np.float32]) -> dict[str, float]:
