@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
-from mp3restore.engine import Passage
+from mp3restore.edges import Passage
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.grid import locate
 from mp3restore.mp3.holes import CodedGranules, GranuleReader

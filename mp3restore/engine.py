@@ -19,9 +19,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mp3restore.devices import Device
+from mp3restore.edges import MapRows, Passage, with_edges, without_edges
 from mp3restore.errors import UsageError
 from mp3restore.generator import GeneratorSession
-from mp3restore.mp3.uncertainty import PLANES, unknown_row
 from mp3restore.noise import NoiseSource
 from mp3restore.stft import OVERLAP
 from mp3restore.timings import Timings
@@ -29,26 +29,14 @@ from mp3restore.timings import Timings
 if TYPE_CHECKING:
     from mp3restore.models import Model
 
-__all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Passage", "Restorer"]
+__all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
 
 # 2 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
 DEFAULT_CHUNK_FRAMES = 192
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
+_EDGE_HOPS = 8  # twice the length of a frame
 _MOST_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """The next samples of a file, and what has become known of its losses.
-
-    `samples` has shape (channels, n). `uncertainty` has the next rows of the file's map (`mp3.uncertainty`), of frames
-    that are centred on every 512th sample from the first on; (0, values) if there are none yet, None if no bitstream
-    is known.
-    """
-
-    samples: NDArray[np.float32]
-    uncertainty: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +112,18 @@ class Restorer:
         """
         if sample_rate not in SAMPLE_RATES:
             raise UsageError(f"the generator works at {SAMPLE_RATES[0]} and {SAMPLE_RATES[1]} Hz, not {sample_rate}")
+        passages = (block if isinstance(block, Passage) else Passage(block) for block in blocks)
+        edge = _EDGE_HOPS * self.hop
+        chunks = self._chunks(with_edges(passages, edge), -_EDGE_HOPS)
+        return without_edges(self._restored(chunks, seed, variant, deterministic, timings), edge)
+
+    def _restored(
+        self, chunks: Iterable[_Chunk], seed: int, variant: int, deterministic: bool, timings: Timings | None
+    ) -> Iterator[NDArray[np.float32]]:
         jobs: deque[tuple[Future[tuple[NDArray[np.float32], Timings]], int]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
-                for chunk in self._chunks(blocks):
+                for chunk in chunks:
                     job = pool.submit(self._restore_chunk, chunk, seed, variant, deterministic)
                     jobs.append((job, chunk.length))
                     if len(jobs) > self.threads:
@@ -148,19 +144,17 @@ class Restorer:
                 timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
         return samples[:, :length]
 
-    def _chunks(self, blocks: Iterable[NDArray[np.float32] | Passage]) -> Iterator[_Chunk]:
-        """Cut a file, which silence surrounds and of whose surroundings nothing is known."""
+    def _chunks(self, passages: Iterable[Passage], first_hop: int) -> Iterator[_Chunk]:
+        """Cut what begins at hop block `first_hop`; silence surrounds it."""
         size, margin = self.chunk_frames * self.hop, self._generator.margin
         samples: NDArray[np.float32] | None = None
-        rows: _Rows | None = None
-        first_hop = 0
-        for block in blocks:
-            passage = block if isinstance(block, Passage) else Passage(block)
+        rows: MapRows | None = None
+        for passage in passages:
             if samples is None:
                 samples = np.zeros((passage.samples.shape[0], margin), np.float32)
             samples = np.concatenate([samples, passage.samples], axis=1)
             if passage.uncertainty is not None:
-                rows = rows or _Rows(self._generator.first_row(0), passage.uncertainty.shape[1])
+                rows = rows or MapRows(self._generator.first_row(first_hop), passage.uncertainty.shape[1])
                 rows.push(passage.uncertainty)
             frames = self._generator.frames(self.chunk_frames)
             while samples.shape[1] >= size + 2 * margin and (rows is None or rows.count >= frames):
@@ -211,27 +205,3 @@ class Restorer:
         hops = restored.shape[1] // self.hop
         around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)
         restored.reshape(restored.shape[0], hops, self.hop)[around == 0] = 0
-
-
-class _Rows:
-    """Rows of the uncertainty map from `first` on, which wait for their samples; rows before 0 are unknown."""
-
-    def __init__(self, first: int, values: int) -> None:
-        self._unknown = unknown_row(values // PLANES)
-        self._rows = np.tile(self._unknown, (-first, 1))
-
-    @property
-    def count(self) -> int:
-        """How many are there."""
-        return len(self._rows)
-
-    def push(self, rows: NDArray[np.float32]) -> None:
-        """Append rows."""
-        self._rows = np.concatenate([self._rows, rows])
-
-    def take(self, count: int, step: int) -> NDArray[np.float32]:
-        """The next `count` rows, unknown ones where there are too few; then go on by `step`."""
-        taken = self._rows[:count]
-        missing = np.tile(self._unknown, (count - len(taken), 1))
-        self._rows = self._rows[step:]
-        return np.concatenate([taken, missing])

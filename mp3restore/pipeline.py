@@ -18,7 +18,8 @@ from mp3restore.audio_io.decode import AudioSource, open_audio
 from mp3restore.audio_io.files import atomic_file
 from mp3restore.consistency import BitstreamWatch, SampleQueue, hold_to_bitstream, mix, open_bitstream
 from mp3restore.devices import Device
-from mp3restore.engine import Passage, Restorer
+from mp3restore.edges import Passage
+from mp3restore.engine import Restorer
 from mp3restore.errors import UsageError
 from mp3restore.level import LevelledWriter, levelled_writer
 from mp3restore.models import Model, load_model

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from mp3restore import load_model
-from mp3restore.engine import Passage, Restorer
-from mp3restore.mp3.uncertainty import PLANES, unknown_row
+from mp3restore.edges import Passage, with_edges, without_edges
+from mp3restore.engine import Restorer
+from mp3restore.mp3.uncertainty import PLANES
 
 HALO = 5
 BANDS = 2
-UNKNOWN = unknown_row(BANDS)
 
 
 class Recorder:
@@ -61,8 +61,32 @@ def test_frames_get_their_own_rows_however_late_these_come(restorer, rng, lag):
     restored = np.concatenate(list(restorer.stream(passages(), sample_rate=44100)), axis=1)
     np.testing.assert_allclose(restored, samples, atol=1e-6)
     for number, row in restorer._generator.rows.items():
-        np.testing.assert_array_equal(row, rows[number] if 0 <= number <= 100 else UNKNOWN)
-    assert set(range(-6, 108)) <= set(restorer._generator.rows)
+        np.testing.assert_array_equal(row, rows[np.clip(number, 0, 100)])
+    assert set(range(-14, 116)) <= set(restorer._generator.rows)
+
+
+@pytest.mark.parametrize("length", [1, 511, 4095, 4096, 4097, 40000])
+def test_a_file_goes_on_mirrored_on_both_sides(rng, length):
+    samples = rng.standard_normal((2, length)).astype(np.float32)
+    pieces = [Passage(piece) for piece in np.array_split(samples, 7, axis=1)]
+    wide = np.concatenate([p.samples for p in with_edges(pieces, 4096)], axis=1)
+    near = min(length, 50)
+    assert wide.shape == (2, length + 8192)
+    np.testing.assert_array_equal(wide[:, 4096:-4096], samples)
+    np.testing.assert_allclose(wide[:, 4096 - near : 4096], samples[:, near - 1 :: -1], atol=1e-2)
+    np.testing.assert_allclose(wide[:, 4096 + length :][:, :near], samples[:, : -near - 1 : -1], atol=1e-2)
+    assert np.abs(wide[:, [0, -1]]).max() < 1e-2
+    inner = np.concatenate(list(without_edges(np.array_split(wide, 9, axis=1), 4096)), axis=1)
+    np.testing.assert_array_equal(inner, samples)
+
+
+def test_where_music_is_cut_there_is_no_burst():
+    """Tones in full swing at both ends: a click is what they would be with silence around."""
+    time = np.arange(44100) / 44100
+    tones = np.stack([np.sin(2 * np.pi * hz * time + 1) for hz in (443, 1130)]).astype(np.float32) * 0.3
+    restored = np.concatenate(list(Restorer(load_model(), threads=1).stream([tones], sample_rate=44100)), axis=1)
+    added = np.sqrt(((restored - tones) ** 2).reshape(2, -1, 525).mean(axis=(0, 2)))
+    assert max(added[0], added[-1]) < 2 * np.median(added) + 1e-4
 
 
 def test_without_a_bitstream_there_is_no_map(restorer, music):

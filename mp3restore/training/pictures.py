@@ -12,7 +12,8 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from mp3restore.engine import Passage, Restorer
+from mp3restore.edges import Passage
+from mp3restore.engine import Restorer
 from mp3restore.models import load_model
 from mp3restore.mp3.uncertainty import HOP
 from mp3restore.plot import plot_spectrograms

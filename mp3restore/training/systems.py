@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from mp3restore.engine import Passage, Restorer
+from mp3restore.edges import Passage
+from mp3restore.engine import Restorer
 from mp3restore.options import RunOptions
 from mp3restore.pipeline import run_job
 from mp3restore.plan import plan_jobs
