@@ -118,24 +118,35 @@ def _mdct() -> _Array:
 
 @cache
 def _butterflies() -> tuple[_Array, _Array]:
-    """Return cs and ca by band layout, each (3, 31, 8) (11172-3, 2.4.3.4.10.1; none in short blocks)."""
-    cosine = np.tile(1 / np.sqrt(1 + ALIAS_C**2), (3, 31, 1))
-    sine = cosine * ALIAS_C
-    for layout, first_plain in ((LONG_LAYOUT, 31), (MIXED_LAYOUT, 1), (1, 0)):
-        cosine[layout, first_plain:] = 1
-        sine[layout, first_plain:] = 0
-    return cosine.astype(np.float32), sine.astype(np.float32)
+    """Return cs and ca, each (8,) (11172-3, 2.4.3.4.10.1)."""
+    cosine = 1 / np.sqrt(1 + ALIAS_C**2)
+    return cosine.astype(np.float32), (cosine * ALIAS_C).astype(np.float32)
 
 
 def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
-    """Apply the alias-reduction butterflies in place; ``sign`` is 1 for synthesis and -1 for its inverse."""
-    cosine, sine = (table[layout] for table in _butterflies())
+    """Apply the alias-reduction butterflies in place; ``sign`` is 1 for synthesis and -1 for its inverse.
+
+    There are none between short blocks.
+    """
+    cosine, sine = _butterflies()
+    sine = np.float32(sign) * sine
     bands = lines.reshape(*lines.shape[:-1], _BANDS, _SLOTS)
+    others = layout != LONG_LAYOUT
+    before = bands[others]
     upper = bands[..., :-1, :9:-1]
     lower = bands[..., 1:, :8]
-    rotated = lower * cosine + sign * sine * upper
-    upper[...] = upper * cosine - sign * sine * lower
+    rotated = lower * cosine
+    rotated += sine * upper
+    upper *= cosine
+    upper -= sine * lower
     lower[...] = rotated
+    if len(before):
+        mixed = (layout[others] == MIXED_LAYOUT)[:, None]
+        after = bands[others]
+        # Of a mixed block, the first two sub-bands are long.
+        before[:, 0] = np.where(mixed, after[:, 0], before[:, 0])
+        before[:, 1, :8] = np.where(mixed, after[:, 1, :8], before[:, 1, :8])
+        bands[others] = before
 
 
 def polyphase_analysis(samples: _Array, slots: int) -> _Array:

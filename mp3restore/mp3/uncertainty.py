@@ -129,23 +129,27 @@ class UncertaintyMap:
         """(n, 6, bands): power of the zeros, zeros and free share, each of mid and side."""
         stream, count = self._stream, len(run.sound)
         part = slice(run.first, run.first + count)
-        zero = (run.magnitudes == 0).astype(np.float32)
-        free = zero * (np.arange(LINES) >= self._first_free)
+        zero = run.values == 0
         norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
-        power = norm / 3 * _ZERO_LIMIT**2 * np.square(run.steps) * (zero - free)
-        # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
-        coded = np.stack([power / 2, zero, free], axis=1)  # (n, 3, channels, 576)
-        lines = np.zeros((count, PLANES // 2, 2, LINES + 1), np.float32)
-        if stream.channels == 1:
-            coded[:, 0] *= 2
-            lines[:, :, 0, :LINES] = coded[:, :, 0]
-        else:
-            both = stream.ms[part, None, None, None]
-            lines[..., :LINES] = np.where(both, coded, coded.mean(axis=2, keepdims=True))
-        lines[:, 1:, : stream.channels, LINES] = 1
-        bands = lines.reshape(count, PLANES, LINES + 1) @ _line_to_band(self._ratio, self._bands)
-        bands[~run.sound] = _unknown_planes()
-        return np.asarray(bands, dtype=np.float32)
+        # (n, 3, channels, 576): power, zeros and free share of the planes as they were coded
+        coded = np.zeros((count, PLANES // 2, stream.channels, LINES), np.float32)
+        bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps)
+        np.multiply(bound, zero, out=coded[:, 0])
+        coded[:, 0, :, self._first_free :] = 0
+        coded[:, 1] = zero
+        coded[:, 2, :, self._first_free :] = zero[..., self._first_free :]
+        weights = _line_to_band(self._ratio, self._bands)
+        bands = np.zeros((count, PLANES // 2, 2, self._bands), np.float32)
+        bands[:, :, : stream.channels] = coded @ weights[:LINES]
+        if stream.channels == 2:
+            # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
+            bands[:, 0] /= 2
+            left_right = ~stream.ms[part]
+            bands[left_right] = bands[left_right].mean(axis=2, keepdims=True)
+        bands[:, 1:, : stream.channels] += weights[LINES]
+        planes: NDArray[np.float32] = bands.reshape(count, PLANES, self._bands)
+        planes[~run.sound] = _unknown_planes()
+        return planes
 
     def _frame_start(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
         """First sample of frames, in samples of the file."""
