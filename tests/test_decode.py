@@ -14,6 +14,7 @@ from mutagen.id3 import COMM, ID3
 from mp3restore import DecodeError, InputError, NoInputError
 from mp3restore.audio_io import decode
 from mp3restore.audio_io.decode import open_audio
+from mp3restore.mp3.inspect import inspect_file
 
 
 def decoded(path: Path) -> np.ndarray:
@@ -194,3 +195,25 @@ def test_blocks_are_what_a_whole_read_gives(encode, music, bitrate):
         blocks = list(source.blocks())
     assert len(blocks) > 4
     np.testing.assert_array_equal(np.concatenate(blocks, axis=1), expected.T)
+
+
+def test_joined_files_are_read_whole(encode, music, tmp_path):
+    """The tag of the first part states the length of that part alone."""
+    first = encode("lame", np.tile(music, (1, 2)), 44100, "--resample", "44.1", "-b", "64").read_bytes()
+    second = encode("lame", np.tile(music, (1, 3)), 44100, "--resample", "44.1", "-b", "48").read_bytes()
+    joined = tmp_path / "joined.mp3"
+    joined.write_bytes(first + second)
+    samples = decoded(joined)
+    # Nothing is trimmed, and the tag of the second part counts as a frame of silence.
+    assert 10 * 44100 <= samples.shape[1] <= 10 * 44100 + 6 * 1152
+    places = [0, samples.shape[1] - 6 * 44100 - 4 * 1152]
+    for place in places:
+        found = samples[0, place : place + 88200]
+        assert np.corrcoef(found[:80000], _best_match(music[0], found)[:80000])[0, 1] > 0.95
+    assert inspect_file(joined).duration_s == samples.shape[1] / 44100
+
+
+def _best_match(signal: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """`signal`, which repeats itself, turned until it fits."""
+    match = np.fft.irfft(np.fft.rfft(other) * np.conj(np.fft.rfft(signal)))
+    return np.roll(signal, int(np.argmax(match)))

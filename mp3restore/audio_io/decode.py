@@ -209,10 +209,10 @@ def _open_soundfile(path: Path) -> AudioSource | None:
         return source
     frames = None
     if source is not None:
-        frames = source.frames
+        frames = None if found.joined else source.frames
         source.close()
     # A tag frame, where there is one, has told the decoder already.
-    gapless = None if found.has_length else read_itunes_gapless(path)
+    gapless = None if found.has_length or found.joined else read_itunes_gapless(path)
     part = PartOfFile(path, start=found.start, end=found.end, endless=not found.has_length)
     try:
         return _SoundfileSource(path, part, frames if gapless is None else gapless.length, gapless)

@@ -2,7 +2,8 @@
 
 libsndfile stops at the length that it estimates when a file is opened. Without a Xing, Info or VBRI tag the estimate
 is the file's size divided by that of the first frame, so that a variable-bitrate file that starts loud would lose its
-end without a word. If the file seems to be far larger than it is, it is read to the end of the data.
+end without a word. If the file seems to be far larger than it is, it is read to the end of the data. So are files that
+were joined: the tag of the first part speaks of that part alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.headers import find_frames
-from mp3restore.mp3.tags import tag_frames
+from mp3restore.mp3.tags import stated_bytes, tag_frames
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -28,6 +29,7 @@ _SEARCHED_BYTES = 1 << 18
 _ID3_HEAD_BYTES = 10
 _ID3V1_BYTES = 128
 _SEEMING_BYTES = 1 << 40
+_JOINED = 1.05  # over what the tag states; encoders that are killed leave tags that are a little off
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,13 @@ class MpegRange:
     """Where the frames of an MP3 file are."""
 
     start: int
-    """Byte position of the first frame."""
+    """Byte position of the first frame that a decoder is to see."""
     end: int
     """Byte position after the last complete frame."""
     has_length: bool
     """The first frame is a tag that states the number of frames."""
+    joined: bool
+    """More follows than the tag states, as where files were put together; then `start` is after the tag."""
 
 
 def _id3_bytes(path: Path) -> int:
@@ -74,7 +78,12 @@ def find_mpeg_range(path: Path) -> MpegRange | None:
         end = tail_start + int(last.position[-1] + last.size[-1])
     except BitstreamError:
         end = size  # junk of this length at the end is for the decoder to judge
-    return MpegRange(skipped + int(first.position[0]), end, bool(tag_frames(head, first)[0]))
+    begin, length = int(first.position[0]), int(first.size[0])
+    start = skipped + begin
+    stated = stated_bytes(head[begin : begin + length].tobytes(), first.side_info_bytes)
+    if stated is not None and end - start > _JOINED * stated:
+        return MpegRange(start + length, end, has_length=False, joined=True)
+    return MpegRange(start, end, has_length=bool(tag_frames(head, first)[0]), joined=False)
 
 
 class PartOfFile(io.RawIOBase):

@@ -159,7 +159,15 @@ def inspect_file(path: str | Path) -> Inspection:
         grid = None if mp3 else find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
     except soundfile.LibsndfileError as error:
         raise DecodeError(f"cannot be decoded: {error.error_string}", path=path) from error
-    return Inspection(path, info.samplerate, info.channels, float(info.duration), bitstream, grid)
+    # What libsndfile says of an MP3 without a length tag, or with the tag of its first part, is a guess.
+    duration = _decoded_seconds(path) if mp3 else float(info.duration)
+    return Inspection(path, info.samplerate, info.channels, duration, bitstream, grid)
+
+
+def _decoded_seconds(path: Path) -> float:
+    with open_audio(path) as source:
+        samples: int = sum(block.shape[1] for block in source.blocks())
+        return samples / source.sample_rate
 
 
 def plot_steps(path: str | Path, out: str | Path) -> None:

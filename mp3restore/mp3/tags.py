@@ -68,6 +68,16 @@ def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
     return _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
 
 
+def stated_bytes(frame: bytes, side_info_bytes: int) -> int | None:
+    """Length of the stream from the tag frame on, as a Xing or Info tag states it; None if it does not."""
+    at = HEADER_BYTES + side_info_bytes
+    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    if frame[at : at + 4] not in (b"Xing", b"Info") or not flags & 2:
+        return None
+    at += 8 + 4 * (flags & 1)
+    return int.from_bytes(frame[at : at + 4], "big") or None
+
+
 def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:
     """Tell which frames carry a Xing, Info or VBRI tag (a joined file has one per part), shape (frames,)."""
     found = np.zeros(frames.position.size, dtype=np.bool_)
