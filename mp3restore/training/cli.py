@@ -89,15 +89,11 @@ def pictures(
     run: Run,
     clips: Annotated[int, typer.Option(help="Validation clips.")] = 3,
 ) -> None:
-    """Draw a run's learning curve (curves.png), and spectrograms of validation clips (clips.png), into its folder."""
-    from mp3restore.training.curves import plot_curves  # noqa: PLC0415
-    from mp3restore.training.pictures import draw_clips, restore_with  # noqa: PLC0415
+    """Draw a run's learning curve (curves.png) and validation clips (clips.png), and score these (validation.csv)."""
+    from mp3restore.training.pictures import validate  # noqa: PLC0415
 
-    with (run / "curves.png").open("wb") as file:
-        plot_curves(run / "log.csv", file)
-    with (run / "clips.png").open("wb") as file:
-        draw_clips(restore_with(run / "checkpoint.pt"), data, file, count=clips)
-    typer.echo(f"{run / 'curves.png'}, {run / 'clips.png'}")
+    validate(data, run, count=clips)
+    typer.echo(f"{run / 'curves.png'}, {run / 'clips.png'}, {run / 'validation.csv'}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,11 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from mp3restore.errors import UsageError
+from mp3restore.errors import NoInputError, UsageError
 from mp3restore.excitation import CONTEXT
 from mp3restore.training.data import PairSet
 from mp3restore.training.paper import PaperConfig, PaperTrainer
+from mp3restore.training.pictures import validate
 from mp3restore.training.trainer import FitConfig, Trainer
 
 if TYPE_CHECKING:
@@ -70,11 +72,21 @@ def fit(
     samples = (config.frames + 3) * size // 4 + 2 * CONTEXT
     dropout = config.map_dropout if isinstance(config, FitConfig) else 0.0
 
-    def step(rng: np.random.Generator) -> dict[str, float]:
+    # A resumed run draws new segments; two processes never draw the same.
+    rng = np.random.default_rng([config.seed, trainer.step, rank])
+    torch.manual_seed(int(rng.integers(2**31)))
+
+    def step() -> dict[str, float]:
         batch = pairs.draw(rng, config.batch, samples, map_dropout=dropout)
         return trainer.update(batch.to(device), rng)
 
-    _train(trainer, step, run, rank, minutes)
+    def look() -> None:
+        trainer.save(run / _CHECKPOINT)
+        # A small library may have no recordings to spare for validation.
+        with suppress(NoInputError):
+            validate(data, run)
+
+    _train(trainer, step, minutes, run if rank == 0 else None, look)
     if rank == 0:
         trainer.save(run / _CHECKPOINT)
     if world > 1:
@@ -84,26 +96,29 @@ def fit(
 
 def _train(
     trainer: Trainer | PaperTrainer,
-    step: Callable[[np.random.Generator], dict[str, float]],
-    run: Path,
-    rank: int,
+    step: Callable[[], dict[str, float]],
     minutes: float | None,
+    run: Path | None,
+    look: Callable[[], None],
 ) -> None:
+    """Train; the process that has a folder writes to it."""
     config = trainer.config
-    # A resumed run draws new segments; two processes never draw the same.
-    rng = np.random.default_rng([config.seed, trainer.step, rank])
-    torch.manual_seed(int(rng.integers(2**31)))
-    start = saved = logged = time.monotonic()
+    start = saved = logged = looked = time.monotonic()
     values: list[dict[str, float]] = []
     while trainer.step < config.steps:
-        values.append(step(rng))
+        values.append(step())
         now = time.monotonic()
-        if rank == 0 and (now - logged > _LOG_EVERY_S or trainer.step == config.steps):
-            _log(run / "log.csv", trainer, values, now - start)
-            values, logged = [], now
-        if rank == 0 and now - saved > config.checkpoint_minutes * 60:
-            trainer.save(run / _CHECKPOINT)
-            saved = now
+        if run is not None:
+            due = now - looked > config.validation_minutes * 60
+            if due or now - logged > _LOG_EVERY_S or trainer.step == config.steps:
+                _log(run / "log.csv", trainer, values, now - start)
+                values, logged = [], now
+            if now - saved > config.checkpoint_minutes * 60:
+                trainer.save(run / _CHECKPOINT)
+                saved = now
+            if due:
+                look()
+                looked = time.monotonic()
         if minutes is not None and _agreed(now - start > minutes * 60):
             break
 

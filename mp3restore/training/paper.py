@@ -67,6 +67,7 @@ class PaperConfig:
     ema_decay: float = 0.998
     seed: int = 0
     checkpoint_minutes: float = 4.0
+    validation_minutes: float = 20.0
 
     def channels(self, full: int) -> int:
         """Channels of a layer that has `full` at full width."""

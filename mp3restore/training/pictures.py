@@ -1,7 +1,8 @@
-"""Spectrograms of a few validation clips: original, MP3, and what a model or checkpoint makes of it."""
+"""Validation of a run: spectrograms and scores of a few clips, original, MP3, and what the run makes of it."""
 
 from __future__ import annotations
 
+import csv
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,12 +18,14 @@ from mp3restore.engine import Restorer
 from mp3restore.models import load_model
 from mp3restore.mp3.uncertainty import HOP
 from mp3restore.plot import plot_spectrograms
+from mp3restore.training.curves import plot_curves
 from mp3restore.training.data import PairSet
 from mp3restore.training.export import export
+from mp3restore.training.metrics import Scorer
 from mp3restore.training.paper_restorer import PaperRestorer
 from mp3restore.training.prepare import HEADROOM
 
-__all__ = ["Restore", "draw_clips", "restore_with"]
+__all__ = ["Restore", "draw_clips", "restore_with", "validate"]
 
 Restore = Callable[[Passage, int], NDArray[np.float32]]
 """Restores samples (channels, n), of which the map is known, at a rate in Hz."""
@@ -57,8 +60,35 @@ def _choose(pairs: PairSet, count: int) -> list[int]:
     return [int(order[k]) for k in np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]
 
 
-def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) -> None:
+def validate(data: Path, run: Path, *, count: int = 3) -> None:
+    """Look at a run: writes ``curves.png`` and ``clips.png``, and adds scores of the clips to ``validation.csv``.
+
+    Raises
+    ------
+    NoInputError
+        If nothing has been logged yet, or the data set has no validation clips.
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    with (run / "curves.png").open("wb") as file:
+        plot_curves(run / "log.csv", file)
+    checkpoint = run / "checkpoint.pt"
+    with (run / "clips.png").open("wb") as file:
+        scores = draw_clips(restore_with(checkpoint), data, file, count=count)
+    step = torch.load(checkpoint, map_location="cpu", weights_only=True)["step"]
+    path = run / "validation.csv"
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as text:
+        writer = csv.writer(text)
+        if new:
+            writer.writerow(["step", *scores[0]])
+        writer.writerows([step, *row.values()] for row in scores)
+
+
+def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) -> list[dict[str, str | float]]:
     """Draw spectrograms of `count` validation clips of a prepared data set into a PNG, three for each.
+
+    Gives for each clip its names and the scores of the MP3 and the restoration.
 
     Raises
     ------
@@ -70,6 +100,7 @@ def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) 
     pairs = PairSet(data, "val")
     paths: list[Path] = []
     titles: list[str] = []
+    scores: list[dict[str, str | float]] = []
     with tempfile.TemporaryDirectory() as folder:
         for index in _choose(pairs, count):
             facts = pairs.facts[index]
@@ -83,4 +114,10 @@ def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) 
                 paths.append(Path(folder) / f"{len(paths)}.wav")
                 soundfile.write(paths[-1], samples.T, facts["sample_rate"], subtype="FLOAT")
                 titles.append(f"{facts['source']}: {what}")
+            row: dict[str, str | float] = {"clip": facts["source"], "encode": facts["condition"]["name"]}
+            for what, samples in (("mp3", degraded), ("restored", restored)):
+                judged = Scorer().scores(original, samples, facts["sample_rate"], facts["bandwidth_hz"])
+                row |= {f"{what}_{metric}": round(value, 3) for metric, value in judged.items()}
+            scores.append(row)
         plot_spectrograms(paths, file, titles=titles)
+    return scores

@@ -58,6 +58,7 @@ class FitConfig:
     ema_decay: float = 0.998
     seed: int = 0
     checkpoint_minutes: float = 4.0
+    validation_minutes: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

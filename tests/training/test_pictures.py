@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 
@@ -72,8 +73,8 @@ def test_clips_go_from_low_to_high_bitrates_with_their_maps(data):
 @pytest.mark.parametrize(
     "config",
     [
-        FitConfig(generator=GeneratorConfig(width=16), steps=2, batch=1, frames=40, warm_up=1),
-        PaperConfig(width=1 / 32, steps=2, batch=1, frames=40),
+        FitConfig(generator=GeneratorConfig(width=16), steps=2, batch=1, frames=40, warm_up=1, validation_minutes=0),
+        PaperConfig(width=1 / 32, steps=2, batch=1, frames=40, validation_minutes=0),
     ],
     ids=["ours", "paper"],
 )
@@ -85,9 +86,15 @@ def test_a_checkpoint_restores_a_clip(data, tmp_path, config):
     assert restored.shape == passage.samples.shape
     assert np.abs(restored - passage.samples).max() > 1e-5
 
-    file = io.BytesIO()
-    plot_curves(tmp_path / "run" / "log.csv", file)
-    assert picture(file).shape[0] > 300
+    with (tmp_path / "run" / "clips.png").open("rb") as file:
+        assert picture(file).shape[0] > 300
+    with (tmp_path / "run" / "validation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    # After every step, because the least time passes between them.
+    assert [(int(row["step"]), row["encode"]) for row in rows if row["step"] == "2"] == [
+        (2, "lame-cbr16-mono"), (2, "ffmpeg-cbr32"), (2, "ffmpeg-cbr64")
+    ]  # fmt: skip
+    assert all(float(row["mp3_log_mel"]) > 0 and row["restored_lsd"] != row["mp3_lsd"] for row in rows)
 
 
 def test_a_model_folder_restores_a_clip(data):
