@@ -18,6 +18,7 @@ import torch.distributed as dist
 from mp3restore.errors import NoInputError, UsageError
 from mp3restore.excitation import CONTEXT
 from mp3restore.training.data import PairSet
+from mp3restore.training.lineage import record_start
 from mp3restore.training.paper import PaperConfig, PaperTrainer
 from mp3restore.training.pictures import validate
 from mp3restore.training.trainer import FitConfig, Trainer
@@ -67,6 +68,8 @@ def fit(
         trainer.load(run / _CHECKPOINT)
     elif start is not None and isinstance(trainer, Trainer):
         trainer.begin_with(start)
+        if rank == 0:
+            record_start(run, start.parent)
     pairs = PairSet(data, "train")
     size = config.generator.fft_size if isinstance(config, FitConfig) else config.fft_size
     samples = (config.frames + 3) * size // 4 + 2 * CONTEXT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from mp3restore.models import load_model
 from mp3restore.pages import render
 from mp3restore.training.diversity import REGIONS
+from mp3restore.training.lineage import training_so_far
 from mp3restore.training.metrics import METRICS
 
 __all__ = ["diversity_table", "markdown", "page", "score_tables", "table", "worst_table", "write_card"]
@@ -31,7 +31,8 @@ A generator for `mp3restore`: restores music from MP3 at low bitrates. Licence o
   with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame and
   ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. Nothing was taken from outside it.
 - **Training**: {steps} steps, {hours:.1f} process-hours on shared cores, spectral energy distance.
-- **Parity**: largest difference of ONNX Runtime to PyTorch on fixed vectors {error:.1e} of the peak.
+- **Parity**: largest difference of ONNX Runtime to PyTorch on fixed vectors {error:.1e} of the peak, in float32; large
+  matrix products are in eight bits, whose error is {precision:.0f} dB below the output.
 - **SHA-256** of `model.onnx`: `{sha256}`
 
 ## Scores
@@ -135,17 +136,6 @@ def _worst(summary: list[dict[str, Any]]) -> str:
     return f"The worst clip by log-mel: `{worst['clip']}` as {row['condition']}, {change}."
 
 
-def _training_facts(run: Path) -> tuple[int, float]:
-    """Steps, and process-hours over all times the run was started: the clock of the log starts anew each time."""
-    with (run / "log.csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    seconds = 0.0
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
-        if following is None or float(following["seconds"]) < float(row["seconds"]):
-            seconds += float(row["seconds"]) * int(row["processes"])
-    return int(rows[-1]["step"]), seconds / 3600
-
-
 def write_card(json_path: Path, folder: Path, run: Path) -> None:
     """Write ``MODEL_CARD.md`` into a model folder that `export` made."""
     import onnx  # noqa: PLC0415 - slow, and only this function needs it
@@ -154,11 +144,12 @@ def write_card(json_path: Path, folder: Path, run: Path) -> None:
     model = load_model(folder)
     exported = json.loads((run / "export.json").read_text(encoding="utf-8"))
     weights = onnx.load(model.onnx_path).graph.initializer
-    _, hours = _training_facts(run)
+    steps, hours = training_so_far(run)
     text = _CARD.format(
         name=model.name, version=model.config.version, fft_size=model.config.fft_size, halo=model.config.halo_frames,
-        parameters=sum(_size(w.dims) for w in weights) / 1e6, steps=exported["step"], hours=hours,
-        error=exported["largest_error"], sha256=model.sha256, seconds=result["seconds"], split=result["split"],
+        parameters=sum(_size(w.dims) for w in weights) / 1e6, steps=steps, hours=hours,
+        error=exported["largest_error"], precision=exported["precision_db"],
+        sha256=model.sha256, seconds=result["seconds"], split=result["split"],
         legend=_LEGEND, table=markdown(table([r for r in result["summary"] if r["system"] in _CARD_SYSTEMS])),
         diversity=f"{_DIVERSITY}\n\n{markdown(diversity_table(result['diversity']))}" if result["diversity"] else "",
         worst=_worst(result["summary"]),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,13 +10,14 @@ pytest.importorskip("torch")
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.consistency import open_bitstream
 from mp3restore.errors import UsageError
+from mp3restore.models import load_model
 from mp3restore.mp3.holes import coded_granules
 from mp3restore.mp3.projection import Projector
 from mp3restore.training.baselines import gain_corrected, noise_filled
 from mp3restore.training.diversity import distances, regions
-from mp3restore.training.evaluate import EvaluationConfig, evaluate
+from mp3restore.training.evaluate import EvaluationConfig, evaluate, write_json
 from mp3restore.training.pairs import EVALUATION_CONDITIONS, make_pair
-from mp3restore.training.report import diversity_table, markdown, page, table, worst_table
+from mp3restore.training.report import diversity_table, markdown, page, table, worst_table, write_card
 from mp3restore.training.summary import summarise, summarise_diversity
 from mp3restore.training.systems import SYSTEMS
 
@@ -60,6 +62,23 @@ def test_all_systems_are_judged_and_the_same_run_gives_the_same_numbers(corpus):
     assert "&lt;notes&gt;.wav" in text
     assert "<notes>" not in text
     assert all(system in text for system in SYSTEMS)
+    assert_card_is_made_of(result, corpus.parent)
+
+
+def assert_card_is_made_of(result, folder):
+    model, run, scores = folder / "model", folder / "run", folder / "scores.json"
+    shutil.copytree(load_model().onnx_path.parent, model)
+    run.mkdir()
+    (run / "log.csv").write_text("step,seconds,processes\n100,3600,2\n150,1800,2\n", encoding="utf-8")
+    (run / "before.json").write_text('{"steps": 50, "process_hours": 1.5}', encoding="utf-8")
+    (run / "export.json").write_text('{"step": 150, "largest_error": 3e-7, "precision_db": 44.2}', encoding="utf-8")
+    write_json(result, scores)
+    write_card(scores, model, run)
+    card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "200 steps, 4.5 process-hours" in card
+    assert "44 dB below" in card
+    (row,) = [s for s in result["summary"] if s["system"] == "restored"]
+    assert f"| ffmpeg-cbr32 | restored | 1 | {row['log_mel']:.2f} (" in card
 
 
 def test_an_unknown_condition_is_refused(corpus):

@@ -12,6 +12,7 @@ from mp3restore.mp3.uncertainty import unknown_row  # noqa: E402
 from mp3restore.training.configs import read_config  # noqa: E402
 from mp3restore.training.critic import CriticConfig  # noqa: E402
 from mp3restore.training.export import export  # noqa: E402
+from mp3restore.training.lineage import training_so_far  # noqa: E402
 from mp3restore.training.loop import fit  # noqa: E402
 from mp3restore.training.networks import GeneratorConfig  # noqa: E402
 from mp3restore.training.pairs import MAP_BANDS  # noqa: E402
@@ -63,6 +64,10 @@ def test_a_run_can_begin_with_the_weights_of_another(data, tmp_path):
     assert two["step"] == 1
     moved = (two["generator"][name] - one["average"][name]).abs().mean()
     assert moved < 0.2 * (fresh[name] - one["average"][name]).abs().mean()
+    (one_steps, one_hours), (steps, hours) = (training_so_far(tmp_path / n) for n in ("one", "two"))
+    assert one_steps == 6
+    assert steps >= 6
+    assert hours >= one_hours
 
 
 def test_another_configuration_is_refused(data, tmp_path):
