@@ -149,24 +149,28 @@ def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
         bands[others] = before
 
 
+def _windowed(rows: _Array, weights: _Array) -> _Array:
+    """Weighted sums of consecutive rows: (channels, n, 64) and (taps, 64) to (channels, n - taps + 1, 64)."""
+    channel, row, column = rows.strides
+    shape = (rows.shape[0], len(weights), rows.shape[1] - len(weights) + 1, _PERIOD)
+    windows = np.lib.stride_tricks.as_strided(rows, shape, (channel, row, row, column), writeable=False)
+    sums: _Array = np.einsum("krtc,rc->ktc", windows, weights)
+    return sums
+
+
 def polyphase_analysis(samples: _Array, slots: int) -> _Array:
     """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 992).
 
     Slots of one parity are 64 samples apart, the period of the modulation: their windows are rows of one matrix.
     """
-    result = np.empty((samples.shape[0], slots, _BANDS), dtype=np.float32)
+    channels = samples.shape[0]
+    result = np.empty((channels, slots, _BANDS), dtype=np.float32)
     weights = _analysis_rows()
-    for channel, signal in enumerate(samples):
-        for parity, matrix in enumerate(_matrixing()):
-            count = (slots + 1 - parity) // 2
-            start = _BANDS * parity
-            rows = signal[start : start + _PERIOD * (count + len(weights) - 1)].reshape(-1, _PERIOD)
-            folded = rows[:count] * weights[0]
-            product = np.empty_like(folded)
-            for row in range(1, len(weights)):
-                folded += np.multiply(rows[row : row + count], weights[row], out=product)
-            np.matmul(folded, matrix, out=product[:, :_BANDS])
-            result[channel, parity::2] = product[:, :_BANDS]
+    for parity, matrix in enumerate(_matrixing()):
+        count = (slots + 1 - parity) // 2
+        start = _BANDS * parity
+        rows = samples[:, start : start + _PERIOD * (count + len(weights) - 1)].reshape(channels, -1, _PERIOD)
+        result[:, parity::2] = _windowed(rows, weights) @ matrix
     return result
 
 
@@ -175,15 +179,14 @@ def _polyphase_synthesis(subbands: _Array) -> _Array:
     channels, slots, _ = subbands.shape
     result = np.zeros((channels, _BANDS * slots + _TAPS - _BANDS), dtype=np.float32)
     weights = _synthesis_rows()
-    for channel, signal in enumerate(result):
-        for parity, matrix in enumerate(_matrixing()):
-            count = (slots + 1 - parity) // 2
-            start = _BANDS * parity
-            rows = signal[start : start + _PERIOD * (count + len(weights) - 1)].reshape(-1, _PERIOD)
-            vectors = subbands[channel, parity::2] @ matrix.T
-            product = np.empty_like(vectors)
-            for row, weight in enumerate(weights):
-                rows[row : row + count] += np.multiply(vectors, weight, out=product)
+    around = len(weights) - 1
+    for parity, matrix in enumerate(_matrixing()):
+        count = (slots + 1 - parity) // 2
+        vectors = np.zeros((channels, count + 2 * around, _PERIOD), dtype=np.float32)
+        np.matmul(subbands[:, parity::2], matrix.T, out=vectors[:, around : around + count])
+        rows = _windowed(vectors, weights[::-1])
+        start = _BANDS * parity
+        result[:, start : start + _PERIOD * rows.shape[1]] += rows.reshape(channels, -1)
     return result
 
 
