@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -71,10 +72,18 @@ class _Candidates:
 def _candidates(data: NDArray[np.uint8], start: int, end: int) -> _Candidates:
     """Look at every byte position for a valid layer III header (11172-3, 2.4.1.3)."""
     last = max(start, end - 3)
-    # A mask of a whole file of hours would double its memory.
-    spans = [(at, min(at + _SPAN, last)) for at in range(start, last, _SPAN)]
-    places = [np.flatnonzero(data[low:high] == 0xFF) + low for low, high in spans]
-    first = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
+    # Piece by piece: what there is to say of every 0xFF of a file of hours would take as much memory as the file.
+    parts = [_candidates_between(data, at, min(at + _SPAN, last)) for at in range(start, max(last, start + 1), _SPAN)]
+    return _Candidates(
+        np.concatenate([part.position for part in parts]),
+        np.concatenate([part.size for part in parts]),
+        np.concatenate([part.kind for part in parts]),
+        any(part.free_format for part in parts),
+    )
+
+
+def _candidates_between(data: NDArray[np.uint8], low: int, high: int) -> _Candidates:
+    first = np.flatnonzero(data[low:high] == 0xFF) + low
     second, third, fourth = (data[first + k].astype(np.int64) for k in (1, 2, 3))
     version = (second >> 3) & 3
     rate = SAMPLE_RATES[version, (third >> 2) & 3]
@@ -139,10 +148,10 @@ def _chain(data: NDArray[np.uint8], found: _Candidates, end: int) -> tuple[NDArr
     if not starts.size:
         return starts, np.zeros(0, dtype=np.bool_), 0
     restarts = np.flatnonzero(pair & (found.kind == found.kind[starts[0]]))
-    position, ends, follow, goes_on = (a.tolist() for a in (found.position, after, successor, followed))
+    # Views, because lists of Python's numbers would be five times as large.
+    position, ends, follow, goes_on = (a.data for a in (found.position, after, successor, followed))
     index, gap, skipped = int(starts[0]), False, 0
-    chain: list[int] = []
-    gaps: list[bool] = []
+    chain, gaps = array("q"), bytearray()
     while ends[index] <= end:
         chain.append(index)
         gaps.append(gap)
@@ -155,7 +164,7 @@ def _chain(data: NDArray[np.uint8], found: _Candidates, end: int) -> tuple[NDArr
             break
         skipped += position[restarts[later]] - ends[index]
         index, gap = int(restarts[later]), True
-    return np.array(chain, dtype=np.int64), np.array(gaps, dtype=np.bool_), skipped
+    return np.array(chain, dtype=np.int64), np.array(gaps, dtype=np.uint8) > 0, skipped
 
 
 def find_frames(data: NDArray[np.uint8]) -> FrameTable:
