@@ -93,8 +93,8 @@ class BitstreamWatch:
     def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int, keep: bool) -> None:
         self.bitstream = bitstream
         self.length = 0
-        self._reader = GranuleReader(bitstream.stream, offset=bitstream.offset)
         stream, offset = bitstream.stream, bitstream.offset
+        self._reader = GranuleReader(stream, offset=offset)
         self._map = UncertaintyMap(stream, offset=offset, working_rate=working_rate, bands=bands)
         self._keep = keep
         self._runs: deque[CodedGranules] = deque()

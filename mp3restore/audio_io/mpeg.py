@@ -17,7 +17,7 @@ import numpy as np
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.headers import find_frames
-from mp3restore.mp3.tags import stated_bytes, tag_frames
+from mp3restore.mp3.tags import read_info_tag
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -80,10 +80,10 @@ def find_mpeg_range(path: Path) -> MpegRange | None:
         end = size  # junk of this length at the end is for the decoder to judge
     begin, length = int(first.position[0]), int(first.size[0])
     start = skipped + begin
-    stated = stated_bytes(head[begin : begin + length].tobytes(), first.side_info_bytes)
-    if stated is not None and end - start > _JOINED * stated:
+    tag = read_info_tag(head[begin : begin + length].tobytes(), first.side_info_bytes)
+    if tag is not None and tag.stream_bytes is not None and end - start > _JOINED * tag.stream_bytes:
         return MpegRange(start + length, end, has_length=False, joined=True)
-    return MpegRange(start, end, has_length=bool(tag_frames(head, first)[0]), joined=False)
+    return MpegRange(start, end, has_length=tag is not None, joined=False)
 
 
 class PartOfFile(io.RawIOBase):

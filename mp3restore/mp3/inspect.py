@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.audio_io.excerpt import read_excerpt
@@ -85,17 +87,18 @@ class Inspection:
         return tree
 
 
-def _line_shares(stream: Mp3Stream, path: Path, offset: int) -> tuple[list[float], tuple[float, float, float]]:
+def _line_shares(
+    stream: Mp3Stream, decoded: Iterable[NDArray[np.float32]], offset: int
+) -> tuple[list[float], tuple[float, float, float]]:
     """Return the shares of coded lines, holes and lines above the edge, and percentiles of the edge in Hz."""
     counts = np.zeros(3)
     edges = []
-    with open_audio(path) as source:
-        for run in coded_granules(stream, source.blocks(), offset=offset):
-            sound = run.sound
-            edge = run.edges[sound]
-            coded = int(np.count_nonzero(run.magnitudes[sound]))
-            counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
-            edges.append(edge.reshape(-1))
+    for run in coded_granules(stream, decoded, offset=offset):
+        sound = run.sound
+        edge = run.edges[sound]
+        coded = int(np.count_nonzero(run.magnitudes[sound]))
+        counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
+        edges.append(edge.reshape(-1))
     if not counts.sum():
         return [0.0, 0.0, 0.0], (0.0, 0.0, 0.0)
     line_hz = stream.sample_rate / 2 / LINES
@@ -103,12 +106,23 @@ def _line_shares(stream: Mp3Stream, path: Path, offset: int) -> tuple[list[float
     return (counts / counts.sum()).tolist(), (low, median, high)
 
 
-def _bitstream_report(path: Path) -> BitstreamReport:
+def _bitstream_report(path: Path) -> tuple[BitstreamReport, float]:
+    """Return what the bitstream says, and the decoded length in seconds, which libsndfile only guesses before."""
     stream = read_stream(path)
     offset, fit = locate(stream, read_excerpt(path, duration=_SEARCH_SECONDS)[0])
-    shares, edge = _line_shares(stream, path, offset)
+    samples = 0
+
+    def counted(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        nonlocal samples
+        for block in blocks:
+            samples += block.shape[1]
+            yield block
+
+    with open_audio(path) as source:
+        shares, edge = _line_shares(stream, counted(source.blocks()), offset)
+        seconds = samples / source.sample_rate
     types = stream.block_type[stream.known]
-    return BitstreamReport(
+    report = BitstreamReport(
         version=stream.version,
         encoder=stream.encoder,
         kbps=stream.kbps,
@@ -130,6 +144,7 @@ def _bitstream_report(path: Path) -> BitstreamReport:
         hole_share=shares[1],
         above_edge_share=shares[2],
     )
+    return report, seconds
 
 
 def inspect_file(path: str | Path) -> Inspection:
@@ -154,20 +169,14 @@ def inspect_file(path: str | Path) -> Inspection:
         raise NoInputError("no such file", path=path)
     try:
         info = soundfile.info(path)
-        mp3 = info.format in {"MP3", "MPEG"}
-        bitstream = _bitstream_report(path) if mp3 else None
-        grid = None if mp3 else find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
+        duration, bitstream, grid = float(info.duration), None, None
+        if info.format in {"MP3", "MPEG"}:
+            bitstream, duration = _bitstream_report(path)
+        else:
+            grid = find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
     except soundfile.LibsndfileError as error:
         raise DecodeError(f"cannot be decoded: {error.error_string}", path=path) from error
-    # What libsndfile says of an MP3 without a length tag, or with the tag of its first part, is a guess.
-    duration = _decoded_seconds(path) if mp3 else float(info.duration)
     return Inspection(path, info.samplerate, info.channels, duration, bitstream, grid)
-
-
-def _decoded_seconds(path: Path) -> float:
-    with open_audio(path) as source:
-        samples: int = sum(block.shape[1] for block in source.blocks())
-        return samples / source.sample_rate
 
 
 def plot_steps(path: str | Path, out: str | Path) -> None:

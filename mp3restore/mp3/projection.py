@@ -73,10 +73,8 @@ class Projector:
 
     Parameters
     ----------
-    stream
-        The file as `read_stream` reads it.
-    offset
-        Where granule 0 starts in the decoder's output, in samples; see `grid.expected_offset` and `grid.locate`.
+    stream, offset
+        As for `holes.GranuleReader`.
     """
 
     def __init__(self, stream: Mp3Stream, *, offset: int) -> None:

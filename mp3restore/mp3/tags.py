@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -33,6 +33,8 @@ class InfoTag:
     """Samples that the encoder put before the music."""
     padding: int | None = None
     """Samples that the encoder put after the music."""
+    stream_bytes: int | None = None
+    """Length of the stream, this frame included."""
 
 
 def _printable(raw: bytes) -> str | None:
@@ -64,18 +66,10 @@ def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
     if magic not in (b"Xing", b"Info"):
         return None
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    length_at = at + 8 + 4 * (flags & 1)
+    stream_bytes = int.from_bytes(frame[length_at : length_at + 4], "big") if flags & 2 else 0
     at += 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
-    return _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
-
-
-def stated_bytes(frame: bytes, side_info_bytes: int) -> int | None:
-    """Length of the stream from the tag frame on, as a Xing or Info tag states it; None if it does not."""
-    at = HEADER_BYTES + side_info_bytes
-    flags = int.from_bytes(frame[at + 4 : at + 8], "big")
-    if frame[at : at + 4] not in (b"Xing", b"Info") or not flags & 2:
-        return None
-    at += 8 + 4 * (flags & 1)
-    return int.from_bytes(frame[at : at + 4], "big") or None
+    return replace(_lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr"), stream_bytes=stream_bytes or None)
 
 
 def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:

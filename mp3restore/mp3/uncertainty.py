@@ -87,7 +87,7 @@ class UncertaintyMap:
     Parameters
     ----------
     stream, offset
-        As for `projection.Projector`.
+        As for `holes.GranuleReader`.
     working_rate
         Sample rate of the STFT in Hz, that of the file or higher.
     bands

@@ -77,8 +77,10 @@ def export(
 ) -> None:
     """Write a model folder from a checkpoint, after checking ONNX Runtime against PyTorch."""
     from mp3restore.training.export import export as run  # noqa: PLC0415
+    from mp3restore.training.export import record  # noqa: PLC0415
 
     result = run(checkpoint, folder, name=name, version=version)
+    record(result, checkpoint.parent)
     parity = f"largest difference to PyTorch {result.largest_error:.1e} of the peak"
     typer.echo(f"{folder}: step {result.step}, {parity}, then eight-bit products {result.precision_db:.0f} dB below")
 

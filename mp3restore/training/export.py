@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from mp3restore.training.configs import updated
 from mp3restore.training.networks import Generator, GeneratorConfig
 from mp3restore.training.quantise import quantise
 
-__all__ = ["Exported", "export", "load_average"]
+__all__ = ["Exported", "export", "load_average", "record"]
 
 _OPSET = 20
 _TOLERANCE = 1e-3  # of the peak of the output; float32 sums in another order
@@ -94,13 +94,13 @@ def _run(path: Path, inputs: dict[str, torch.Tensor]) -> NDArray[np.float32]:
     return restored
 
 
-def _network(generator: Generator, path: Path) -> tuple[float, float]:
+def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float, float]:
     """Write the network that is shipped; gives both errors, at a length that the export did not see.
 
     Raises
     ------
     ModelError
-        If one is too large.
+        If one is too large; it names the checkpoint.
     """
     _to_onnx(generator, path)
     example = _example(generator.config, 101)
@@ -109,12 +109,12 @@ def _network(generator: Generator, path: Path) -> tuple[float, float]:
     exact = _run(path, example)
     error = float(np.abs(exact - expected).max() / np.abs(expected).max())
     if not error < _TOLERANCE:
-        raise ModelError(f"ONNX Runtime differs from PyTorch by {error:.2g} of the peak", path=path)
+        raise ModelError(f"ONNX Runtime differs from PyTorch by {error:.2g} of the peak", path=checkpoint)
     quantise(path, path)
     rounding = ((_run(path, example) - exact) ** 2).sum() / (exact**2).sum()
     precision = -10 * float(np.log10(rounding + 1e-12))
     if not precision > _LEAST_PRECISION_DB:
-        raise ModelError(f"eight-bit products are only {precision:.0f} dB precise", path=path)
+        raise ModelError(f"eight-bit products are only {precision:.0f} dB precise", path=checkpoint)
     return error, precision
 
 
@@ -131,7 +131,7 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     generator, step = load_average(checkpoint)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
-        error, precision = _network(generator, path)
+        error, precision = _network(generator, path, checkpoint)
         data = path.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(data)
@@ -141,6 +141,10 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     )
     (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
-    facts = {"step": step, "largest_error": error, "precision_db": precision}
-    (checkpoint.parent / "export.json").write_text(json.dumps(facts), encoding="utf-8")
     return Exported(folder, step, error, precision)
+
+
+def record(exported: Exported, run: Path) -> None:
+    """Write ``export.json`` into the folder of a run: what the card of the exported model says of it."""
+    facts = {name: value for name, value in asdict(exported).items() if name != "folder"}
+    (run / "export.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -84,7 +84,6 @@ class Tool:
         if self.pair.mp3:
             yield "noise", noise_filled(self.pair, self.source, rng)
             yield "unheld", self.restore(consistency=False)
-        if self.pair.mp3 and self.restorer.model.config.bands:
             blind = BlindRestorer(self.restorer.model, threads=1)
             yield "no-map", replace(self, restorer=blind).restore()
         yield "deterministic", self.restore(deterministic=True)
