@@ -48,7 +48,7 @@ def fit(
     steps: Annotated[int | None, typer.Option(help="Optimiser steps of the whole run.")] = None,
     batch: Annotated[int | None, typer.Option(help="Segments per process and step.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to go on.")] = None,
-    start: Annotated[Path | None, typer.Option("--from", help="Checkpoint whose weights to begin with.")] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="Checkpoint or model folder to begin with.")] = None,
     networks: Annotated[Networks, typer.Option(help="Our networks or the paper's.")] = Networks.ours,
     config: Annotated[Path | None, typer.Option(help="JSON like a run's config.json, all of it or in part.")] = None,
 ) -> None:

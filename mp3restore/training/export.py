@@ -15,12 +15,14 @@ import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 
-from mp3restore.errors import ModelError
+from mp3restore.errors import ModelError, UsageError
 from mp3restore.excitation import EXCITATIONS
 from mp3restore.models import ModelConfig
 from mp3restore.training.configs import updated
+from mp3restore.training.lineage import training_so_far
 from mp3restore.training.networks import Generator, GeneratorConfig
 from mp3restore.training.quantise import quantise
+from mp3restore.training.shipped import write_training
 
 __all__ = ["Exported", "export", "load_average", "record"]
 
@@ -42,7 +44,15 @@ class Exported:
 
 
 def load_average(checkpoint: Path) -> tuple[Generator, int]:
-    """The generator with averaged weights of a checkpoint, and its step."""
+    """The generator with averaged weights of a checkpoint, and its step.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    """
+    if not checkpoint.is_file():
+        raise UsageError("there is no such checkpoint", path=checkpoint)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     generator = Generator(updated(GeneratorConfig(), state["config"]["generator"]))
     generator.load_state_dict(state["average"])
@@ -132,6 +142,7 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         error, precision = _network(generator, path, checkpoint)
+        write_training(path, *training_so_far(checkpoint.parent))
         data = path.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(data)

@@ -6,14 +6,16 @@ import csv
 import json
 from pathlib import Path
 
+from mp3restore.training.shipped import read_training
+
 __all__ = ["record_start", "training_so_far"]
 
 _BEFORE = "before.json"
 
 
-def record_start(run: Path, other: Path) -> None:
-    """Write into a new run what its weights have behind them: the training of the run `other`, as far as logged."""
-    steps, hours = training_so_far(other)
+def record_start(run: Path, start: Path) -> None:
+    """Write into a new run what its weights have behind them: those of a checkpoint or a model folder."""
+    steps, hours = read_training(start) if start.is_dir() else training_so_far(start.parent)
     (run / _BEFORE).write_text(json.dumps({"steps": steps, "process_hours": hours}), encoding="utf-8")
 
 

@@ -51,7 +51,7 @@ def fit(
     """Train until `config.steps`, or for `minutes`; goes on from the checkpoint in `run`. Returns the step reached.
 
     The configuration decides what is trained: our networks or the paper's. A new run of ours begins with the averaged
-    weights of the checkpoint `start`, if there is one: to learn another objective, or another library of music.
+    weights of the checkpoint or model folder `start`, if there is one: to learn another objective or library of music.
 
     Started by ``torchrun``, every process draws batches of its own and the gradients are averaged.
     """
@@ -66,10 +66,8 @@ def fit(
     trainer = PaperTrainer(config, device) if isinstance(config, PaperConfig) else Trainer(config, device)
     if (run / _CHECKPOINT).exists():
         trainer.load(run / _CHECKPOINT)
-    elif start is not None and isinstance(trainer, Trainer):
-        trainer.begin_with(start)
-        if rank == 0:
-            record_start(run, start.parent)
+    elif start is not None:
+        _begin(trainer, start, run if rank == 0 else None)
     pairs = PairSet(data, "train")
     size = config.generator.fft_size if isinstance(config, FitConfig) else config.fft_size
     samples = (config.frames + 3) * size // 4 + 2 * CONTEXT
@@ -95,6 +93,16 @@ def fit(
     if world > 1:
         dist.destroy_process_group()
     return trainer.step
+
+
+def _begin(trainer: Trainer | PaperTrainer, start: Path, run: Path | None) -> None:
+    """Take over weights; the process that has a folder notes what they have behind them, and keeps them with it."""
+    if isinstance(trainer, PaperTrainer):
+        raise UsageError("the paper's networks begin with random weights", hint="leave --from out")
+    trainer.begin_with(start)
+    if run is not None:
+        trainer.save(run / _CHECKPOINT)
+        record_start(run, start)
 
 
 def _train(

@@ -199,8 +199,8 @@ class Generator(nn.Module):
         kinds = len(EXCITATIONS)
         logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
         # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
-        logs = logs.clamp_min(-14.0)
-        total = 0.5 * torch.logsumexp(2 * logs, dim=3)
+        logs = logs.clamp(-14.0, 14.0)
+        total = 0.5 * torch.log(torch.exp(2 * logs).sum(dim=3))
         excess = F.relu(total - encoded.ceiling)
         level = torch.log(encoded.amplitude + 1e-30).permute(0, 2, 1, 3)
         logs = logs + (level - excess).unsqueeze(3)

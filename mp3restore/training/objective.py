@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mp3restore.bands import mel_bands
+from mp3restore.training.loudness import loudness
 
 __all__ = [
     "RESOLUTIONS",
@@ -41,9 +42,11 @@ class Distance:
     compressed: float = 2.0  # L1 of square roots of magnitudes
     logarithmic: float = 0.15  # L1 of log magnitudes, bin by bin
     mel: float = 0.5  # L1 of log mel powers
+    loudness: float = 0.0  # L1 of loudness in mel bands
     # Reward for the distance between two draws. 1 is the proper score, whose draws are as far from the original as from
     # each other; less gives draws nearer to it, with less noise.
     diversity: float = 0.35
+    harm: float = 0.0  # of the distance by which a draw is further from the original than the MP3 was
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
     # Of the signal's distortion, per dB. A fill of the right level whose phases nobody knows doubles the error in the
     # holes; the ear gains by treble far more than by the last dB of loud bins, and this tells them apart.
@@ -121,9 +124,13 @@ def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance)
     total = (bins * weights).sum(-1).mean(-1)
     mel = _mel(size, a.device)
     known = (weights > 0).float()
-    pooled = [((m * known) ** 2 @ mel / mel.sum(0) + _MEL_FLOOR).log() for m in (a, b)]
+    pooled = [(m * known) ** 2 @ mel / mel.sum(0) for m in (a, b)]
     # A band counts as far as its bins are known.
     share = (known @ mel) / mel.sum(0)
-    difference = (pooled[0] - pooled[1]).abs() * share
-    result: Tensor = total + distance.mel * difference.mean(-1).mean(-1)
+    low, high = ((p + _MEL_FLOOR).log() for p in pooled)
+    difference = distance.mel * (low - high).abs()
+    if distance.loudness:
+        quiet, loud = (loudness(p, a.shape[-1]) for p in pooled)
+        difference = difference + distance.loudness * (quiet - loud).abs()
+    result: Tensor = total + (difference * share).mean(-1).mean(-1)
     return result

@@ -86,7 +86,9 @@ def summarise_diversity(found: Iterable[Row]) -> list[Row]:
         summary: Row = {"condition": condition, "clips": len(rows)}
         for region in REGIONS:
             there = [row["distances"][region] for row in rows if region in row["distances"]]
-            summary[region] = fmean(d["apart"] for d in there) / fmean(d["off"] for d in there) if there else None
+            # Nothing is drawn for what is left alone.
+            off = fmean(d["off"] for d in there) if there else 0.0
+            summary[region] = fmean(d["apart"] for d in there) / off if off else None
         summary["best_wins"] = fmean(row["best_ahead"] > 0 for row in rows)
         summary["best_ahead"] = fmean(row["best_ahead"] for row in rows)
         result.append(summary)

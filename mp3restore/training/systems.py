@@ -34,8 +34,9 @@ SYSTEMS = {
     "noise": "The MP3 with uniform noise in its holes, within the cells that round to zero.",
     "paper-deterministic": "The networks of the paper without z, mono, each channel by itself.",
     "paper": "The networks of the paper with z, one draw.",
-    "restored": "mp3restore, one draw.",
+    "restored": "mp3restore as it comes, one draw, as far as the losses of the MP3 warrant.",
     "deterministic": "mp3restore without chance.",
+    "full": "mp3restore, all the way from the MP3 to the restoration (strength 1).",
     "unheld": "mp3restore, not held to the bitstream.",
     "no-map": "mp3restore without its map of what the MP3 lost, but held to the bitstream.",
     "mean": f"Mean of the samples of {_MEAN_OF} draws.",
@@ -81,6 +82,7 @@ class Tool:
     def others(self, draws: Sequence[_Samples], rng: np.random.Generator) -> Iterator[tuple[str, _Samples]]:
         """All systems but the MP3, the draws themselves, and the paper's."""
         yield "gain-corrected", gain_corrected(self.pair)
+        yield "full", self.restore(strength=1.0)
         if self.pair.mp3:
             yield "noise", noise_filled(self.pair, self.source, rng)
             yield "unheld", self.restore(consistency=False)

@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from mp3restore.errors import Mp3RestoreError
+from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.excitation import CONTEXT
 from mp3restore.noise import LATENT_SPAN, latent_kernel
 from mp3restore.stft import OVERLAP
@@ -30,6 +30,7 @@ from mp3restore.training.objective import (
     spectral_distance,
     waveform_distance,
 )
+from mp3restore.training.shipped import read_weights
 
 __all__ = ["FitConfig", "Trainer"]
 
@@ -173,15 +174,17 @@ class Trainer:
             judged.append(magnitudes(self._samples(chosen) / level, resolution))
         to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
         apart = spectral_distance(judged[0], judged[-1], weights, distance)
+        given = magnitudes((segment.degraded * plane).sum(1) / level, resolution)
+        harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
         placed = (segment.placed * of_spectrum).sum(1)
         kept = (segment.spectrum * of_spectrum).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
         native = band_weights(self.config.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
         native = native * share_kept(kept, placed)
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
         distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
-        energy = distance.energy * (2 * to_target - distance.diversity * apart)
+        energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
         total = (energy + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = {"distance": to_target, "spread": apart, "off": off, "distortion": distorted}
+        parts = {"distance": to_target, "spread": apart, "harm": harm, "off": off, "distortion": distorted}
         return total, {name: value.mean() for name, value in parts.items()}
 
     def _judge(
@@ -238,8 +241,13 @@ class Trainer:
         part.replace(path)
 
     def begin_with(self, path: Path) -> None:
-        """Take over the averaged weights of another run with the same generator."""
-        weights = torch.load(path, map_location=self.device, weights_only=True)["average"]
+        """Take over the averaged weights of another run's checkpoint, or those of a model folder."""
+        if path.is_dir():
+            weights = read_weights(path, self.config.generator)
+        elif path.is_file():
+            weights = torch.load(path, map_location=self.device, weights_only=True)["average"]
+        else:
+            raise UsageError("there is no such checkpoint or model folder to begin with", path=path)
         self.generator.load_state_dict(weights)
         self.average.load_state_dict(weights)
 

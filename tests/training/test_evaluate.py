@@ -115,6 +115,14 @@ def test_gain_correction_finds_the_gain(music):
     np.testing.assert_allclose(gain_corrected(half), pair.original, rtol=1e-4)
 
 
+def test_what_is_left_alone_has_no_diversity():
+    same = {"off": 0.0, "apart": 0.0}
+    (row,) = summarise_diversity([{"condition": "clean", "distances": {"kept": same}, "best_ahead": 0.0}])
+    assert row["kept"] is row["holes"] is None
+    assert row["best_wins"] == 0
+    assert "clean" in str(diversity_table([row]))
+
+
 def test_diversity_is_one_for_draws_from_the_distribution_of_the_original(rng):
     def noise():
         return rng.standard_normal((1, 44100)).astype(np.float32) * 0.1

@@ -16,6 +16,7 @@ from mp3restore.training.lineage import training_so_far  # noqa: E402
 from mp3restore.training.loop import fit  # noqa: E402
 from mp3restore.training.networks import GeneratorConfig  # noqa: E402
 from mp3restore.training.pairs import MAP_BANDS  # noqa: E402
+from mp3restore.training.paper import PaperConfig  # noqa: E402
 from mp3restore.training.prepare import HEADROOM  # noqa: E402
 from mp3restore.training.trainer import FitConfig, Trainer  # noqa: E402
 
@@ -68,6 +69,30 @@ def test_a_run_can_begin_with_the_weights_of_another(data, tmp_path):
     assert one_steps == 6
     assert steps >= 6
     assert hours >= one_hours
+
+
+def test_a_run_can_begin_with_an_exported_model(data, tmp_path):
+    fit(data, tmp_path / "one", CONFIG)
+    export(tmp_path / "one" / "checkpoint.pt", tmp_path / "model", name="tiny", version="1")
+    trainer = Trainer(CONFIG, torch.device("cpu"))
+    trainer.begin_with(tmp_path / "model")
+    average = torch.load(tmp_path / "one" / "checkpoint.pt", weights_only=True)["average"]
+    for name, weights in trainer.generator.state_dict().items():
+        torch.testing.assert_close(weights, average[name], atol=1e-6, rtol=1e-5)
+
+    fit(data, tmp_path / "two", replace(CONFIG, seed=1), minutes=0, start=tmp_path / "model")
+    steps, hours = training_so_far(tmp_path / "two")
+    assert steps >= 6
+    assert hours == pytest.approx(training_so_far(tmp_path / "one")[1], abs=0.01)
+
+
+def test_what_is_not_there_is_no_beginning(data, tmp_path):
+    with pytest.raises(UsageError, match="no such checkpoint"):
+        fit(data, tmp_path / "run", CONFIG, start=tmp_path / "nothing.pt")
+    with pytest.raises(UsageError, match="no such checkpoint"):
+        export(tmp_path / "nothing.pt", tmp_path / "model", name="tiny", version="1")
+    with pytest.raises(UsageError, match="random weights"):
+        fit(data, tmp_path / "paper", PaperConfig(width=1 / 64), start=tmp_path / "nothing.pt")
 
 
 def test_another_configuration_is_refused(data, tmp_path):
