@@ -19,7 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.mp3.stream import GRANULE_SAMPLES, band_layout
-from mp3restore.mp3.tables import ALIAS_C, LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, prototype_filter
+from mp3restore.mp3.tables import (
+    ALIAS_C,
+    LINES,
+    MIXED_LAYOUT,
+    SHORT_BLOCK,
+    SHORT_LAYOUT,
+    prototype_filter,
+)
 
 SUPPORT: Final = 1632
 """Samples from the start of a granule to the end of its longest basis function."""
@@ -33,6 +40,8 @@ _TAPS: Final = 512
 _DUAL_TAPS: Final = _TAPS + 2 * HALO
 _PERIOD: Final = 64
 _SLOTS: Final = 18
+_PASS: Final = 320  # rows of samples that are filtered at once: those of a batch of granules, small enough for a cache
+_MIXED_ROTATED: Final = 26  # lines of a mixed block that take part in alias reduction
 
 _Array = NDArray[np.float32]
 
@@ -53,9 +62,13 @@ def _matrixing() -> _Array:
 
 
 def _rows(prototype: NDArray[np.float64]) -> _Array:
-    """Return a prototype filter in rows of 64, with the sign by which the modulation changes from row to row."""
+    """Return a prototype filter in rows of 64, each repeated for `_PASS` rows of samples: (taps / 64, 64 * _PASS).
+
+    The modulation changes its sign from row to row.
+    """
     rows = prototype.reshape(-1, _PERIOD)
-    return (rows * np.where(np.arange(len(rows)) % 2, -1.0, 1.0)[:, None]).astype(np.float32)
+    signed = rows * np.where(np.arange(len(rows)) % 2, -1.0, 1.0)[:, None]
+    return np.tile(signed, (1, _PASS)).astype(np.float32)
 
 
 @cache
@@ -117,10 +130,19 @@ def _mdct() -> _Array:
 
 
 @cache
-def _butterflies() -> tuple[_Array, _Array]:
-    """Return cs and ca, each (8,) (11172-3, 2.4.3.4.10.1)."""
-    cosine = 1 / np.sqrt(1 + ALIAS_C**2)
-    return cosine.astype(np.float32), (cosine * ALIAS_C).astype(np.float32)
+def _butterflies() -> tuple[NDArray[np.int64], _Array, _Array]:
+    """Return the alias reduction as partner, cosine and sine of each line, each (576,) (11172-3, 2.4.3.4.10.1).
+
+    A line becomes its cosine times itself plus its sine times its partner.
+    """
+    partner, cosine, sine = np.arange(LINES), np.ones(LINES), np.zeros(LINES)
+    edges = _SLOTS * np.arange(1, _BANDS)[:, None]
+    upper, lower = edges - 1 - np.arange(len(ALIAS_C)), edges + np.arange(len(ALIAS_C))
+    partner[upper], partner[lower] = lower, upper
+    cosine[upper] = cosine[lower] = 1 / np.sqrt(1 + ALIAS_C**2)
+    sine[lower] = cosine[lower] * ALIAS_C
+    sine[upper] = -sine[lower]
+    return partner, cosine.astype(np.float32), sine.astype(np.float32)
 
 
 def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
@@ -128,34 +150,30 @@ def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
 
     There are none between short blocks.
     """
-    cosine, sine = _butterflies()
-    sine = np.float32(sign) * sine
-    bands = lines.reshape(*lines.shape[:-1], _BANDS, _SLOTS)
-    others = layout != LONG_LAYOUT
-    before = bands[others]
-    upper = bands[..., :-1, :9:-1]
-    lower = bands[..., 1:, :8]
-    rotated = lower * cosine
-    rotated += sine * upper
-    upper *= cosine
-    upper -= sine * lower
-    lower[...] = rotated
-    if len(before):
-        mixed = (layout[others] == MIXED_LAYOUT)[:, None]
-        after = bands[others]
-        # Of a mixed block, the first two sub-bands are long.
-        before[:, 0] = np.where(mixed, after[:, 0], before[:, 0])
-        before[:, 1, :8] = np.where(mixed, after[:, 1, :8], before[:, 1, :8])
-        bands[others] = before
+    partner, cosine, sine = _butterflies()
+    short, mixed = layout == SHORT_LAYOUT, layout == MIXED_LAYOUT
+    before_short, before_mixed = lines[short], lines[mixed, _MIXED_ROTATED:]
+    others = np.take(lines, partner, axis=-1)
+    others *= np.float32(sign) * sine
+    lines *= cosine
+    lines += others
+    lines[short] = before_short
+    lines[mixed, _MIXED_ROTATED:] = before_mixed
 
 
 def _windowed(rows: _Array, weights: _Array) -> _Array:
-    """Weighted sums of consecutive rows: (channels, n, 64) and (taps, 64) to (channels, n - taps + 1, 64)."""
-    channel, row, column = rows.strides
-    shape = (rows.shape[0], len(weights), rows.shape[1] - len(weights) + 1, _PERIOD)
-    windows = np.lib.stride_tricks.as_strided(rows, shape, (channel, row, row, column), writeable=False)
-    sums: _Array = np.einsum("krtc,rc->ktc", windows, weights)
-    return sums
+    """Weighted sums of consecutive rows: (channels, n, 64) and (taps, 64 * _PASS) to (channels, n - taps + 1, 64)."""
+    channels, taps = rows.shape[0], len(weights)
+    flat = rows.reshape(channels, -1)
+    sums = np.empty((channels, flat.shape[1] - _PERIOD * (taps - 1)), np.float32)
+    channel, sample = flat.strides
+    for begin in range(0, sums.shape[1], weights.shape[1]):
+        part = sums[:, begin : begin + weights.shape[1]]
+        shape, strides = (channels, taps, part.shape[1]), (channel, _PERIOD * sample, sample)
+        windows = np.lib.stride_tricks.as_strided(flat[:, begin:], shape, strides, writeable=False)
+        # Long rows: the sum of products is done in one go along each.
+        np.einsum("krt,rt->kt", windows, weights[:, : part.shape[1]], out=part)
+    return sums.reshape(channels, -1, _PERIOD)
 
 
 def polyphase_analysis(samples: _Array, slots: int) -> _Array:

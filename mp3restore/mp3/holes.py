@@ -90,7 +90,7 @@ class GranuleReader:
             magnitudes = nearest(scaled)
             inside = complete_granules(self._offset, first, filled)[low - first : high - first]
             sound = self._trusted[low:high] & inside & fits_lattice(scaled, magnitudes)
-            values = np.where(lines < 0, -magnitudes, magnitudes).astype(np.int16)
+            values = np.copysign(magnitudes.astype(np.float32), lines).astype(np.int16)
             yield CodedGranules(low, values, steps, sound)
 
 

@@ -94,8 +94,14 @@ class Mp3Stream:
 
     def line_steps(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Return the quantiser step of every line of granules ``start`` to ``stop``, shape (n, channels, 576)."""
-        slots = slot_of_line(self.sample_rate)[band_layout(self.block_type[start:stop], self.mixed[start:stop])]
-        return np.take_along_axis(self.steps(start, stop), slots, axis=-1)
+        layout = band_layout(self.block_type[start:stop], self.mixed[start:stop])
+        slots, steps = slot_of_line(self.sample_rate), self.steps(start, stop)
+        # Most granules are long: the others are done again.
+        lines: NDArray[np.float32] = np.take(steps, slots[LONG_LAYOUT], axis=-1)
+        for other in (SHORT_LAYOUT, MIXED_LAYOUT):
+            rows = layout == other
+            lines[rows] = np.take(steps[rows], slots[other], axis=-1)
+        return lines
 
 
 def band_layout(block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> NDArray[np.uint8]:

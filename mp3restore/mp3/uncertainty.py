@@ -131,16 +131,16 @@ class UncertaintyMap:
         part = slice(run.first, run.first + count)
         zero = run.values == 0
         norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
-        # (n, 3, channels, 576): power, zeros and free share of the planes as they were coded
-        coded = np.zeros((count, PLANES // 2, stream.channels, LINES), np.float32)
-        bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps)
-        np.multiply(bound, zero, out=coded[:, 0])
-        coded[:, 0, :, self._first_free :] = 0
-        coded[:, 1] = zero
-        coded[:, 2, :, self._first_free :] = zero[..., self._first_free :]
+        free = zero[..., self._first_free :]
+        bounded = zero[..., : self._first_free]
+        bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps[..., : self._first_free])
         weights = _line_to_band(self._ratio, self._bands)
+        low, high = weights[: self._first_free], weights[self._first_free : LINES]
+        # (n, 3, channels, bands): power, zeros and free share of the planes as they were coded
         bands = np.zeros((count, PLANES // 2, 2, self._bands), np.float32)
-        bands[:, :, : stream.channels] = coded @ weights[:LINES]
+        bands[:, 0, : stream.channels] = _in_bands(bound * bounded, low)
+        bands[:, 2, : stream.channels] = _in_bands(free, high)
+        bands[:, 1, : stream.channels] = _in_bands(bounded, low) + bands[:, 2, : stream.channels]
         if stream.channels == 2:
             # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
             bands[:, 0] /= 2
@@ -179,6 +179,12 @@ class UncertaintyMap:
         power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
         rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))
         return np.asarray(rows.reshape(len(frames), -1), dtype=np.float32)
+
+
+def _in_bands(lines: NDArray[np.float32] | NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted sums of lines (n, channels, lines), one product for all granules: (n, channels, bands)."""
+    flat = lines.reshape(-1, lines.shape[-1]).astype(np.float32, copy=False)
+    return (flat @ weights).reshape(*lines.shape[:-1], -1)
 
 
 def _unknown_planes() -> NDArray[np.float32]:
