@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
 
-# 2 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
-DEFAULT_CHUNK_FRAMES = 192
+# 3 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
+DEFAULT_CHUNK_FRAMES = 256
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
 _EDGE_HOPS = 8  # twice the length of a frame
@@ -41,12 +41,29 @@ _MOST_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Samples with margins on both sides, rows of the map for all its frames, first hop, samples to keep."""
+    """Samples with margins on both sides, rows of the map for all its frames, first hop, samples to keep, polarity."""
 
     samples: NDArray[np.float32]
     uncertainty: NDArray[np.float32] | None
     first_hop: int
     length: int
+    polarity: float
+
+
+class _Polarity:
+    """Which way up a file is: the sign of its first sample that is not zero, as soon as that has passed; 1 before."""
+
+    def __init__(self) -> None:
+        self.sign = 1.0
+        self._known = False
+
+    def watch(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """Pass passages on."""
+        for passage in passages:
+            if not self._known and passage.samples.any():
+                in_time = passage.samples.T.ravel()
+                self._known, self.sign = True, float(np.sign(in_time[np.argmax(in_time != 0)]))
+            yield passage
 
 
 class Restorer:
@@ -114,7 +131,8 @@ class Restorer:
             raise UsageError(f"the generator works at {SAMPLE_RATES[0]} and {SAMPLE_RATES[1]} Hz, not {sample_rate}")
         passages = (block if isinstance(block, Passage) else Passage(block) for block in blocks)
         edge = _EDGE_HOPS * self.hop
-        chunks = self._chunks(with_edges(passages, edge), -_EDGE_HOPS)
+        polarity = _Polarity()
+        chunks = self._chunks(with_edges(polarity.watch(passages), edge), -_EDGE_HOPS, polarity)
         return without_edges(self._restored(chunks, seed, variant, deterministic, timings), edge)
 
     def _restored(
@@ -144,7 +162,7 @@ class Restorer:
                 timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
         return samples[:, :length]
 
-    def _chunks(self, passages: Iterable[Passage], first_hop: int) -> Iterator[_Chunk]:
+    def _chunks(self, passages: Iterable[Passage], first_hop: int, polarity: _Polarity) -> Iterator[_Chunk]:
         """Cut what begins at hop block `first_hop`; silence surrounds it."""
         size, margin = self.chunk_frames * self.hop, self._generator.margin
         samples: NDArray[np.float32] | None = None
@@ -159,7 +177,7 @@ class Restorer:
             frames = self._generator.frames(self.chunk_frames)
             while samples.shape[1] >= size + 2 * margin and (rows is None or rows.count >= frames):
                 known = None if rows is None else rows.take(frames, self.chunk_frames)
-                yield _Chunk(samples[:, : size + 2 * margin], known, first_hop, size)
+                yield _Chunk(samples[:, : size + 2 * margin], known, first_hop, size, polarity.sign)
                 samples = samples[:, size:]
                 first_hop += self.chunk_frames
         left = 0 if samples is None else samples.shape[1] - margin
@@ -169,7 +187,7 @@ class Restorer:
             padding = max(0, hops * self.hop + 2 * margin - samples.shape[1])
             padded = np.pad(samples, ((0, 0), (0, padding)))[:, : hops * self.hop + 2 * margin]
             known = None if rows is None else rows.take(self._generator.frames(hops), hops)
-            yield _Chunk(padded, known, first_hop, length)
+            yield _Chunk(padded, known, first_hop, length, polarity.sign)
             samples = samples[:, length:]
             first_hop += hops
             left -= length
@@ -181,7 +199,7 @@ class Restorer:
         samples = chunk.samples
 
         def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
-            noise = None if deterministic else NoiseSource(seed, variant, group)
+            noise = None if deterministic else NoiseSource(seed, variant, group, chunk.polarity)
             return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, noise, timings)
 
         if samples.shape[0] == _PLANES:

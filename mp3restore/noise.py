@@ -46,11 +46,14 @@ class NoiseSource:
         From 1; each gives independent draws.
     group
         Which group of channels that are restored together, from 0.
+    sign
+        What waves are multiplied by: 1, or -1 so that inverted music gets the inverted restoration.
     """
 
     seed: int
     variant: int
     group: int = 0
+    sign: float = 1.0
 
     def _words(self, stream: int, first: int, count: int, words: int) -> NDArray[np.uint64]:
         """`words` 64-bit words for each of `count` positions from `first`: shape (count, words)."""
@@ -64,7 +67,7 @@ class NoiseSource:
         """White noise of unit variance, uniformly distributed: shape (planes, hops * hop)."""
         words = self._words(_WAVE, first_hop, hops, planes * hop // 4)
         levels = np.ascontiguousarray(words).view(np.uint16).reshape(hops, planes, hop)
-        values = (levels.astype(np.float32) - np.float32(32767.5)) * np.float32(12**0.5 / 65536)
+        values = (levels.astype(np.float32) - np.float32(32767.5)) * np.float32(self.sign * 12**0.5 / 65536)
         return np.asarray(values.transpose(1, 0, 2).reshape(planes, hops * hop), dtype=np.float32)
 
     def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:

@@ -92,3 +92,17 @@ def test_where_music_is_cut_there_is_no_burst():
 def test_without_a_bitstream_there_is_no_map(restorer, music):
     list(restorer.stream([music], sample_rate=44100))
     assert set(restorer._generator.rows.values()) == {None}
+
+
+def test_inverted_music_gets_the_inverted_restoration(music):
+    """Where a file is cut into chunks, or how much silence comes first, must not matter."""
+    late = np.concatenate([np.zeros((2, 30000), np.float32), music], axis=1)
+    for samples, chunk_frames in ((music, 256), (late, 16)):
+        restorer = Restorer(load_model(), threads=1, chunk_frames=chunk_frames)
+
+        def restored(given, restorer=restorer):
+            return np.concatenate(list(restorer.stream([given], sample_rate=44100)), axis=1)
+
+        upright = restored(samples)
+        np.testing.assert_array_equal(restored(-samples), -upright)
+        assert np.abs(upright - samples).max() > 0.001
