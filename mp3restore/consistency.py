@@ -141,23 +141,29 @@ class SampleQueue:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._samples: _Block | None = None
+        self._pieces: deque[_Block] = deque()
 
     def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
         """Pass blocks (channels, n) on and remember them."""
         for block in blocks:
             with self._lock:
-                waiting = self._samples
-                self._samples = block if waiting is None else np.concatenate([waiting, block], axis=1)
+                self._pieces.append(block)
             yield block
 
     def take(self, count: int) -> _Block:
         """Remove the next `count` samples, or as many as there are; something must have passed."""
+        taken: list[_Block] = []
         with self._lock:
-            if self._samples is None:
+            if not self._pieces:
                 raise RuntimeError("nothing has passed yet")
-            taken, self._samples = self._samples[:, :count], self._samples[:, count:]
-        return taken
+            while self._pieces and (count > 0 or not taken):
+                piece = self._pieces.popleft()
+                taken.append(piece[:, :count])
+                count -= taken[-1].shape[1]
+            # What is left, perhaps nothing, stays: its number of channels is the stream's.
+            if taken[-1].shape[1] < piece.shape[1] or not self._pieces:
+                self._pieces.appendleft(piece[:, taken[-1].shape[1] :])
+        return np.concatenate(taken, axis=1)
 
 
 def mix(decoded: SampleQueue, restored: Iterable[_Block], strength: float) -> Iterator[_Block]:

@@ -68,8 +68,8 @@ class Source:
 
     @property
     def relative_folder(self) -> PurePath:
-        """Its folder, as seen from `root`; empty for a file that was named."""
-        return PurePath() if self.root is None else self.path.parent.relative_to(self.root)
+        """Its folder, as seen from `root`; empty for a file that was named, and for `root` itself."""
+        return PurePath() if self.root in (None, self.path) else self.path.parent.relative_to(self.root)
 
 
 def is_own_name(path: PurePath) -> bool:
@@ -119,7 +119,7 @@ class _Walk:
     def expand(self, name: str) -> Iterator[Source]:
         """Give what one argument stands for."""
         path = Path(name)
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - a path that may not be looked at is reported when it is opened
             yield from self._folder(path, path)
         elif not os.path.lexists(path) and glob.has_magic(name):
             yield from self._pattern(name)

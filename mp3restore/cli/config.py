@@ -65,6 +65,11 @@ def _read(path: Path, known: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _has_user_file() -> bool:
+    """Whether the user has one; a folder that may not be looked at has none."""
+    return os.path.isfile(user_file())  # noqa: PTH113 - the method of paths raises there
+
+
 def settings(command: Any, file: Path | None) -> dict[str, Setting]:  # noqa: ANN401
     """Find the values of all options that may be configured.
 
@@ -77,7 +82,7 @@ def settings(command: Any, file: Path | None) -> dict[str, Setting]:  # noqa: AN
     """
     known = _options(command)
     found = {name: Setting(parameter.default, "default") for name, parameter in known.items()}
-    if user_file().is_file():
+    if _has_user_file():
         found.update({k: Setting(v, str(user_file())) for k, v in _read(user_file(), known).items()})
     for name in known:
         variable = _PREFIX + name.upper().replace("-", "_")
@@ -114,4 +119,4 @@ def show(
         for name, setting in settings(group.commands["restore"], config).items():
             value = setting.value() if callable(setting.value) else setting.value
             typer.echo(one_line(f"{name} = {'(none)' if value is None else value}  [{setting.origin}]"))
-        typer.echo(one_line(f"file of the user: {user_file()}{'' if user_file().is_file() else ' (does not exist)'}"))
+        typer.echo(one_line(f"file of the user: {user_file()}{'' if _has_user_file() else ' (does not exist)'}"))
