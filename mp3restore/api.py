@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mp3restore.audio_io.decode import MAX_CHANNELS
+from mp3restore.consistency import SampleQueue, mix
 from mp3restore.devices import Device
 from mp3restore.errors import InputError, UsageError
 from mp3restore.formats import BitDepth, Container
@@ -58,7 +59,7 @@ def restore_file(
     bit_depth: BitDepth = "24",
     sample_rate: int | None = None,
     consistency: bool = True,
-    strength: float = 1.0,
+    strength: float | None = None,
     tags: bool = True,
     threads: int | None = None,
     device: Device = "auto",
@@ -89,8 +90,8 @@ def restore_file(
         Rate of the result in Hz.
     consistency : bool
         Hold the restoration of an MP3 to what its bitstream says.
-    strength : float
-        How far to go from the input (0.0) to the restoration (1.0).
+    strength : float, optional
+        How far to go from the input (0.0) to the restoration (1.0); by default as far as its losses warrant.
     tags : bool
         Give the result the tags and pictures of the input, and say in them how it was made.
     threads : int, optional
@@ -128,6 +129,7 @@ def restore(
     seed: int = 0,
     variant: int = 1,
     deterministic: bool = False,
+    strength: float = 1.0,
     output_sample_rate: int | None = None,
     threads: int | None = None,
 ) -> Restoration:
@@ -141,6 +143,8 @@ def restore(
         Its rate in Hz.
     model, seed, variant, deterministic, threads
         As for `restore_file`.
+    strength : float
+        How far to go from the samples (0.0) to the restoration (1.0). How much they have lost is not known here.
     output_sample_rate : int, optional
         Rate of the result in Hz; by default `sample_rate`, or the full rate of its family where that is an MPEG-2 or
         2.5 rate.
@@ -158,7 +162,7 @@ def restore(
         If an option is out of range, or the model cannot be loaded.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, output_sample_rate)
+    options = RunOptions(seed, deterministic, output_sample_rate, strength=strength)
     array = np.asarray(samples)
     if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
         raise InputError("samples must be floats of shape (channels, samples) or (samples,), and not empty")
@@ -173,14 +177,16 @@ def restore(
         raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
     path = RatePath(sample_rate, options.sample_rate)
     restorer = make_restorer(model, threads=threads)
+    dry = SampleQueue()
     restored = restorer.stream(
-        path.before([block]),
+        dry.watch(path.before([block])),
         sample_rate=path.working,
         seed=seed,
         variant=variant,
         deterministic=deterministic,
     )
-    result = np.concatenate(list(path.after(restored)), axis=1)
+    mixed = restored if strength == 1 else mix(dry, restored, strength)
+    result = np.concatenate(list(path.after(mixed)), axis=1)
     return Restoration(result if array.ndim == 2 else result[0], path.target, restorer.model.name, seed, variant)
 
 

@@ -28,8 +28,8 @@ class RunOptions:
         and 2.5 files.
     consistency : bool
         Hold the restoration of an MP3 to what its bitstream says.
-    strength : float
-        How far to go from the input (0.0) to the restoration (1.0).
+    strength : float, optional
+        How far to go from the input (0.0) to the restoration (1.0); by default as far as the losses of a file warrant.
     tags : bool
         Give the result the tags and pictures of the input, and say in them how it was made.
     preserve_mtime : bool
@@ -45,7 +45,7 @@ class RunOptions:
     deterministic: bool = False
     sample_rate: int | None = None
     consistency: bool = True
-    strength: float = 1.0
+    strength: float | None = None
     tags: bool = True
     preserve_mtime: bool = False
 
@@ -54,5 +54,5 @@ class RunOptions:
             raise UsageError("the seed must be a whole number, 0 or more, and below 2^63")
         if self.sample_rate is not None and not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
             raise UsageError(f"the sample rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz")
-        if not 0.0 <= self.strength <= 1.0:
+        if self.strength is not None and not 0.0 <= self.strength <= 1.0:
             raise UsageError("the strength must be 0 to 1")

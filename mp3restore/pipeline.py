@@ -29,7 +29,8 @@ from mp3restore.plan import Job
 from mp3restore.probe import mp3_kbps
 from mp3restore.rates import RatePath
 from mp3restore.result import FileResult
-from mp3restore.suspicions import ClippingWatch, looks_lossless
+from mp3restore.strength import warranted_strength
+from mp3restore.suspicions import ClippingWatch
 from mp3restore.tags import PROVENANCE, read_tags, write_tags
 from mp3restore.timings import Timings
 
@@ -94,7 +95,7 @@ def run_job(
             with run.timings.measure("encode"):
                 level = writer.finish()
         kbps = mp3_kbps(job.source)
-        warnings = _finish_tags(file, job, run.restorer, options, kbps) if options.tags else []
+        warnings = _finish_tags(file, job, run, options, kbps) if options.tags else []
     if options.preserve_mtime:
         times = job.source.stat()
         os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -111,6 +112,7 @@ def run_job(
         model=run.restorer.model.name,
         seed=options.seed,
         variant=job.variant,
+        strength=run.strength,
         consistent=run.held,
         device=run.restorer.device,
         source_kbps=kbps,
@@ -126,12 +128,17 @@ class _Run:
     ) -> None:
         self.restorer = restorer
         self.timings = timings
-        self.path = RatePath(source.sample_rate, options.sample_rate)
         bands = restorer.model.config.bands
         bitstream = open_bitstream(job.source)
         self.held = options.consistency and bitstream is not None
+        self.strength = (
+            warranted_strength(source, bitstream.stream if bitstream else None)
+            if options.strength is None
+            else options.strength
+        )
+        self.path = RatePath(source.sample_rate, options.sample_rate, direct=self.strength == 0)
         self._watch: BitstreamWatch | None = None
-        if bitstream is not None:
+        if bitstream is not None and self.strength:
             self._watch = BitstreamWatch(bitstream, working_rate=self.path.working, bands=bands, keep=self.held)
         self._source = source
         self._variant = job.variant
@@ -164,7 +171,7 @@ class _Run:
         if self._watch is not None:
             blocks = self._watch.watch(blocks)
         working = self.path.before(blocks)
-        if self._options.strength != 1:
+        if 0 < self.strength < 1:
             working = dry.watch(working)
         if self._watch is not None:
             return self._watch.passages(working)
@@ -172,6 +179,8 @@ class _Run:
 
     def _restored(self, passages: Iterator[Passage], dry: SampleQueue) -> Iterator[NDArray[np.float32]]:
         options = self._options
+        if self.strength == 0:
+            return (passage.samples for passage in passages)
         restored = self.restorer.stream(
             passages,
             sample_rate=self.path.working,
@@ -184,26 +193,26 @@ class _Run:
             hold = partial(hold_to_bitstream, self._watch, rate=self.path.working)
             restored = self.timings.measure_stage("projection", hold, restored)
         # What is possible is convex: between the decoded MP3 and a restoration held to it, all is held to it too.
-        return restored if options.strength == 1 else mix(dry, restored, options.strength)
+        return restored if self.strength == 1 else mix(dry, restored, self.strength)
 
     def warnings(self) -> Iterator[str]:
         """Say what is odd about the input."""
         if self._clipping.places >= _CLIPPED_PLACES:
             yield f"the input is clipped, in {self._clipping.places} places; that stays"
-        if looks_lossless(self._source.path, self._source.decoder):
-            yield "the input shows no trace of MP3 compression; there may be nothing to restore"
+        if self.strength == 0 and self._options.strength is None:
+            yield "the input shows nothing that a codec took away and is left as it is (unless --strength is given)"
 
 
-def _finish_tags(file: BinaryIO, job: Job, restorer: Restorer, options: RunOptions, kbps: float | None) -> list[str]:
+def _finish_tags(file: BinaryIO, job: Job, run: _Run, options: RunOptions, kbps: float | None) -> list[str]:
     """Give a complete result its tags; says what is odd about them."""
     tags, ours = read_tags(job.source)
-    model = restorer.model
+    model = run.restorer.model
     provenance = {
         "VERSION": __version__,
         "MODEL": f"{model.name} {model.config.version}",
         "SEED": "none" if options.deterministic else str(options.seed),
         "VARIANT": str(job.variant),
-        "STRENGTH": f"{options.strength:g}",
+        "STRENGTH": f"{run.strength:g}",
         "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
     }
     for name, value in provenance.items():

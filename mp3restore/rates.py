@@ -22,6 +22,8 @@ class RatePath:
         Rate of the input in Hz.
     target_rate : int, optional
         Rate of the result in Hz; by default the input's, or the full rate of its family.
+    direct : bool
+        Whether there is no generator on the way.
 
     Attributes
     ----------
@@ -29,10 +31,12 @@ class RatePath:
         Rates of the input, of the generator, and of the result in Hz.
     """
 
-    def __init__(self, source_rate: int, target_rate: int | None = None) -> None:
+    def __init__(self, source_rate: int, target_rate: int | None = None, *, direct: bool = False) -> None:
         self.source = source_rate
         self.target = target_rate or output_rate(source_rate)
-        if self.target in SAMPLE_RATES:
+        if direct:
+            self.working = source_rate
+        elif self.target in SAMPLE_RATES:
             self.working = self.target
         else:
             self.working = 44100 if source_rate % 11025 == 0 else 48000

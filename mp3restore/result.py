@@ -34,6 +34,8 @@ class FileResult:
         Name of the model.
     seed, variant : int
         What was drawn.
+    strength : float
+        How far the result went from the input (0.0) to the restoration (1.0).
     consistent : bool
         Whether the restoration was held to the bitstream of an MP3.
     device : str
@@ -56,6 +58,7 @@ class FileResult:
     model: str
     seed: int
     variant: int
+    strength: float
     consistent: bool
     device: str
     source_kbps: float | None

@@ -92,7 +92,13 @@ Deterministic = Annotated[bool, typer.Option("--deterministic", help="Give the o
 NoConsistency = Annotated[
     bool, typer.Option("--no-consistency", help="Do not hold the result to what the MP3's bitstream says.")
 ]
-Strength = Annotated[float, typer.Option(metavar="0..1", help="How far to go from the MP3 (0) to the restoration (1).")]
+Strength = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..1",
+        help="How far to go from the MP3 (0) to the restoration (1); by default as far as its losses warrant.",
+    ),
+]
 MaxBitrate = Annotated[
     int,
     typer.Option(metavar="KBPS", help="Leave MP3s above this as they are: copied to the output folder, or skipped."),

@@ -46,7 +46,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     variants: o.Variants = 1,
     deterministic: o.Deterministic = False,
     no_consistency: o.NoConsistency = False,
-    strength: o.Strength = 1.0,
+    strength: o.Strength = None,
     max_bitrate: o.MaxBitrate = 192,
     model: o.ModelName = None,
     jobs: o.Jobs = 1,

@@ -121,7 +121,7 @@ class Teller:
             return
         self._write(result_line(result), 0)
         held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
-        self.detail(f"decoded by {result.decoder}; {held}")
+        self.detail(f"decoded by {result.decoder}; {held}; strength {result.strength:g}")
         self.detail(
             f"{result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
         )

@@ -21,7 +21,7 @@ def watch(  # noqa: PLR0917 - one parameter per option
     container: o.Format = None,
     bit_depth: o.Depth = "24",
     seed: o.Seed = 0,
-    strength: o.Strength = 1.0,
+    strength: o.Strength = None,
     max_bitrate: o.MaxBitrate = 192,
     model: o.ModelName = None,
     threads: o.Threads = None,

@@ -75,9 +75,10 @@ def test_restorations_say_how_they_were_made(song, tmp_path):
         assert invoke(song, "-o", tmp_path / target, "--seed", 3, "--variants", 1, *options).exit_code == 0
     flac, wav, fixed = (recorded_origin(tmp_path / name, "x y.mp3") for name in ("a.flac", "b.wav", "c.flac"))
     assert flac.startswith("mp3restore 'x y.mp3' --model ")
-    assert "--variants 1 --seed 3   # variant 1, mp3restore 0." in flac
+    assert "--variants 1 --seed 3 --strength 0." in flac  # what the losses warranted, for those who run it again later
+    assert "   # variant 1, mp3restore 0." in flac
     assert "--seed 3 --strength 0.25   #" in wav
-    assert "--deterministic   #" in fixed
+    assert "--variants 1 --deterministic --strength 0." in fixed
     assert recorded_origin(song, "x") is None
     invoke(song, "-o", tmp_path / "d.flac", "--no-tags")
     assert recorded_origin(tmp_path / "d.flac", "x") is None
