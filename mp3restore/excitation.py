@@ -38,25 +38,41 @@ CONTEXT = 1536
 def _mean(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Running mean over an odd `size`, zeros outside; SciPy sums in float64, so that it does not drift."""
     mean: NDArray[np.float32] = uniform_filter1d(values, size, axis=-1, mode="constant")
-    return np.maximum(mean, np.float32(0))
+    return np.maximum(mean, np.float32(0), out=mean)
 
 
 def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Amplitude of the noise (samples,), around one and common to both planes; treble counts most."""
-    slope = np.diff(planes, axis=-1, prepend=np.float32(0))
-    slope *= slope
-    power = slope[0] + slope[1]
+    power = np.zeros(planes.shape[1], np.float32)
+    for plane in planes:
+        slope = np.diff(plane)
+        slope *= slope
+        power[0] += plane[0] ** 2
+        power[1:] += slope
     floor = np.float32(FLOOR)
-    swing = (_mean(power, FAST_ENVELOPE) + floor) / (_mean(power, SLOW_ENVELOPE) + floor)
-    shape = np.sqrt(np.minimum(swing, np.float32(LARGEST_SWING**2)))
-    return np.asarray((1 - SHAPING) + SHAPING * shape, dtype=np.float32)
+    swing, slow = _mean(power, FAST_ENVELOPE), _mean(power, SLOW_ENVELOPE)
+    swing += floor
+    slow += floor
+    swing /= slow
+    np.minimum(swing, np.float32(LARGEST_SWING**2), out=swing)
+    shape = np.sqrt(swing, out=swing)
+    shape *= np.float32(SHAPING)
+    shape += np.float32(1 - SHAPING)
+    return shape
 
 
 def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    power = _mean(planes * planes, LEVEL_WINDOW)
-    drive: NDArray[np.float32] = planes * (np.float32(DRIVE) / np.sqrt(power + np.float32(FLOOR)))
-    drive /= np.sqrt(1 + drive * drive)
-    return drive
+    result = np.empty_like(planes)
+    # Plane by plane: what is between the steps stays in the processor's cache.
+    for plane, drive in zip(planes, result, strict=True):
+        power = _mean(plane * plane, LEVEL_WINDOW)
+        power += np.float32(FLOOR)
+        # d / sqrt(1 + d^2) of d = DRIVE x / sqrt(power)
+        np.multiply(plane, plane, out=drive)
+        drive += power * np.float32(DRIVE**-2)
+        np.sqrt(drive, out=drive)
+        np.divide(plane, drive, out=drive)
+    return result
 
 
 def _whiten(parts: NDArray[np.float32]) -> None:

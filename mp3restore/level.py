@@ -57,9 +57,10 @@ class LevelledWriter:
         if block.size == 0:
             return
         self._peak = max(self._peak, float(block.max()), -float(block.min()))
+        frames = np.ascontiguousarray(block.T)  # as files have them: turned once, for the copy and for the encoder
         if self._spool is not None:
-            self._spool.write(np.ascontiguousarray(block.T).data)
-        self._writer.write(block)
+            self._spool.write(frames.data)
+        self._writer.write(frames.T)
 
     def finish(self) -> Level:
         """Complete the file and say what was done to its level."""

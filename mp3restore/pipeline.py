@@ -24,7 +24,7 @@ from mp3restore.errors import UsageError
 from mp3restore.level import LevelledWriter, levelled_writer
 from mp3restore.models import Model, load_model
 from mp3restore.options import RunOptions
-from mp3restore.overlap import read_ahead, write_behind
+from mp3restore.overlap import prompt_turns, read_ahead, write_behind
 from mp3restore.plan import Job
 from mp3restore.probe import mp3_kbps
 from mp3restore.rates import RatePath
@@ -83,6 +83,7 @@ def run_job(
     with (
         # The matrices of the filter bank are small: more threads would only wait for each other.
         threadpool_limits(1, user_api="blas"),
+        prompt_turns(),
         open_audio(job.source) as source,
         atomic_file(job.target, overwrite=job.overwrite) as file,
     ):

@@ -9,6 +9,7 @@ higher.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -56,9 +57,19 @@ def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
     return nearest(scaled)
 
 
-def cell_limits(magnitudes: NDArray[np.integer[Any]]) -> tuple[_Array, _Array]:
-    """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5."""
-    return _LOWER[magnitudes], _UPPER[magnitudes]
+@cache
+def _limits(margin: float) -> tuple[_Array, _Array]:
+    width = margin * (_UPPER - _LOWER)
+    return _LOWER + width, _UPPER - width
+
+
+def cell_limits(magnitudes: NDArray[np.integer[Any]], *, margin: float = 0.0) -> tuple[_Array, _Array]:
+    """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5.
+
+    ``margin`` is the share of a cell by which both limits lie inside it.
+    """
+    lower, upper = _limits(margin)
+    return np.take(lower, magnitudes), np.take(upper, magnitudes)
 
 
 def lattice_values(magnitudes: NDArray[np.intp]) -> _Array:

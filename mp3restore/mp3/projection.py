@@ -54,16 +54,17 @@ def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Arr
     What to add to ``restored``, same shape; nothing in granules that are not sound.
     """
     magnitudes = run.magnitudes
-    lower, upper = cell_limits(magnitudes)
-    margin = _MARGIN * (upper - lower)
-    lower += margin
-    upper -= margin
+    lower, upper = cell_limits(magnitudes, margin=_MARGIN)
+    lower *= run.steps
+    upper *= run.steps
     holes = magnitudes[..., first_free:] == 0
-    lower[..., first_free:][holes] = -np.inf
-    upper[..., first_free:][holes] = np.inf
+    np.copyto(lower[..., first_free:], -np.inf, where=holes)
+    np.copyto(upper[..., first_free:], np.inf, where=holes)
     sign = np.copysign(np.float32(1), run.values.astype(np.float32))
     value = restored * sign
-    change: _Array = (np.clip(value, lower * run.steps, upper * run.steps) - value) * sign
+    change: _Array = np.clip(value, lower, upper, out=lower)
+    change -= value
+    change *= sign
     change[~run.sound] = 0
     return change
 
