@@ -63,15 +63,13 @@ def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     result = np.empty_like(planes)
-    # Plane by plane: what is between the steps stays in the processor's cache.
-    for plane, saturated in zip(planes, result, strict=True):
+    for k, plane in enumerate(planes):  # one by one: what is between the steps stays in the processor's cache
         power = _mean(plane * plane, LEVEL_WINDOW)
         power += np.float32(FLOOR)
         # d / sqrt(1 + d^2) of d = DRIVE x / sqrt(power)
-        np.multiply(plane, plane, out=saturated)
-        saturated += power * np.float32(DRIVE**-2)
-        np.sqrt(saturated, out=saturated)
-        np.divide(plane, saturated, out=saturated)
+        root = plane * plane
+        root += power * np.float32(DRIVE**-2)
+        np.divide(plane, np.sqrt(root, out=root), out=result[k])
     return result
 
 
