@@ -16,7 +16,7 @@ _Item = TypeVar("_Item")
 # How soon a thread notices that it is no longer wanted.
 _POLL_S = 0.05
 # A stage needs the interpreter only between its array operations, and waits for it this long at most.
-_TURN_S = 1e-4
+_TURN_S = 1e-3
 
 
 class _End:

@@ -40,7 +40,7 @@ _TAPS: Final = 512
 _DUAL_TAPS: Final = _TAPS + 2 * HALO
 _PERIOD: Final = 64
 _SLOTS: Final = 18
-_PASS: Final = 320  # rows of samples that are filtered at once: those of a batch of granules, small enough for a cache
+_PASS: Final = 640  # rows of samples that are filtered at once
 _MIXED_ROTATED: Final = 26  # lines of a mixed block that take part in alias reduction
 
 _Array = NDArray[np.float32]

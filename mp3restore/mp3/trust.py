@@ -33,7 +33,7 @@ def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
 
 
 def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]:
-    """Return which granules of a window have all their samples, shape (32,); see `windows.granule_windows`."""
+    """Return which granules of a window have all their samples, shape (BATCH,); see `windows.granule_windows`."""
     granule = np.arange(first, first + BATCH)
     inside = HALO + GRANULE_SAMPLES * (granule - first) + SUPPORT <= filled
     cut = (granule == first_granule(offset)) & (lead_in(offset) > HALO)

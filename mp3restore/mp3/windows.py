@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BATCH: Final = 32
-"""Granules per window."""
+BATCH: Final = 128
+"""Granules per window, 1.7 s at 44.1 kHz.
+
+Many, so that threads beside this one are not asked for the interpreter after every few microseconds of array work.
+"""
 BATCH_SAMPLES: Final = BATCH * GRANULE_SAMPLES
 WINDOW: Final = BATCH_SAMPLES + OVERLAP + 2 * HALO
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -89,8 +90,8 @@ class Encoded:
     """Level of each plane, zero where nothing may be added: (batch, 2 planes, frames, 1)."""
     power: Tensor
     """Of the bins of the input: (batch, 2 planes, frames, bins)."""
-    ceiling: Tensor
-    """Logarithm of the largest fill over the level: (batch, frames, 2 planes, bands)."""
+    room: Tensor
+    """Largest power of the fill over that of the level: (batch, 2 planes, frames, bins)."""
     copied: Tensor
     """The copy path: (batch, 2 planes, 2 parts, frames, bins)."""
 
@@ -104,7 +105,7 @@ class Generator(nn.Module):
     """Spectrum of an MP3, what is known of its losses, excitations and z to the spectrum of one plausible original.
 
     Two paths make the output. The copy path multiplies each bin by a gain within a factor of two, which does not
-    depend on z: chance has no say in what survived. The fill path adds excitations with band-wise gains, let through
+    depend on z: chance has no say in what survived. The fill path adds excitations, each bin with its gain, let through
     only where the copy path holds less than the fill, and no more than the uncertainty map leaves open: a bin that the
     MP3 kept is hardly touched whatever the gains are. At initialisation both are inert and the generator is the
     identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
@@ -124,12 +125,15 @@ class Generator(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.mid_gain = nn.Linear(width, bins)
         self.side_gain = nn.Linear(width, bins)
-        self.fill = nn.Linear(width, 2 * len(EXCITATIONS) * config.bands)
-        for head in (self.mid_gain, self.side_gain, self.fill, self.uncertainty_in):
+        self.mid_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
+        self.side_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
+        fills = (*self.mid_fill, *self.side_fill)
+        for head in (self.mid_gain, self.side_gain, self.uncertainty_in, *fills):
             nn.init.normal_(head.weight, std=1e-3)
         for head in (self.mid_gain, self.side_gain):
             nn.init.zeros_(head.bias)
-        nn.init.constant_(self.fill.bias, -6.0)
+        for head in fills:
+            nn.init.constant_(head.bias, -6.0)
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
         self.bands: Tensor
 
@@ -140,7 +144,7 @@ class Generator(nn.Module):
         side. `uncertainty` is (batch, frames, 6 * bands), see `mp3.uncertainty`.
         """
         config = self.config
-        power = spectrum[:, :, 0] ** 2 + spectrum[:, :, 1] ** 2
+        power = (spectrum * spectrum).sum(dim=2)
         plane_power = power.mean(dim=-1)
         around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES if pad else 0)
         near, late = (0, 0) if pad else (_LEVEL_FRAMES, 2 * sum(config.late_dilations))
@@ -148,8 +152,7 @@ class Generator(nn.Module):
         power_near, here = _inner(power, near, 2), _inner(plane_power, near, 2)
         mid, side = around[:, :1], around[:, 1:]
         level = (mid + side + _SILENCE).sqrt()
-        relative = torch.log(power_near / (level**2).unsqueeze(-1) + _FEATURE_FLOOR)
-        relative = (relative + 8) / 6
+        relative = torch.log(power_near * (math.exp(8) / level**2).unsqueeze(-1) + math.exp(8) * _FEATURE_FLOOR) / 6
         frame = (torch.log(here / level**2 + _FEATURE_FLOOR) / 6).transpose(1, 2)
         known = _inner(uncertainty, near, 1)
         holes, shares = known[..., : 2 * config.bands], known[..., 2 * config.bands :]
@@ -170,19 +173,19 @@ class Generator(nn.Module):
             hidden=hidden,
             amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
             power=_inner(power, cut, 2),
-            ceiling=self._ceiling(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
+            room=self._room(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
             copied=inner * torch.exp(0.7 * torch.tanh(gains.float())).unsqueeze(2),
         )
 
-    def _ceiling(self, missing: Tensor, shares: Tensor) -> Tensor:
+    def _room(self, missing: Tensor, shares: Tensor) -> Tensor:
         """What the map leaves open: the cells of quantised zeros, and the general bound where lines are free."""
         batch, frames = missing.shape[:2]
         bands = self.config.bands
-        bound = torch.tensor(_CEILING, device=missing.device).reshape(1, 1, 2, 1)
-        free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands)
-        holes = missing.reshape(batch, frames, 2, bands)
-        room = free * torch.exp(2 * bound) + _HOLE_HEADROOM * torch.exp(2 * holes)
-        return torch.minimum(0.5 * torch.log(room + 1e-12), bound)
+        bound = torch.exp(2 * torch.tensor(_CEILING, device=missing.device)).reshape(1, 2, 1, 1)
+        free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands).transpose(1, 2)
+        holes = missing.reshape(batch, frames, 2, bands).transpose(1, 2)
+        room = torch.minimum(free * bound + _HOLE_HEADROOM * torch.exp(2 * holes), bound)
+        return (room + 1e-12) @ self.bands
 
     def decode(self, encoded: Encoded, excitations: Sequence[Tensor], z: Tensor, *, pad: bool = True) -> Tensor:
         """One draw from what `encode` gave: the restored spectrum.
@@ -195,23 +198,20 @@ class Generator(nn.Module):
         for block in self.late:
             hidden = block(hidden, pad=pad)
         hidden = self.norm(hidden)
-        batch, frames, _ = hidden.shape
-        kinds = len(EXCITATIONS)
-        logs = self.fill(hidden).float().reshape(batch, frames, 2, kinds, self.config.bands)
-        # A floor far below anything audible whose square underflows: what is to stay silent gets exactly zero.
-        logs = logs.clamp(-14.0, 14.0)
-        total = 0.5 * torch.log(torch.exp(2 * logs).sum(dim=3))
-        excess = F.relu(total - encoded.ceiling)
-        level = torch.log(encoded.amplitude + 1e-30).permute(0, 2, 1, 3)
-        logs = logs + (level - excess).unsqueeze(3)
-        # Interpolating logarithms between bands is the same for a band's total as for its parts.
-        wanted = torch.exp(2 * (total + level - excess) @ self.bands).transpose(1, 2)
+        heads = zip(self.mid_fill, self.side_fill, strict=True)
+        logs = [torch.stack([mid(hidden), side(hidden)], dim=1).float() for mid, side in heads]
+        fills = [torch.exp(each.clamp(-14.0, 14.0)) for each in logs]
+        total = fills[0] * fills[0]
+        for fill in fills[1:]:
+            total = total + fill * fill
+        allowed = torch.minimum(total, encoded.room)
+        wanted = allowed * (encoded.amplitude.square() + 1e-20)
         # Squared: a bin that holds twice the fill gets a 25th of it.
-        gate = (wanted / (wanted + encoded.power + 1e-20)).square()
+        gate = wanted / (wanted + encoded.power)
+        gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
         restored = encoded.copied
-        for k, excitation in enumerate(excitations):
-            gains = torch.exp(logs[:, :, :, k] @ self.bands).transpose(1, 2) * gate
-            restored = restored + gains.unsqueeze(2).to(excitation.dtype) * excitation
+        for fill, excitation in zip(fills, excitations, strict=True):
+            restored = restored + (fill * gain).unsqueeze(2).to(excitation.dtype) * excitation
         return restored
 
     def forward(self, spectrum: Tensor, uncertainty: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:

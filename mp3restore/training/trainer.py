@@ -173,13 +173,14 @@ class Trainer:
             spectra.append(chosen[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES])
             judged.append(magnitudes(self._samples(chosen) / level, resolution))
         to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
-        apart = spectral_distance(judged[0], judged[-1], weights, distance)
         given = magnitudes((segment.degraded * plane).sum(1) / level, resolution)
+        lost = weights * (1 - share_kept(given.square(), wanted.square()))
+        apart = spectral_distance(judged[0], judged[-1], lost, distance)
         harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
         placed = (segment.placed * of_spectrum).sum(1)
         kept = (segment.spectrum * of_spectrum).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
         native = band_weights(self.config.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
-        native = native * share_kept(kept, placed)
+        native = native * share_kept(kept.square().sum(1), placed.square().sum(1))
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
         distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm

@@ -46,9 +46,11 @@ def certain(like):
 @torch.no_grad()
 def awake(generator):
     """Give the heads weights, as training would: at initialisation they do nothing."""
-    for head in (generator.mid_gain, generator.side_gain, generator.fill):
+    fills = (*generator.mid_fill, *generator.side_fill)
+    for head in (generator.mid_gain, generator.side_gain, *fills):
         torch.nn.init.normal_(head.weight, std=0.1)
-    generator.fill.bias.fill_(-2.5)
+    for head in fills:
+        head.bias.fill_(-2.5)
     return generator
 
 
@@ -100,7 +102,8 @@ def test_nothing_is_added_where_the_map_says_that_nothing_is_missing(generator, 
 def test_what_is_added_stays_in_the_cells_of_quantised_zeros(generator, inputs):
     spectrum, known, *others = inputs
     awake(generator)
-    generator.fill.bias.fill_(3.0)
+    for head in (*generator.mid_fill, *generator.side_fill):
+        head.bias.fill_(3.0)
     known = certain(known)
     amplitude = 0.2
     known[..., : 2 * CONFIG.bands] = np.log(amplitude)
@@ -122,7 +125,9 @@ def test_padding_gives_the_same_away_from_the_edges(generator, inputs):
 
 @torch.no_grad()
 def test_all_of_the_halo_matters(generator, inputs):
-    awake(generator)
+    for block in (*awake(generator).trunk, *generator.late):
+        block.taps[1:] = 0  # all of a frame's news comes from its earliest one
+        block.scale.fill_(3.0)
     expected = generator(*inputs)
     spectrum, *others = inputs
     changed = spectrum.clone()

@@ -8,6 +8,7 @@ from mp3restore.training.objective import (  # noqa: E402
     band_weights,
     distortion_db,
     magnitudes,
+    share_kept,
     spectral_distance,
 )
 
@@ -60,3 +61,12 @@ def test_distortion_is_in_db_of_the_original(noise):
     original = noise(0.0).reshape(100, 2, 16, 256)
     assert distortion_db(1.1 * original, original).mean() == pytest.approx(-20, abs=0.1)
     assert distortion_db(original, original).mean() == pytest.approx(-40)
+
+
+def test_draws_may_differ_only_in_what_was_lost(noise):
+    original = magnitudes(noise(0.0), 512)
+    degraded = original.clone()
+    degraded[..., 100:] = 0
+    lost = 1 - share_kept(degraded.square(), original.square())
+    assert lost[..., :100].max() < 0.01
+    assert (lost[..., 100:] == 1).all()
