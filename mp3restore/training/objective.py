@@ -42,11 +42,11 @@ class Distance:
     compressed: float = 2.0  # L1 of square roots of magnitudes
     logarithmic: float = 0.15  # L1 of log magnitudes, bin by bin
     mel: float = 0.5  # L1 of log mel powers
-    loudness: float = 0.0  # L1 of loudness in mel bands
+    loudness: float = 6.0  # L1 of loudness in mel bands
     # Reward for the distance between two draws where the MP3 lost something. 1 is the proper score, whose draws are as
     # far from the original as from each other; less gives draws nearer to it, with less noise.
     diversity: float = 0.7
-    harm: float = 0.0  # of the distance by which a draw is further from the original than the MP3 was
+    harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3 was
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
     # Of the signal's distortion, per dB. A fill of the right level whose phases nobody knows doubles the error in the
     # holes; the ear gains by treble far more than by the last dB of loud bins, and this tells them apart.
