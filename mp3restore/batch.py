@@ -25,7 +25,6 @@ OnExists = Literal["error", "skip", "overwrite", "rename"]
 Action = Literal["restore", "overwrite", "copy", "skip", "fail"]
 
 DEFAULT_MAX_KBPS = 192
-_LONGEST_NAME_BYTES = 255
 _BESIDE, _IN_FOLDER = "{stem}.restored", "{relpath}/{stem}"
 
 
@@ -90,11 +89,15 @@ class Task:
     manifest: Path | None = None
 
 
-def wants_folder(output: str, sources: Sequence[Source]) -> bool:
-    """Whether what the user wrote after ``-o`` is a folder: it is one, ends in a slash, or cannot be a file."""
-    if Path(output).is_dir() or output.endswith(("/", os.sep)):
+def wants_folder(output: str, sources: Sequence[Source], *, listed: bool = False) -> bool:
+    """Whether what the user wrote after ``-o`` is a folder: it is one, ends in a slash, or cannot be a file.
+
+    The names of lists (`listed`) and patterns may be one or many, and mean the same in either case.
+    """
+    if os.path.isdir(output) or output.endswith(("/", os.sep)):  # noqa: PTH112 - the method of paths raises
         return True
-    return not _is_single(sources) and Path(output).suffix.lower() not in CONTAINERS
+    one_by_name = _is_single(sources) and sources[0].root is None and not listed
+    return not one_by_name and Path(output).suffix.lower() not in CONTAINERS
 
 
 def _is_single(sources: Sequence[Source]) -> bool:
@@ -210,10 +213,7 @@ class _Planner:
                 "variant": variant,
             },
         )
-        target = (self._folder or source.path.parent) / named
-        if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
-            raise UsageError(f"the name '{target.name}' is too long", hint="shorten --template")
-        return target
+        return (self._folder or source.path.parent) / named
 
     def settle(self, task: Task) -> Task:
         """Decide what happens where a result exists already."""
@@ -252,12 +252,13 @@ class _Planner:
             if self._policy == "error":
                 raise error
             return replace(task, action="skip", reason="exists already")
-        if entry.recipe == make_recipe(self._request, job, file_hash(job.source)):
-            return replace(task, action="skip", reason="done already")
-        if self._policy == "error":
+        done = entry.recipe == make_recipe(self._request, job, file_hash(job.source))
+        if not done and self._policy == "error":
             raise error
         if file_hash(job.target) != entry.output_sha256:
             return replace(task, action="skip", reason="exists already, and was changed by someone else")
+        if done:
+            return replace(task, action="skip", reason="done already")
         return replace(task, job=replace(job, overwrite=True), action="overwrite", reason="was made in another way")
 
     def _manifest(self, folder: Path) -> dict[str, Entry]:

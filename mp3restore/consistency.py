@@ -17,15 +17,23 @@ from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.edges import Passage
-from mp3restore.errors import BitstreamError
+from mp3restore.errors import BitstreamError, DecodeError
 from mp3restore.mp3.grid import locate
 from mp3restore.mp3.holes import CodedGranules, GranuleReader
 from mp3restore.mp3.projection import Projector
-from mp3restore.mp3.stream import Mp3Stream, read_stream
+from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, read_stream
 from mp3restore.mp3.uncertainty import HOP, PLANES, UncertaintyMap
 from mp3restore.resample import resample_stream
 
-__all__ = ["Bitstream", "BitstreamWatch", "SampleQueue", "hold_to_bitstream", "mix", "open_bitstream"]
+__all__ = [
+    "Bitstream",
+    "BitstreamWatch",
+    "SampleQueue",
+    "check_complete",
+    "hold_to_bitstream",
+    "mix",
+    "open_bitstream",
+]
 
 _Block = NDArray[np.float32]
 
@@ -35,6 +43,8 @@ _LONGEST_INTRO_S = 120.0
 _SILENT = 1e-4  # peak
 # Share of the lines that must lie on the lattice before the bitstream is believed.
 _LEAST_FIT = 0.9
+# What a decoder may leave out at the end: padding that the bitstream does not state, a frame that is cut off.
+_LONGEST_TAIL = 8 * GRANULE_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,26 @@ def open_bitstream(path: Path) -> Bitstream | None:
                 break
     offset, fit = locate(stream, np.concatenate(head, axis=1))
     return Bitstream(stream, offset) if fit >= _LEAST_FIT else None
+
+
+def check_complete(bitstream: Bitstream, length: int, path: Path) -> None:
+    """Refuse a file whose decoder has ended, after `length` samples, long before the frames do.
+
+    That is what decoders do at damaged bytes in the middle, without a word.
+
+    Raises
+    ------
+    DecodeError
+        If music is missing.
+    """
+    stream = bitstream.stream
+    end = bitstream.offset + GRANULE_SAMPLES * stream.granules - (stream.padding or 0)
+    if length < end - _LONGEST_TAIL:
+        raise DecodeError(
+            f"is damaged after {length / stream.sample_rate:.1f} s",
+            path=path,
+            hint="'ffmpeg -i FILE -c copy REPAIRED' drops the damaged frames",
+        )
 
 
 class BitstreamWatch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 from mp3restore.errors import UsageError
 
@@ -52,7 +53,8 @@ class RunOptions:
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or not 0 <= self.seed <= _LARGEST_SEED:
             raise UsageError("the seed must be a whole number, 0 or more, and below 2^63")
-        if self.sample_rate is not None and not LOWEST_RATE <= self.sample_rate <= HIGHEST_RATE:
-            raise UsageError(f"the sample rate must be {LOWEST_RATE} to {HIGHEST_RATE} Hz")
+        rate = self.sample_rate
+        if rate is not None and not (isinstance(rate, SupportsIndex) and LOWEST_RATE <= rate <= HIGHEST_RATE):
+            raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
         if self.strength is not None and not 0.0 <= self.strength <= 1.0:
             raise UsageError("the strength must be 0 to 1")

@@ -16,7 +16,14 @@ from threadpoolctl import threadpool_limits
 from mp3restore import __version__
 from mp3restore.audio_io.decode import AudioSource, open_audio
 from mp3restore.audio_io.files import atomic_file
-from mp3restore.consistency import BitstreamWatch, SampleQueue, hold_to_bitstream, mix, open_bitstream
+from mp3restore.consistency import (
+    BitstreamWatch,
+    SampleQueue,
+    check_complete,
+    hold_to_bitstream,
+    mix,
+    open_bitstream,
+)
 from mp3restore.devices import Device
 from mp3restore.edges import Passage
 from mp3restore.engine import Restorer
@@ -132,6 +139,8 @@ class _Run:
         bands = restorer.model.config.bands
         bitstream = open_bitstream(job.source)
         self.held = options.consistency and bitstream is not None
+        self._bitstream = bitstream
+        self._decoded = 0
         self.strength = (
             warranted_strength(source, bitstream.stream if bitstream else None)
             if options.strength is None
@@ -164,11 +173,13 @@ class _Run:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / rate, expected)
+        if self._bitstream is not None:
+            check_complete(self._bitstream, self._decoded, source.path)
         return done
 
     def _passages(self, dry: SampleQueue) -> Iterator[Passage]:
         """Decode, at the working rate; `dry` keeps what a weaker restoration is mixed with."""
-        blocks = self._clipping.watch(self._source.blocks())
+        blocks = self._clipping.watch(self._counted(self._source.blocks()))
         if self._watch is not None:
             blocks = self._watch.watch(blocks)
         working = self.path.before(blocks)
@@ -177,6 +188,11 @@ class _Run:
         if self._watch is not None:
             return self._watch.passages(working)
         return (Passage(block) for block in working)
+
+    def _counted(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        for block in blocks:
+            self._decoded += block.shape[1]
+            yield block
 
     def _restored(self, passages: Iterator[Passage], dry: SampleQueue) -> Iterator[NDArray[np.float32]]:
         options = self._options
@@ -200,6 +216,16 @@ class _Run:
         """Say what is odd about the input."""
         if self._clipping.places >= _CLIPPED_PLACES:
             yield f"the input is clipped, in {self._clipping.places} places; that stays"
+        elif self._bitstream is not None and self._clipping.overshoots > self._decoded / self._source.sample_rate:
+            yield (
+                f"the input goes beyond full scale in {self._clipping.overshoots} places, as music does that was "
+                "clipped before it was encoded; that stays"
+            )
+        if self._bitstream is not None and self._bitstream.stream.skipped_bytes:
+            yield (
+                f"{self._bitstream.stream.skipped_bytes} bytes between the frames are no MP3; if they were damaged, "
+                "what they held is missing"
+            )
         if self.strength == 0 and self._options.strength is None:
             yield "the input shows nothing that a codec took away and is left as it is (unless --strength is given)"
 

@@ -12,6 +12,7 @@ from mp3restore.formats import BitDepth, Container, OutputFormat
 
 __all__ = ["CONTAINERS", "Job", "check_job", "check_names", "lay_out", "path_key", "plan_jobs"]
 
+_LONGEST_NAME_BYTES = 255
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 
@@ -122,6 +123,8 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
         If the target's folder does not exist or cannot be written to.
     """
     source, target = job.source, job.target
+    if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
+        raise OutputError("the name is too long", path=target, hint="give another one with -o or --template")
     try:
         exists = target.exists()
         if exists and source.exists() and target.samefile(source):
@@ -136,6 +139,8 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
         folder_exists = folder.is_dir()
     except PermissionError as error:
         raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
+    if not folder_exists and os.path.lexists(folder):
+        raise OutputError("is no folder", path=folder, hint="choose another folder with -o")
     if not folder_exists:
         raise OutputError("there is no such folder", path=folder, hint="create it first")
     if not os.access(folder, os.W_OK):

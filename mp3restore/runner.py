@@ -94,7 +94,11 @@ def run_batch(
     for folder in folders:
         remove_stale_parts(folder)
     if ready and run.goes_on:
-        execute(ready, run.take)
+        try:
+            execute(ready, run.take)
+        except KeyboardInterrupt:
+            run.finish()
+            raise
     for folder in folders:  # a process that made one may have died
         remove_stale_parts(folder)
     return run.finish()

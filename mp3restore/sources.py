@@ -133,7 +133,7 @@ class _Walk:
         files = [path for path in map(Path, matches) if not path.is_dir() and self._wanted(path, path.name)]
         folders = [path for path in map(Path, matches) if path.is_dir()]
         if not matches:
-            yield Source(Path(pattern))
+            yield Source(Path(pattern), fixed)
         yield from (Source(path, fixed) for path in files if not is_own_name(path))
         if "**" not in pattern:  # which has found what is in the folders already
             for folder in folders:
@@ -160,7 +160,7 @@ class _Walk:
         yield from unreadable
 
     def _taken(self, path: Path, inner: str) -> bool:
-        if path.name.startswith(".") or is_own_name(path) or not path.is_file():
+        if path.name.startswith(".") or is_own_name(path) or not os.path.isfile(path):  # noqa: PTH113 - never raises
             return False
         by_suffix = bool(self.include) or path.suffix.lower() in AUDIO_SUFFIXES
         return by_suffix and self._wanted(path, inner)

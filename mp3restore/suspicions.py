@@ -38,10 +38,12 @@ class ClippingWatch:
     ----------
     places : int
         How many there were.
+    overshoots : int
+        Places where it goes beyond full scale: what a codec makes of music that was clipped before.
     """
 
     def __init__(self) -> None:
-        self.places = 0
+        self.places = self.overshoots = 0
 
     def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
         """Pass blocks (channels, n) on."""
@@ -52,8 +54,16 @@ class ClippingWatch:
                 run = loud[:, : 1 - _RUN_SAMPLES]
                 for k in range(1, _RUN_SAMPLES):
                     run = run & loud[:, k : k + run.shape[1]]
-                self.places += int(np.count_nonzero(run[:, 1:] & ~run[:, :-1])) + int(np.count_nonzero(run[:, :1]))
+                self.places += _beginnings(run)
+            beyond = np.abs(block) > 1
+            if beyond.any():
+                self.overshoots += _beginnings(beyond)
             yield block
+
+
+def _beginnings(where: NDArray[np.bool_]) -> int:
+    """How many runs of true there are in all rows."""
+    return int(np.count_nonzero(where[:, 1:] & ~where[:, :-1])) + int(np.count_nonzero(where[:, :1]))
 
 
 def shows_no_loss(path: Path, decoder: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import mutagen
-from mutagen.apev2 import APEv2
+from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.easymp4 import EasyMP4
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, COMM, ID3, TXXX, USLT, Frames
@@ -38,6 +38,9 @@ _FRAMES = {
 _FRAME_OF = {name: frame for frame, name in _FRAMES.items()}
 # Numbers that ID3 writes as "3/12".
 _NUMBERS = {"TRCK": ("TRACKNUMBER", "TRACKTOTAL"), "TPOS": ("DISCNUMBER", "DISCTOTAL")}
+# What APEv2 calls otherwise than Vorbis comments do.
+_APE_NAMES = {"TRACK": "TRACKNUMBER", "DISC": "DISCNUMBER", "YEAR": "DATE", "ALBUM ARTIST": "ALBUMARTIST"}
+_APE_COVERS = {"COVER ART (FRONT)": 3, "COVER ART (BACK)": 4}  # and their kinds in ID3
 _STALE = re.compile(
     "REPLAYGAIN_|R128_|MP3GAIN_|ITUN|ENCODE|ENCODING|TLEN$|LENGTH$|CUESHEET$|METADATA_BLOCK_PICTURE$|" + PROVENANCE
 )
@@ -75,6 +78,8 @@ def read_tags(path: Path) -> tuple[Tags, bool]:
     elif isinstance(file, MP4):
         ours = _from_comments(EasyMP4(path).tags or {}, tags)
         tags.pictures += [_picture(bytes(data), _mp4_mime(data)) for data in (raw or {}).get("covr", [])]
+    elif isinstance(raw, APEv2):
+        ours = _from_ape(raw, tags)
     elif raw is not None:
         ours = _from_comments(raw, tags)
         tags.pictures += getattr(file, "pictures", []) or _ogg_pictures(raw)
@@ -91,6 +96,21 @@ def _from_comments(raw: Any, tags: Tags) -> bool:  # noqa: ANN401 - mutagen has 
         for name, text in _split_number(key.upper().removeprefix("----:COM.APPLE.ITUNES:"), values):
             tags.add(name, text)
     return any(key.upper().startswith(PROVENANCE) for key in raw.keys())  # noqa: SIM118
+
+
+def _from_ape(raw: APEv2, tags: Tags) -> bool:
+    """Take over texts, and covers: a file name, a zero byte, and the picture."""
+    for key, value in raw.items():
+        name = key.upper()
+        if isinstance(value, APEBinaryValue):
+            data = bytes(value).partition(b"\0")[2]
+            if name in _APE_COVERS and data:
+                mime = "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"
+                tags.pictures.append(_picture(data, mime, _APE_COVERS[name]))
+            continue
+        for known, values in _split_number(_APE_NAMES.get(name, name), [str(each) for each in value]):
+            tags.add(known, values)
+    return any(key.upper().startswith(PROVENANCE) for key in raw)
 
 
 def _split_number(key: str, values: list[str]) -> list[tuple[str, list[str]]]:

@@ -73,6 +73,13 @@ def test_patterns_and_lists(music_folder, tmp_path):
     assert targets(plan(music_folder / "**" / "*.mp3", output=out), out) == ["a.flac", "b/a.flac"]
     assert targets(plan(music_folder / "b*", output=out), out) == ["b/a.flac", "b/c/[x] {y} 100%.flac"]
     assert len(find_sources([str(music_folder / "a.mp3"), str(music_folder)])) == 3
+    # One match or many: the output is a folder. No match is no input, and no question of formats.
+    one = find_sources([str(music_folder / "a*.mp3")])
+    assert len(one) == 1
+    assert wants_folder("new", one)
+    assert not wants_folder("new", find_sources([str(music_folder / "a.mp3")]))
+    assert wants_folder("new", find_sources([str(music_folder / "a.mp3")]), listed=True)
+    assert invoke(music_folder / "*.zzz", "-o", out).exit_code == ExitCode.NO_INPUT
     assert read_list(["a.mp3\n", "\n", "b c.mp3\r\n", "ü"]) == ["a.mp3", "b c.mp3", "ü"]
     with pytest.raises(NoInputError):
         plan(tmp_path / "in" / "b" / "c", output=out, include=["*.ogg"])
@@ -203,6 +210,10 @@ def test_resume_by_recipe(songs, tmp_path):
     assert "1 restored, 2 skipped" in resumed.stderr
     assert {name: (out / name).read_bytes() for name in read_manifest(out)} == before
     assert not [name for name in tree(out) if name.endswith(".part")]
+    kept = (out / "sub" / "one.flac").read_bytes()
+    (out / "sub" / "one.flac").write_bytes(kept + b"damage")
+    assert "changed by someone else" in invoke(songs, "-o", out).stderr
+    (out / "sub" / "one.flac").write_bytes(kept)
     # Another option makes them again, but not what somebody else has changed since.
     (out / "one.flac").write_bytes(b"mine")
     changed = invoke(songs, "-o", out, "--seed", 5)
@@ -210,6 +221,20 @@ def test_resume_by_recipe(songs, tmp_path):
     assert (out / "one.flac").read_bytes() == b"mine"
     assert (out / "sub" / "one.flac").read_bytes() != before["sub/one.flac"]
     assert "2 restored, 1 skipped" not in invoke(songs, "-o", out, "--seed", 5, "--skip-existing").stderr
+
+
+def test_a_name_that_is_too_long_stops_nothing(songs, tmp_path):
+    long = songs / f"{'n' * 251}.mp3"
+    shutil.copy(songs / "one.mp3", long)
+    result = invoke(songs, "-o", tmp_path / "out")
+    assert result.exit_code == ExitCode.FAILED
+    assert "the name is too long" in result.stderr
+    assert [name for name in tree(tmp_path / "out") if name.endswith(".flac")] == [
+        "one.flac", "sub/one.flac", "sub/two.flac",
+    ]  # fmt: skip
+    alone = invoke(long)
+    assert alone.exit_code == ExitCode.FAILED
+    assert "unexpected" not in alone.stderr
 
 
 def test_above_the_bitrate(encode, music, tmp_path):
@@ -264,7 +289,7 @@ def test_sigterm_leaves_nothing(tmp_path, encode, music, jobs):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=60) == ("", "mp3restore: interrupted\n")
+    assert process.communicate(timeout=60) == ("", "3 not started\nmp3restore: interrupted\n")
     assert process.returncode == ExitCode.INTERRUPTED
     assert tree(out) == []
 

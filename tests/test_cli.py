@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from mp3restore import ExitCode, __version__
+from mp3restore.audio_io.decode import open_audio
 from mp3restore.models import DEFAULT_MODEL, models_folder
 
 from .conftest import invoke
@@ -130,6 +131,35 @@ def test_damaged_file_leaves_nothing(run, tmp_path, encode, music):
     assert leftovers(song.parent) == ["song.mp3"]
 
 
+def test_a_decoder_that_gives_up_is_noticed(tmp_path, encode, music, rng):
+    data = encode("lame", np.tile(music, 3), 44100, "-b", "128", "-t").read_bytes()
+    (tmp_path / "work").mkdir()
+    song = tmp_path / "work" / "song.mp3"
+    for _ in range(60):
+        damaged = bytearray(data)
+        place = int(rng.integers(len(data) // 4, len(data) // 2))
+        damaged[place : place + 150] = rng.bytes(150)
+        song.write_bytes(damaged)
+        with open_audio(song) as source:
+            if sum(block.shape[1] for block in source.blocks()) < 2 * music.shape[1]:
+                break
+    else:
+        pytest.fail("nothing made the decoder give up")
+    failed(invoke(song), ExitCode.FAILED, song.name, "is damaged after")
+    assert leftovers(song.parent) == ["song.mp3"]
+
+
+def test_a_full_stdout_is_no_fault_of_ours(song):
+    for arguments in (("models", "list"), ("inspect", song)):
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            result = subprocess.run(
+                [sys.executable, "-m", "mp3restore", *map(str, arguments)],
+                stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            )  # fmt: skip
+        assert result.returncode == ExitCode.FAILED
+        assert result.stderr == "mp3restore: stdout cannot be written: No space left on device\n"
+
+
 def test_other_bad_inputs(tmp_path):
     failed(invoke(tmp_path / "no.mp3"), ExitCode.NO_INPUT, "no.mp3", "no such file")
     failed(invoke(tmp_path), ExitCode.NO_INPUT, "no audio files found")
@@ -139,6 +169,7 @@ def test_other_bad_inputs(tmp_path):
     failed(invoke(tmp_path / "nan.wav"), ExitCode.FAILED, "nan.wav", "not a finite number")
     soundfile.write(tmp_path / "nine.wav", np.zeros((100, 9)), 44100)
     failed(invoke(tmp_path / "nine.wav"), ExitCode.FAILED, "nine.wav", "9 channels")
+    failed(invoke(tmp_path / "nine.wav", "-o", tmp_path / "nan.wav" / "a.wav"), ExitCode.FAILED, "is no folder")
     assert leftovers(tmp_path) == ["nan.wav", "nine.wav"]
 
 

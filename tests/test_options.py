@@ -53,6 +53,9 @@ def test_streams(song, tmp_path):
     assert soundfile.info(io.BytesIO(flac.stdout)).format == "FLAC"
     failed = piped(["-", "-o", "-"], b"words")
     assert (failed.returncode, failed.stdout) == (ExitCode.FAILED, b"")
+    good = piped([song, "-o", "-", "--max-bitrate", "16"])
+    assert (good.returncode, good.stdout) == (ExitCode.FAILED, b"")
+    assert b"no result to write to stdout" in good.stderr
 
 
 def test_streams_that_make_no_sense(song, tmp_path):
@@ -61,6 +64,7 @@ def test_streams_that_make_no_sense(song, tmp_path):
         ("--raw",): "--raw is for stdout",
         ("-o", "-", "--raw", "--format", "flac"): "contradict each other",
         ("x.mp3", "-o", "-"): "result of one file",
+        ("-o", "-", "--variants", "2"): "stdout takes one variant",
     }.items():
         result = invoke(song, *arguments)
         assert result.exit_code == ExitCode.USAGE
@@ -122,6 +126,13 @@ def test_warnings_about_the_input(tmp_path, music):
     assert "clipped" not in clean.stderr
     clipped = invoke(tmp_path / "clipped.wav", "-o", tmp_path / "b.flac")
     assert "clipped.wav: the input is clipped, in " in clipped.stderr
+
+
+def test_an_mp3_of_clipped_music_is_told(encode, music, tmp_path):
+    for gain, expected in ((30, True), (1, False)):
+        path = encode("lame", np.clip(music * gain, -1, 1), 44100, "-b", "96")
+        told = invoke(path, "-o", tmp_path / f"{gain}.flac").stderr
+        assert ("clipped before it was encoded" in told) is expected
 
 
 def test_decoded_mp3_is_no_lossless_input(song, tmp_path):

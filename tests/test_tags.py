@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import soundfile
+from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, COMM, ID3, RVA2, TALB, TCON, TDRC, TIT2, TPE1, TPOS, TRCK, TSSE, TXXX, USLT
 from mutagen.wave import WAVE
@@ -86,6 +87,24 @@ def test_modification_time(tagged, tmp_path):
     assert (tmp_path / "song.restored.flac").stat().st_mtime == 1e9
     assert invoke(tagged, "-f").exit_code == 0
     assert (tmp_path / "song.restored.flac").stat().st_mtime > 1.5e9
+
+
+def test_ape_tags_with_a_cover(second, tmp_path):
+    path = shutil.copy(second, tmp_path / "ape.mp3")
+    ID3(path).delete()
+    tags = APEv2()
+    for key, value in {"Title": "x", "Track": "4/5", "Disc": "1/2", "Year": "1999", "Album Artist": "Z"}.items():
+        tags[key] = value
+    tags["Cover Art (Front)"] = APEBinaryValue(b"front.png\0" + COVER)
+    tags["Something"] = APEBinaryValue(b"\0\xff")
+    tags.save(path)
+    assert invoke(path, "-o", tmp_path / "a.flac").exit_code == 0
+    flac = FLAC(tmp_path / "a.flac")
+    expected = {"title": "x", "tracknumber": "4", "tracktotal": "5", "discnumber": "1", "disctotal": "2"}
+    expected |= {"date": "1999", "albumartist": "Z"}
+    assert {key: flac[key] for key in expected} == {key: [value] for key, value in expected.items()}
+    assert [(each.data, each.mime, each.type) for each in flac.pictures] == [(COVER, "image/png", 3)]
+    assert "something" not in flac
 
 
 def test_own_results_are_recognised(tagged, tmp_path):

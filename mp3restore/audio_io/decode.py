@@ -220,6 +220,12 @@ def _open_soundfile(path: Path) -> AudioSource | None:
         return None
 
 
+def _no_audio(path: Path) -> DecodeError:
+    able = any("FFmpeg" in each for each in system_decoders())
+    hint = "ffmpeg finds none either" if able else "if a player can play it, install ffmpeg and try again"
+    return DecodeError("no audio found in it", path=path, hint=hint)
+
+
 def open_audio(path: str | Path) -> AudioSource:
     """Open an audio file for decoding; what it is decides its content, not its name.
 
@@ -251,10 +257,11 @@ def open_audio(path: str | Path) -> AudioSource:
         try:
             source = _AudioreadSource(path)
         except (audioread.DecodeError, EOFError) as error:
-            raise DecodeError(
-                "no audio found in it", path=path, hint="if a player can play it, install ffmpeg and try again"
-            ) from error
-    if not 1 <= source.channels <= MAX_CHANNELS:
+            raise _no_audio(path) from error
+    if source.channels < 1:
+        source.close()
+        raise _no_audio(path)
+    if source.channels > MAX_CHANNELS:
         source.close()
         raise InputError(
             f"has {source.channels} channels; at most {MAX_CHANNELS} are supported",

@@ -52,7 +52,7 @@ def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArra
 
     The dither depends only on the position in the file, so neither block sizes nor threads change a bit of the
     result. It is the same in all channels, so that identical channels stay identical, and left out at samples that
-    are exactly zero, so that digital silence stays silent.
+    need no rounding, so that digital silence stays silent and 16-bit music that was left alone stays as it is.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArra
     scale = np.float32(2 ** (bits - 1))
     steps = block * scale
     if bits == 16:
-        steps += np.where(block == 0, np.float32(0), _triangular(first_sample, block.shape[1]))
+        steps += np.where(steps == np.rint(steps), np.float32(0), _triangular(first_sample, block.shape[1]))
     np.rint(steps, out=steps)
     return np.clip(steps, -scale, scale - 1, out=steps).astype(np.int32)
 

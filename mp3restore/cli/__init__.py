@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from types import FrameType
 
 from mp3restore.errors import ExitCode
 
-__all__ = ["main"]
+__all__ = ["interrupted", "main"]
+
+interrupted = threading.Event()
+"""Whether a signal has asked us to end."""
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    interrupted.set()
     raise KeyboardInterrupt
 
 

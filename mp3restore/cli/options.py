@@ -101,7 +101,9 @@ Strength = Annotated[
 ]
 MaxBitrate = Annotated[
     int,
-    typer.Option(metavar="KBPS", help="Leave MP3s above this as they are: copied to the output folder, or skipped."),
+    typer.Option(
+        metavar="KBPS", min=1, help="Leave MP3s above this as they are: copied to the output folder, or skipped."
+    ),
 ]
 ModelName = Annotated[
     str | None,

@@ -45,6 +45,8 @@ class Pipes:
         """
         if not self.to_stdout or self.output is None:
             return
+        if not Path(self.output).exists():
+            raise OutputError("there is no result to write to stdout", hint="--max-bitrate says what is left as it is")
         try:
             with Path(self.output).open("rb") as file:
                 if self.raw:
@@ -57,6 +59,9 @@ class Pipes:
         except BrokenPipeError as error:
             sys.stdout = None  # or Python would complain again when it flushes it
             raise OutputError("stdout was closed before everything was written") from error
+        except OSError as error:
+            sys.stdout = None
+            raise OutputError(f"stdout cannot be written: {error.strerror}") from error
 
 
 def _copy(file: BinaryIO, size: int) -> None:

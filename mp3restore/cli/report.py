@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
+from mp3restore.cli import interrupted
 from mp3restore.errors import ExitCode, Mp3RestoreError
 
 if TYPE_CHECKING:
@@ -66,11 +68,23 @@ def user_errors(*, verbosity: int = 0) -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:
-        if verbosity > 1:
-            traceback.print_exc()
-        if verbosity > -2:
-            message(f"mp3restore: unexpected {type(error).__name__}: {error} (-vv shows where; please report it)")
-        raise typer.Exit(ExitCode.FAILED) from error
+        raise typer.Exit(_exit_code(error, verbosity)) from error
+
+
+def _exit_code(error: Exception, verbosity: int) -> ExitCode:
+    """Say what happened that is no error of ours; gives the exit code."""
+    if interrupted.is_set():  # a module that a signal interrupts while it is loaded may raise what it likes
+        return ExitCode.INTERRUPTED
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+        sys.stdout = None  # or Python would complain again when it flushes it
+        if verbosity > -2 and error.errno == errno.ENOSPC:
+            message(f"mp3restore: stdout cannot be written: {error.strerror}")
+        return ExitCode.FAILED
+    if verbosity > 1:
+        traceback.print_exception(error)
+    if verbosity > -2:
+        message(f"mp3restore: unexpected {type(error).__name__}: {error} (-vv shows where; please report it)")
+    return ExitCode.FAILED
 
 
 @contextmanager

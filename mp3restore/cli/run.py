@@ -117,6 +117,8 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
     with open_pipes(names.inputs, names.output, raw=names.raw, container=wishes.container) as pipes:
         if look.json and pipes.to_stdout:
             raise UsageError("stdout cannot take both the result and --json")
+        if pipes.to_stdout and wishes.variants != 1:
+            raise UsageError("stdout takes one variant", hint="--seed draws another")
         tasks, request = _plan(names, replace(wishes, container=pipes.container), pipes, machine)
         if machine.dry_run:
             show_plan(tasks, as_json=look.json)
@@ -155,7 +157,7 @@ def _plan(names: Names, wishes: Wishes, pipes: Pipes, machine: Machine) -> tuple
         tasks = plan_remote(listed, request, recursive=names.recursive, include=names.include, exclude=names.exclude)
         return tasks, request
     sources = _sources(listed, names, pipes)
-    into_folder = output is not None and wants_folder(output, sources)
+    into_folder = output is not None and wants_folder(output, sources, listed=bool(names.files_from))
     request = wishes.request(output)
     return plan_batch(sources, request, into_folder=into_folder), request
 

@@ -74,7 +74,7 @@ def read_results(paths: Iterable[Path]) -> Results:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"is no result of a listening test: {error!r}", path=path) from error
+            raise InputError(f"is no result of a listening test: {_reason(error)}", path=path) from error
         if len(titles) > 1:
             raise InputError("is the result of another test than those before", path=path)
     names = [each.listener for each in ratings]
@@ -83,6 +83,12 @@ def read_results(paths: Iterable[Path]) -> Results:
     if any(_systems(each) != _systems(ratings[0]) for each in ratings):
         raise InputError("the results do not have the same items and systems")
     return Results("".join(titles.values()), ratings, runs)  # by now there is one title
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, ValueError) else "it has another structure"
 
 
 def _systems(ratings: Ratings) -> dict[str, set[str]]:

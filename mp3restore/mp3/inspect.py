@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mp3restore.audio_io.decode import open_audio
 from mp3restore.audio_io.excerpt import read_excerpt
-from mp3restore.errors import DecodeError, MissingExtraError, NoInputError
+from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError
 from mp3restore.mp3.grid import GridResult, find_grid, locate
 from mp3restore.mp3.holes import coded_granules
 from mp3restore.mp3.lowpass import lowpass_hz
@@ -23,6 +23,7 @@ from mp3restore.mp3.tables import LINES
 
 _BLOCK_NAMES: Final = ("long", "start", "short", "stop")
 # Enough to find the grid in; more would only cost time and memory.
+_MP3_FORMATS: Final = {"MP3", "MPEG"}  # of libsndfile
 _SEARCH_SECONDS: Final = 120
 _PLOT_COLUMNS: Final = 1200
 
@@ -157,20 +158,19 @@ def inspect_file(path: str | Path) -> Inspection:
 
     Raises
     ------
-    NoInputError
-        If there is no such file.
+    InputError, NoInputError
+        If there is no such file, or it may not be read.
     DecodeError
         If libsndfile cannot read it.
     BitstreamError
         If it is an MP3 of a kind that `read_stream` refuses.
     """
     path = Path(path)
-    if not path.is_file():
-        raise NoInputError("no such file", path=path)
+    open_audio(path).close()  # which says best what is wrong with a file
     try:
         info = soundfile.info(path)
         duration, bitstream, grid = float(info.duration), None, None
-        if info.format in {"MP3", "MPEG"}:
+        if info.format in _MP3_FORMATS:
             bitstream, duration = _bitstream_report(path)
         else:
             grid = find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
@@ -189,6 +189,8 @@ def plot_steps(path: str | Path, out: str | Path) -> None:
     BitstreamError
         If the file is not an MP3 that `read_stream` reads.
     """
+    if soundfile.info(path).format not in _MP3_FORMATS:
+        raise BitstreamError("is no MP3: there are no steps to draw", path=path)
     try:
         figures = importlib.import_module("matplotlib.figure")
     except ImportError as error:

@@ -85,6 +85,7 @@ class Pages:
             If a file cannot be read any more, or a page not be written.
         """
         if not self._done:
+            note("no report: nothing was restored this time")
             return
         from mp3restore.report.page import ReportRequest, write_report  # noqa: PLC0415 - slow, and only needed here
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mp3restore.errors import DecodeError, MissingExtraError, NoInputError
+from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError, NoInputError
 from mp3restore.mp3.inspect import inspect_file, plot_steps
 
 
@@ -63,7 +63,7 @@ def test_errors_name_the_file(tmp_path):
         inspect_file(tmp_path / "gone.mp3")
     path = tmp_path / "text.mp3"
     path.write_text("no audio at all")
-    with pytest.raises(DecodeError, match=r"text\.mp3"):
+    with pytest.raises(DecodeError, match=r"text\.mp3: no audio found"):
         inspect_file(path)
 
 
@@ -72,6 +72,12 @@ def test_plot(encode, tmp_path):
     out = tmp_path / "steps.png"
     plot_steps(encode("cbr128"), out)
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_there_is_nothing_to_plot_of_what_is_no_mp3(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(44100), 44100)
+    with pytest.raises(BitstreamError, match=r"a\.wav: is no MP3"):
+        plot_steps(tmp_path / "a.wav", tmp_path / "a.png")
 
 
 def test_plot_without_matplotlib_says_what_to_install(encode, tmp_path, monkeypatch):
