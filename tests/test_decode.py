@@ -168,7 +168,7 @@ def test_closing_early_leaves_no_process_behind(tmp_path, music):
 
 def test_block_length_is_bounded(sample):
     with open_audio(sample) as source:
-        assert max(block.shape[1] for block in source.blocks()) <= decode._BLOCK_SAMPLES
+        assert max(block.shape[1] for block in source.blocks()) <= decode._BLOCK_SECONDS * source.sample_rate
 
 
 def test_the_comment_of_itunes_bounds_the_music(encode, music):

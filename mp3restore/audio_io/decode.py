@@ -21,7 +21,8 @@ from mp3restore.errors import DecodeError, InputError, NoInputError
 __all__ = ["MAX_CHANNELS", "AudioSource", "open_audio", "system_decoders"]
 
 MAX_CHANNELS = 8  # the most that FLAC can hold
-_BLOCK_SAMPLES = 1 << 16
+# Blocks span the same time at every rate, and with it what is made of them on the way to the rate of the result.
+_BLOCK_SECONDS = 1.4
 _INT16_FULL_SCALE = 32768.0
 
 
@@ -62,7 +63,7 @@ class AudioSource(ABC):
         Yields
         ------
         ndarray of float32, shape (channels, samples)
-            Finite samples, full scale 1.0; at least one, at most 65536 per block.
+            Finite samples, full scale 1.0; at least one, a few seconds at most.
 
         Raises
         ------
@@ -131,10 +132,10 @@ class _SoundfileSource(AudioSource):
         return self._whole() if self._gapless is None else self._gapless.cut(self._whole())
 
     def _whole(self) -> Iterator[NDArray[np.float32]]:
-        done = 0
+        done, size = 0, int(_BLOCK_SECONDS * self.sample_rate)
         while True:
             try:
-                frames = self._file.read(_BLOCK_SAMPLES, dtype="float32", always_2d=True)
+                frames = self._file.read(size, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
                 raise DecodeError(
                     f"is damaged after {done / self.sample_rate:.1f} s",
