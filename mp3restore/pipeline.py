@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -17,6 +18,7 @@ from mp3restore import __version__
 from mp3restore.audio_io.decode import AudioSource, open_audio
 from mp3restore.audio_io.files import atomic_file
 from mp3restore.consistency import (
+    Bitstream,
     BitstreamWatch,
     SampleQueue,
     check_complete,
@@ -94,7 +96,10 @@ def run_job(
         open_audio(job.source) as source,
         atomic_file(job.target, overwrite=job.overwrite) as file,
     ):
-        run = _Run(source, job, restorer(), options, timings or Timings())
+        with ThreadPoolExecutor(1) as pool:  # the model may have to be loaded, which takes as long
+            bitstream = pool.submit(open_bitstream, job.source)
+            loaded = restorer()
+        run = _Run(source, bitstream.result(), job, loaded, options=options, timings=timings or Timings())
         with levelled_writer(
             file, job.output_format, sample_rate=run.path.target, channels=source.channels,
             spool_folder=job.target.parent,
@@ -132,12 +137,18 @@ class _Run:
     """The chain of one file, from the decoder to the writer."""
 
     def __init__(
-        self, source: AudioSource, job: Job, restorer: Restorer, options: RunOptions, timings: Timings
+        self,
+        source: AudioSource,
+        bitstream: Bitstream | None,
+        job: Job,
+        restorer: Restorer,
+        *,
+        options: RunOptions,
+        timings: Timings,
     ) -> None:
         self.restorer = restorer
         self.timings = timings
         bands = restorer.model.config.bands
-        bitstream = open_bitstream(job.source)
         self.held = options.consistency and bitstream is not None
         self._bitstream = bitstream
         self._decoded = 0

@@ -80,24 +80,31 @@ def _synthesis_rows() -> _Array:
 def _analysis_rows() -> _Array:
     """Return the rows of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
 
-    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines.
+    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines:
+    that couples the taps whose sum or difference is right modulo 64, so there is a small system for each such set.
     """
     tap = np.arange(-HALO, _TAPS + HALO)
     padded = np.zeros(_DUAL_TAPS)
     padded[HALO:-HALO] = prototype_filter()
-    functions = prototype_filter()[:, None] * _cosines(np.arange(_TAPS))
-    products = functions @ functions.T
-    normal = np.zeros((_DUAL_TAPS, _DUAL_TAPS))
-    for shift in range(_BANDS - _TAPS - HALO, _TAPS + HALO, _BANDS):
-        low, high = max(shift, -HALO), min(shift + _TAPS, _TAPS + HALO)
-        covered, part = slice(low + HALO, high + HALO), slice(low - shift, high - shift)
-        normal[covered, covered] += products[part, part]
-    gram = _cosines(tap) @ _cosines(tap).T
-    normal *= gram
-    target = padded * np.diag(gram) * _BANDS - normal @ padded
-    # Some directions change nothing; the ridge keeps q from wandering along them, away from the prototype.
-    ridge = 1e-9 * _BANDS**2 * np.eye(_DUAL_TAPS)
-    return _rows(padded + np.linalg.solve(normal + ridge, target))
+    # Synthesis functions, from as far before them as the analysis can see to as far behind.
+    functions = np.zeros((5 * _TAPS, _BANDS))
+    functions[2 * _TAPS : 3 * _TAPS] = prototype_filter()[:, None] * _cosines(np.arange(_TAPS))
+    shifts = np.arange(_BANDS - _TAPS - HALO, _TAPS + HALO, _BANDS)
+    dual = np.empty(_DUAL_TAPS)
+    for residue in range(_PERIOD):
+        partner = (_BANDS - residue) % _PERIOD
+        if partner < residue:
+            continue
+        coupled = np.flatnonzero(np.isin(tap % _PERIOD, (residue, partner)))
+        seen = functions[2 * _TAPS + tap[coupled, None] - shifts].reshape(len(coupled), -1)
+        cosines = _cosines(tap[coupled])
+        gram = cosines @ cosines.T
+        normal = seen @ seen.T * gram
+        target = padded[coupled] * np.diag(gram) * _BANDS - normal @ padded[coupled]
+        # Some directions change nothing; the ridge keeps q from wandering along them, away from the prototype.
+        ridge = 1e-9 * _BANDS**2 * np.eye(len(coupled))
+        dual[coupled] = padded[coupled] + np.linalg.solve(normal + ridge, target)
+    return _rows(dual)
 
 
 @cache
