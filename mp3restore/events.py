@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from mp3restore.result import FileResult
 
-__all__ = ["SCHEMA", "Done", "Event", "Failed", "Progressed", "Skipped", "Started", "Summary", "event_json"]
+__all__ = ["SCHEMA", "Done", "Event", "Failed", "Progressed", "Refused", "Skipped", "Started", "Summary", "event_json"]
 
 SCHEMA = 1
 
@@ -86,6 +86,15 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was begun: the plan, the model or the options are not right. Comes as "failed", but of no file."""
+
+    name: ClassVar[str] = "failed"
+    error: str
+    exit_code: int
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The run is over."""
 
@@ -112,7 +121,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an event holds
     return str(value) if isinstance(value, Path) else value
 
 
-def event_json(event: Event) -> str:
+def event_json(event: Event | Refused) -> str:
     """Write an event as one line of JSON, in ASCII."""
     values = asdict(event)
     result = values.pop("result", None) or {}

@@ -272,6 +272,13 @@ def test_json_events(songs, tmp_path):
     assert [json.loads(line)["event"] for line in skipped].count("skipped") == 3
 
 
+def test_what_stops_a_run_before_it_begins_is_a_json_event_too(songs):
+    result = invoke(songs, "-o", songs, "--json", "-qq")
+    (event,) = map(json.loads, result.stdout.splitlines())
+    assert (event["event"], event["exit_code"]) == ("failed", result.exit_code) == ("failed", ExitCode.USAGE)
+    assert "among the inputs" in event["error"]
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_sigterm_leaves_nothing(tmp_path, encode, music, jobs):
     folder, out = tmp_path / "in", tmp_path / "out"

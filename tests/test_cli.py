@@ -150,7 +150,7 @@ def test_a_decoder_that_gives_up_is_noticed(tmp_path, encode, music, rng):
 
 
 def test_a_full_stdout_is_no_fault_of_ours(song):
-    for arguments in (("models", "list"), ("inspect", song)):
+    for arguments in (("models", "list"), ("inspect", song), ("--version",), ("--help",)):
         with open("/dev/full", "w") as full:  # noqa: PTH123
             result = subprocess.run(
                 [sys.executable, "-m", "mp3restore", *map(str, arguments)],

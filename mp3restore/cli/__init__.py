@@ -30,3 +30,7 @@ def main() -> None:
         app(prog_name="mp3restore")
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+    except OSError as error:  # of stdout, before there is a command: --version and --help
+        from mp3restore.cli.report import exit_code_of  # noqa: PLC0415
+
+        sys.exit(exit_code_of(error))

@@ -18,7 +18,7 @@ from mp3restore.errors import ExitCode, Mp3RestoreError
 if TYPE_CHECKING:
     from mp3restore.result import FileResult
 
-__all__ = ["clock", "message", "one_line", "quiet_decoders", "result_line", "user_errors"]
+__all__ = ["clock", "exit_code_of", "message", "one_line", "quiet_decoders", "result_line", "user_errors"]
 
 
 def one_line(text: object) -> str:
@@ -50,8 +50,8 @@ def result_line(result: FileResult) -> str:
 
 
 @contextmanager
-def user_errors(*, verbosity: int = 0) -> Iterator[None]:
-    """Turn errors into a line on stderr and an exit code.
+def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
+    """Turn errors into a line on stderr and an exit code, and into an event on stdout where those are wanted.
 
     From a verbosity of 2 on, faults of our own come with their traceback, and from -2 down nothing is said at all.
     """
@@ -60,6 +60,10 @@ def user_errors(*, verbosity: int = 0) -> Iterator[None]:
     except Mp3RestoreError as error:
         if verbosity > -2:
             message(f"mp3restore: {error}")
+        if as_json:
+            from mp3restore.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
+
+            typer.echo(event_json(Refused(str(error), error.exit_code)))
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         if verbosity > -2:
@@ -68,10 +72,10 @@ def user_errors(*, verbosity: int = 0) -> Iterator[None]:
     except typer.Exit:
         raise
     except Exception as error:
-        raise typer.Exit(_exit_code(error, verbosity)) from error
+        raise typer.Exit(exit_code_of(error, verbosity)) from error
 
 
-def _exit_code(error: Exception, verbosity: int) -> ExitCode:
+def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
     """Say what happened that is no error of ours; gives the exit code."""
     if interrupted.is_set():  # a module that a signal interrupts while it is loaded may raise what it likes
         return ExitCode.INTERRUPTED

@@ -31,7 +31,7 @@ def watch(  # noqa: PLR0917 - one parameter per option
     log_file: o.LogFile = None,
 ) -> None:
     """Restore what lies in a folder and what is put into it, as soon as it is complete; Ctrl-C ends it."""
-    with user_errors(verbosity=verbose - quiet), quiet_decoders(active=verbose < 2):
+    with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
         from mp3restore.batch import Request, Task  # noqa: PLC0415 - keeps --help quick
         from mp3restore.cli.run import cores  # noqa: PLC0415
         from mp3restore.cli.show import Look, Teller  # noqa: PLC0415

@@ -46,6 +46,7 @@ class Distance:
     # Reward for the distance between two draws where the MP3 lost something. 1 is the proper score, whose draws are as
     # far from the original as from each other; less gives draws nearer to it, with less noise.
     diversity: float = 0.7
+    similarity: float = 2.0  # of what the spectrogram of a draw lacks of looking like the original's
     harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3 was
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
     # Of the signal's distortion, per dB. A fill of the right level whose phases nobody knows doubles the error in the
@@ -65,9 +66,12 @@ def _hann(size: int, device: torch.device) -> Tensor:
     return window
 
 
-def magnitudes(samples: Tensor, size: int) -> Tensor:
-    """Magnitudes (batch, frames, bins) of segments (batch, samples); 1 per bin for white noise of unit variance."""
-    frames = samples.unfold(-1, size, size // 2) * _hann(size, samples.device)
+def magnitudes(samples: Tensor, size: int, overlap: int = 2) -> Tensor:
+    """Magnitudes (batch, frames, bins) of segments (batch, samples); 1 per bin for white noise of unit variance.
+
+    Frames are `size / overlap` samples apart.
+    """
+    frames = samples.unfold(-1, size, size // overlap) * _hann(size, samples.device)
     spectrum = torch.fft.rfft(frames)
     power: Tensor = spectrum.real**2 + spectrum.imag**2 + 1e-12
     return power.sqrt()

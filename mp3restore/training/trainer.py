@@ -16,6 +16,7 @@ from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.excitation import CONTEXT
 from mp3restore.noise import LATENT_SPAN, latent_kernel
 from mp3restore.stft import OVERLAP
+from mp3restore.training import similarity
 from mp3restore.training.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.data import Batch
 from mp3restore.training.frontend import Frontend, to_parts
@@ -167,13 +168,15 @@ class Trainer:
         level = target.square().mean(-1, keepdim=True).sqrt() + 1e-4
         weights = band_weights(resolution, batch.sample_rate, batch.bandwidth_hz)
         wanted = magnitudes(target / level, resolution)
-        judged, spectra = [], []
+        degraded = (segment.degraded * plane).sum(1)
+        heard, judged, spectra = [], [], []
         for draw in draws:
             chosen = (draw * of_spectrum).sum(1)
             spectra.append(chosen[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES])
-            judged.append(magnitudes(self._samples(chosen) / level, resolution))
+            heard.append(self._samples(chosen))
+            judged.append(magnitudes(heard[-1] / level, resolution))
         to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
-        given = magnitudes((segment.degraded * plane).sum(1) / level, resolution)
+        given = magnitudes(degraded / level, resolution)
         lost = weights * (1 - share_kept(given.square(), wanted.square()))
         apart = spectral_distance(judged[0], judged[-1], lost, distance)
         harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
@@ -184,8 +187,13 @@ class Trainer:
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
         distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
-        total = (energy + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = {"distance": to_target, "spread": apart, "harm": harm, "off": off, "distortion": distorted}
+        unlike, worse = _unlikeness(batch, target, degraded, heard)
+        looks = distance.similarity * (unlike + distance.harm * worse)
+        total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
+        parts = {
+            "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
+            "distortion": distorted,
+        }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
 
     def _judge(
@@ -277,6 +285,16 @@ def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
     mono = power[:, 1] < 1e-5 * power[:, 0]
     drawn[mono] = drawn.new_tensor([1.0, 0.0])
     return drawn.unsqueeze(-1)
+
+
+def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """What the spectrograms of draws lack of looking like the original's, and how much more than the MP3's does."""
+    hz = torch.arange(similarity.SIZE // 2 + 1, device=target.device) * batch.sample_rate[:, None] / similarity.SIZE
+    known = (hz < batch.bandwidth_hz[:, None] - 300).float().unsqueeze(1)
+    original, given, *drawn = (magnitudes(s, similarity.SIZE, overlap=4) for s in (target, degraded, *draws))
+    before = similarity.dissimilarity(given, original, known)
+    unlike = torch.stack([similarity.dissimilarity(picture, original, known) for picture in drawn])
+    return unlike.mean(0), (unlike - before).relu().mean(0)
 
 
 def _descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
