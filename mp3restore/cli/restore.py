@@ -63,7 +63,9 @@ def restore(  # noqa: PLR0917 - one parameter per option
     version: o.Version = False,  # noqa: ARG001
 ) -> None:
     """Restore heavily compressed MP3s: give back their treble and fill the holes that the codec left."""
-    with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
+    # What stdout is asked for as well is not to get our events.
+    reported = json and output != "-"
+    with user_errors(verbosity=verbose - quiet, as_json=reported), quiet_decoders(active=verbose < 2):
         from mp3restore.cli.run import Look, Machine, Names, Wishes, run  # noqa: PLC0415 - keeps --help quick
 
         if quiet and verbose:
