@@ -151,7 +151,6 @@ class _Run:
         bands = restorer.model.config.bands
         self.held = options.consistency and bitstream is not None
         self._bitstream = bitstream
-        self._decoded = 0
         self.strength = (
             warranted_strength(source, bitstream.stream if bitstream else None)
             if options.strength is None
@@ -185,12 +184,12 @@ class _Run:
                 if progress is not None:
                     progress(done / rate, expected)
         if self._bitstream is not None:
-            check_complete(self._bitstream, self._decoded, source.path)
+            check_complete(self._bitstream, self.path.taken, source.path)
         return done
 
     def _passages(self, dry: SampleQueue) -> Iterator[Passage]:
         """Decode, at the working rate; `dry` keeps what a weaker restoration is mixed with."""
-        blocks = self._clipping.watch(self._counted(self._source.blocks()))
+        blocks = self._clipping.watch(self._source.blocks())
         if self._watch is not None:
             blocks = self._watch.watch(blocks)
         working = self.path.before(blocks)
@@ -199,11 +198,6 @@ class _Run:
         if self._watch is not None:
             return self._watch.passages(working)
         return (Passage(block) for block in working)
-
-    def _counted(self, blocks: Iterator[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        for block in blocks:
-            self._decoded += block.shape[1]
-            yield block
 
     def _restored(self, passages: Iterator[Passage], dry: SampleQueue) -> Iterator[NDArray[np.float32]]:
         options = self._options
@@ -227,7 +221,7 @@ class _Run:
         """Say what is odd about the input."""
         if self._clipping.places >= _CLIPPED_PLACES:
             yield f"the input is clipped, in {self._clipping.places} places; that stays"
-        elif self._bitstream is not None and self._clipping.overshoots > self._decoded / self._source.sample_rate:
+        elif self._bitstream is not None and self._clipping.overshoots > self.path.taken / self._source.sample_rate:
             yield (
                 f"the input goes beyond full scale in {self._clipping.overshoots} places, as music does that was "
                 "clipped before it was encoded; that stays"

@@ -29,6 +29,8 @@ class RatePath:
     ----------
     source, working, target : int
         Rates of the input, of the generator, and of the result in Hz.
+    taken : int
+        Samples of the input that have come in.
     """
 
     def __init__(self, source_rate: int, target_rate: int | None = None, *, direct: bool = False) -> None:
@@ -40,7 +42,7 @@ class RatePath:
             self.working = self.target
         else:
             self.working = 44100 if source_rate % 11025 == 0 else 48000
-        self._taken = 0
+        self.taken = 0
         self._length: int | None = None
 
     def before(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -58,6 +60,6 @@ class RatePath:
 
     def _count(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         for block in blocks:
-            self._taken += block.shape[1]
+            self.taken += block.shape[1]
             yield block
-        self._length = resampled_length(self._taken, self.source, self.target)
+        self._length = resampled_length(self.taken, self.source, self.target)

@@ -21,6 +21,7 @@ __all__ = [
     "Distance",
     "band_weights",
     "distortion_db",
+    "known_bins",
     "magnitudes",
     "share_kept",
     "spectral_distance",
@@ -77,11 +78,16 @@ def magnitudes(samples: Tensor, size: int, overlap: int = 2) -> Tensor:
     return power.sqrt()
 
 
+def known_bins(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
+    """1 for each bin (batch, bins) that the source itself holds, else 0."""
+    hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
+    return (hz < bandwidth_hz[:, None] - 300).float()
+
+
 def band_weights(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
     """Weight of each bin (batch, 1, bins): none above what the source itself holds."""
     hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
-    known = (hz < bandwidth_hz[:, None] - 300).float()
-    weight = known / (1 + hz / _CORNER_HZ)
+    weight = known_bins(size, sample_rate, bandwidth_hz) / (1 + hz / _CORNER_HZ)
     return (weight / weight.sum(-1, keepdim=True).clamp_min(1e-9)).unsqueeze(1)
 
 

@@ -26,6 +26,7 @@ from mp3restore.training.objective import (
     Distance,
     band_weights,
     distortion_db,
+    known_bins,
     magnitudes,
     share_kept,
     spectral_distance,
@@ -206,8 +207,7 @@ class Trainer:
         restored, original, degraded = (
             _left_right(planes / level) for planes in (self._samples(draw), segment.target, segment.degraded)
         )
-        hz = torch.arange(size // 2 + 1, device=self.device) * batch.sample_rate[:, None] / size
-        known = (hz < batch.bandwidth_hz[:, None] - 300).float()
+        known = known_bins(size, batch.sample_rate, batch.bandwidth_hz)
         with torch.autocast(self.device.type, torch.bfloat16):
             verdicts = [critic(s, degraded, size, known) for s in (original, restored.detach())]
             wrong = critic_loss(*verdicts)
@@ -289,8 +289,7 @@ def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
 
 def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
     """What the spectrograms of draws lack of looking like the original's, and how much more than the MP3's does."""
-    hz = torch.arange(similarity.SIZE // 2 + 1, device=target.device) * batch.sample_rate[:, None] / similarity.SIZE
-    known = (hz < batch.bandwidth_hz[:, None] - 300).float().unsqueeze(1)
+    known = known_bins(similarity.SIZE, batch.sample_rate, batch.bandwidth_hz).unsqueeze(1)
     original, given, *drawn = (magnitudes(s, similarity.SIZE, overlap=4) for s in (target, degraded, *draws))
     before = similarity.dissimilarity(given, original, known)
     unlike = torch.stack([similarity.dissimilarity(picture, original, known) for picture in drawn])
