@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_CHUNK_FRAMES", "SAMPLE_RATES", "Restorer"]
 
-# 3 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
-DEFAULT_CHUNK_FRAMES = 256
+# 4.5 s at 44.1 kHz: longer chunks waste less on halos, shorter ones need less memory.
+DEFAULT_CHUNK_FRAMES = 384
 SAMPLE_RATES = (44100, 48000)
 _PLANES = 2
 _EDGE_HOPS = 8  # twice the length of a frame
@@ -74,7 +74,7 @@ class Restorer:
     model
         The model to run.
     threads
-        Chunks restored at the same time, 40 MB each; all cores by default, at most 4. The result does not depend on it.
+        Chunks restored at the same time, 60 MB each; all cores by default, at most 4. The result does not depend on it.
     chunk_frames
         Length of a chunk in hops. The result does not depend on it beyond rounding (1e-5).
     device

@@ -12,15 +12,19 @@ Both are local in time and blind to the input's level; the harmonic is zero wher
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
-from mp3restore.stft import analyse_parts, stretches
+from mp3restore.running_mean import running_mean
+from mp3restore.stft import analyse_stretches
 
-__all__ = ["CONTEXT", "EXCITATIONS", "excite"]
+__all__ = ["CONTEXT", "EXCITATIONS", "GAINS", "Excitations"]
 
 EXCITATIONS = ("noise", "harmonic")
+GAINS = ("copy", *EXCITATIONS)
+"""What a generator gives for every bin: what to multiply the input by, and each excitation before they are added."""
 
 SHAPING = 0.5  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
@@ -35,12 +39,6 @@ FLOOR = 1e-12  # power, 24 bits below full scale squared: keeps divisions finite
 CONTEXT = 1536
 
 
-def _mean(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Running mean over an odd `size`, zeros outside; SciPy sums in float64, so that it does not drift."""
-    mean: NDArray[np.float32] = uniform_filter1d(values, size, axis=-1, mode="constant")
-    return np.maximum(mean, np.float32(0), out=mean)
-
-
 def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Amplitude of the noise (samples,), around one and common to both planes; treble counts most."""
     power = np.zeros(planes.shape[1], np.float32)
@@ -50,7 +48,7 @@ def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
         power[0] += plane[0] ** 2
         power[1:] += slope
     floor = np.float32(FLOOR)
-    swing, slow = _mean(power, FAST_ENVELOPE), _mean(power, SLOW_ENVELOPE)
+    swing, slow = running_mean(power, FAST_ENVELOPE), running_mean(power, SLOW_ENVELOPE)
     swing += floor
     slow += floor
     swing /= slow
@@ -61,40 +59,30 @@ def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     return shape
 
 
-def _saturate(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    result = np.empty_like(planes)
-    for k, plane in enumerate(planes):  # one by one: what is between the steps stays in the processor's cache
-        power = _mean(plane * plane, LEVEL_WINDOW)
-        power += np.float32(FLOOR)
-        # d / sqrt(1 + d^2) of d = DRIVE x / sqrt(power)
-        root = plane * plane
-        root += power * np.float32(DRIVE**-2)
-        np.divide(plane, np.sqrt(root, out=root), out=result[k])
-    return result
+def _saturate(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """d / sqrt(1 + d^2) of d = DRIVE x / sqrt(power)."""
+    square = plane * plane
+    power = running_mean(square, LEVEL_WINDOW)
+    power += np.float32(FLOOR)
+    power *= np.float32(DRIVE**-2)
+    square += power
+    root: NDArray[np.float32] = np.sqrt(square, out=square)
+    return np.divide(plane, root, out=root)
 
 
-def _whiten(parts: NDArray[np.float32]) -> None:
-    """Divide spectra (planes, 2 parts, frames, bins) by their envelopes, in place."""
-    for piece in stretches(parts.shape[2]):
-        real, imaginary = parts[:, 0, piece], parts[:, 1, piece]
-        power = real * real
-        power += imaginary * imaginary
-        around = uniform_filter1d(power, WHITENING_BINS, axis=-1, mode="nearest")
-        np.maximum(around, np.float32(0), out=around)
-        # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
-        around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
-        gain = np.sqrt(around, out=around)
-        np.reciprocal(gain, out=gain)
-        real *= gain
-        imaginary *= gain
+def _flattening(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
+    """One over the envelopes of spectra (planes, frames, bins)."""
+    power: NDArray[np.float32] = np.abs(spectrum)
+    power *= power
+    around = running_mean(power, WHITENING_BINS, "edge")
+    # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
+    around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
+    np.sqrt(around, out=power)
+    np.reciprocal(power, out=power)
+    return power
 
 
-def excite(
-    planes: NDArray[np.float32],
-    noise: NDArray[np.float32] | None,
-    size: int,
-    out: tuple[NDArray[np.float32], ...] | tuple[None, None] = (None, None),
-) -> tuple[NDArray[np.float32], ...]:
+class Excitations:
     """Excitations of a stretch of a file.
 
     Parameters
@@ -105,18 +93,32 @@ def excite(
         White noise of unit variance, shape (2, n); None for no noise at all.
     size
         Frame length of the STFT in samples.
-    out
-        Where to write the results.
-
-    Returns
-    -------
-    One for each of `EXCITATIONS`: spectra of shape (2 planes, 2 parts, frames, size // 2 + 1), about unit power per
-    bin, of all whole frames in the stretch.
     """
-    inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
-    # A Hann window's power sums to 3/8 of its length.
-    amplitude = _envelope(planes)[inner] * np.float32((0.375 * size) ** -0.5)
-    shaped = np.zeros_like(planes[:, inner]) if noise is None else noise * amplitude
-    harmonic = analyse_parts(_saturate(planes)[:, inner], size, out[1])
-    _whiten(harmonic)
-    return analyse_parts(shaped, size, out[0]), harmonic
+
+    def __init__(self, planes: NDArray[np.float32], noise: NDArray[np.float32] | None, size: int) -> None:
+        inner = slice(CONTEXT, planes.shape[1] - CONTEXT)
+        self._size = size
+        self._waves = {"harmonic": np.stack([_saturate(plane)[inner] for plane in planes])}
+        if noise is not None:
+            # A Hann window's power sums to 3/8 of its length.
+            self._waves["noise"] = noise * (_envelope(planes)[inner] * np.float32((0.375 * size) ** -0.5))
+
+    def apply_gains(
+        self, gains: Mapping[str, NDArray[np.float32]], spectra: NDArray[np.complex64]
+    ) -> Iterator[NDArray[np.complex64]]:
+        """Restore the spectra (2 planes, frames, bins) of all whole frames in place, with the gains that `GAINS` lists.
+
+        Gives the results stretch by stretch, while they are in the processor's cache. Before it is multiplied, an
+        excitation has about unit power per bin.
+        """
+        stretches = [analyse_stretches(wave, self._size) for wave in self._waves.values()]
+        for pieces in zip(*stretches, strict=True):
+            piece = pieces[0][0]
+            spectrum = spectra[:, piece]
+            spectrum *= gains["copy"][:, piece]
+            for name, (_, excitation) in zip(self._waves, pieces, strict=True):
+                gain = gains[name][:, piece]
+                if name == "harmonic":
+                    gain = gain * _flattening(excitation)
+                spectrum += np.multiply(excitation, gain, out=excitation)
+            yield spectrum

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ from numpy.typing import NDArray
 
 from mp3restore.devices import Device, device_of, providers_for
 from mp3restore.errors import ModelError
-from mp3restore.excitation import CONTEXT, EXCITATIONS, excite
+from mp3restore.excitation import CONTEXT, GAINS, Excitations
 from mp3restore.mp3.uncertainty import PLANES, unknown_row
 from mp3restore.noise import NoiseSource
-from mp3restore.stft import OVERLAP, analyse_parts, synthesise
+from mp3restore.stft import OVERLAP, analyse_stretches, synthesise
 from mp3restore.timings import Timings
 
 if TYPE_CHECKING:
@@ -80,10 +81,11 @@ class GeneratorSession:
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
-        wanted = dict.fromkeys(("spectrum", *EXCITATIONS), self._bins)
+        wanted = dict.fromkeys(("power", *GAINS), self._bins)
         wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
-        if {i.name: i.shape[-1] for i in self._session.get_inputs()} != wanted:
-            raise ModelError("the network's inputs are not those of its configuration", path=model.onnx_path)
+        ports = (*self._session.get_inputs(), *self._session.get_outputs())
+        if {port.name: port.shape[-1] for port in ports} != wanted:
+            raise ModelError("the network is not what its configuration says", path=model.onnx_path)
 
     @property
     def margin(self) -> int:
@@ -116,32 +118,50 @@ class GeneratorSession:
         block `first_hop` of its file. Without `noise`, nothing is left to chance.
         """
         config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
-        hops = (planes.shape[1] - 2 * self.margin) // self._hop
-        around = self.frames(hops)
+        around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
         kept = around - 2 * halo  # frames of the excitations and of the result
-        get = self._buffers.get
-        inputs = {"spectrum": get("spectrum", 1, _PLANES, 2, around, self._bins)}
-        inputs |= {name: get(name, 1, _PLANES, 2, kept, self._bins) for name in EXCITATIONS}
-        restored = get("restored", 1, _PLANES, 2, kept, self._bins)
         with timings.measure("stft"):
-            analyse_parts(planes[:, CONTEXT:-CONTEXT], size, inputs["spectrum"][0])
+            power, spectra = self._analyse(planes[:, CONTEXT:-CONTEXT], around)
             cut = halo * self._hop
             wave = None
             if noise is not None:
                 wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
-            excited = tuple(inputs[name][0] for name in EXCITATIONS)
-            excite(planes[:, cut : planes.shape[1] - cut], wave, size, excited)
-            inputs["z"] = self._latents(first_hop - halo, around, noise)[None]
+            excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
+            z = self._latents(first_hop - halo, around, noise)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
-        inputs["uncertainty"] = np.ascontiguousarray(known)[None]
         with timings.measure("generator"):
-            binding = self._session.io_binding()
-            for name, values in inputs.items():
-                binding.bind_cpu_input(name, values)
-            binding.bind_output("restored", "cpu", 0, np.float32, restored.shape, restored.ctypes.data)
-            self._session.run_with_iobinding(binding)
-        with timings.measure("inverse"):
-            return synthesise(restored[0], size)
+            gains = self._gains(power, np.ascontiguousarray(known), z, kept)
+
+        restored = timings.measure_items("stft", excitations.apply_gains(gains, spectra))
+        samples = timings.measure_stage("inverse", partial(synthesise, size=size), restored)
+        return np.concatenate(list(samples), axis=1)
+
+    def _analyse(self, planes: NDArray[np.float32], around: int) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+        """Power (2, around, bins) of what the network sees, and spectra (2, kept, bins) of what it restores."""
+        halo, size = self._config.halo_frames, self._config.fft_size
+        power = self._buffers.get("power", _PLANES, around, self._bins)
+        parts = self._buffers.get("spectra", _PLANES, around - 2 * halo, self._bins, 2)
+        spectra = parts.view(np.complex64)[..., 0]
+        for piece, spectrum in analyse_stretches(planes, size):
+            np.abs(spectrum, out=power[:, piece])
+            power[:, piece] *= power[:, piece]
+            first, end = max(piece.start, halo), min(piece.stop, around - halo)
+            if first < end:
+                spectra[:, first - halo : end - halo] = spectrum[:, first - piece.start : end - piece.start]
+        return power, spectra
+
+    def _gains(
+        self, power: NDArray[np.float32], uncertainty: NDArray[np.float32], z: NDArray[np.float32], kept: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run the network: a gain (2 planes, kept, bins) for every bin of the input and of the excitations."""
+        binding = self._session.io_binding()
+        for name, values in (("power", power), ("uncertainty", uncertainty), ("z", z)):
+            binding.bind_cpu_input(name, values[None])
+        gains = {name: self._buffers.get(name, _PLANES, kept, self._bins) for name in GAINS}
+        for name, values in gains.items():
+            binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
+        self._session.run_with_iobinding(binding)
+        return gains
 
     def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
         """z of all frames: (frames, frame_latents + file_latents)."""

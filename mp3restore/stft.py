@@ -7,7 +7,7 @@ the first and the last included, lies in exactly four frames, and hop block ``j`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -15,10 +15,10 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["OVERLAP", "analyse", "analyse_parts", "stretches", "synthesise", "window"]
+__all__ = ["OVERLAP", "analyse", "analyse_stretches", "synthesise", "window"]
 
 OVERLAP = 4  # frames over each sample
-_STRETCH = 32  # frames that are transformed at once: what is between the steps stays in the processor's cache
+_STRETCH = 32  # frames that are transformed at once: what is between the steps stays in the cache
 
 
 @lru_cache(maxsize=4)
@@ -34,44 +34,41 @@ def analyse(samples: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
     return np.asarray(scipy.fft.rfft(framed * window(size), axis=-1, overwrite_x=True), dtype=np.complex64)
 
 
-def stretches(frames: int) -> Iterator[slice]:
+def analyse_stretches(samples: NDArray[np.float32], size: int) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
+    """`analyse` a stretch at a time, so that what is done to a spectrum next finds it in the processor's cache.
+
+    Gives which frames, and their spectra.
+    """
+    hop = size // OVERLAP
+    for piece in _stretches((samples.shape[-1] - size) // hop + 1):
+        yield piece, analyse(samples[..., piece.start * hop : (piece.stop - 1) * hop + size], size)
+
+
+def _stretches(frames: int) -> Iterator[slice]:
     """Cut `frames` frames into pieces that are small enough for the processor's cache."""
     for first in range(0, frames, _STRETCH):
         yield slice(first, min(first + _STRETCH, frames))
 
 
-def analyse_parts(
-    samples: NDArray[np.float32], size: int, out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    """`analyse` with real and imaginary parts apart, as the generator takes them.
+def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[NDArray[np.float32]]:
+    """Overlap-add inverse of `analyse`, of consecutive stretches of spectra (..., frames, size // 2 + 1), in place.
 
-    From (..., n) to (..., 2 parts, frames, size // 2 + 1), written to `out` where it is given.
+    Yields the hop blocks that four frames cover, as soon as they have been: (frames - 3) * hop samples in all. Each is
+    the sum of its frames in their order, wherever the stretches begin.
     """
     hop = size // OVERLAP
-    frames = (samples.shape[-1] - size) // hop + 1
-    parts = np.empty((*samples.shape[:-1], 2, frames, size // 2 + 1), np.float32) if out is None else out
-    for piece in stretches(frames):
-        spectrum = analyse(samples[..., piece.start * hop : (piece.stop - 1) * hop + size], size)
-        parts[..., 0, piece, :], parts[..., 1, piece, :] = spectrum.real, spectrum.imag
-    return parts
-
-
-def synthesise(parts: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Overlap-add inverse of `analyse_parts`: hop blocks that four frames cover.
-
-    From (..., 2 parts, frames, size // 2 + 1) to (..., (frames - 3) * hop) samples.
-    """
-    hop = size // OVERLAP
-    count = parts.shape[-2] - OVERLAP + 1
-    # Three blocks at either end are covered in part only, and are dropped in the end.
-    blocks = np.zeros((*parts.shape[:-3], count + 2 * (OVERLAP - 1), hop), np.float32)
-    for piece in stretches(parts.shape[-2]):
-        spectrum = np.empty((*parts.shape[:-3], piece.stop - piece.start, parts.shape[-1]), np.complex64)
-        spectrum.real, spectrum.imag = parts[..., 0, piece, :], parts[..., 1, piece, :]
+    partial = OVERLAP - 1  # blocks at either end are covered in part only; the first ones are dropped
+    dropped, tail = partial, None
+    for spectrum in spectra:
+        count = spectrum.shape[-2]
         frames = scipy.fft.irfft(spectrum, size, axis=-1, overwrite_x=True)
         frames *= window(size) / np.float32(1.5)
         quarters = frames.reshape(*frames.shape[:-1], OVERLAP, hop)
-        for k in range(OVERLAP):
-            blocks[..., piece.start + k : piece.stop + k, :] += quarters[..., k, :]
-    whole = blocks[..., OVERLAP - 1 : OVERLAP - 1 + count, :]
-    return whole.reshape(*parts.shape[:-3], count * hop)
+        blocks = np.zeros((*frames.shape[:-2], count + partial, hop), np.float32)
+        if tail is not None:
+            blocks[..., :partial, :] = tail
+        for k in reversed(range(OVERLAP)):
+            blocks[..., k : k + count, :] += quarters[..., k, :]
+        whole, tail = blocks[..., dropped:count, :], blocks[..., count:, :]
+        dropped = max(0, dropped - count)
+        yield whole.reshape(*whole.shape[:-2], -1)

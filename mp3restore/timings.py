@@ -10,6 +10,7 @@ from typing import TypeVar
 __all__ = ["Timings"]
 
 _Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 class Timings:
@@ -39,8 +40,8 @@ class Timings:
             yield item
 
     def measure_stage(
-        self, name: str, stage: Callable[[Iterable[_Item]], Iterator[_Item]], items: Iterable[_Item]
-    ) -> Iterator[_Item]:
+        self, name: str, stage: Callable[[Iterable[_Item]], Iterator[_Result]], items: Iterable[_Item]
+    ) -> Iterator[_Result]:
         """Send `items` through `stage` and add the time that it takes to stage `name`, without that of making them."""
         inputs = Timings()
         yield from self.measure_items(name, stage(inputs.measure_items(name, items)))

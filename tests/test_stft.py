@@ -1,21 +1,33 @@
 import numpy as np
+import pytest
 
-from mp3restore.stft import analyse, analyse_parts, synthesise
+from mp3restore.stft import analyse, analyse_stretches, synthesise
+
+
+def inverse(spectra):
+    return np.concatenate(list(synthesise(spectra, 2048)), axis=-1)
 
 
 def test_inverse_gives_back_every_sample_that_four_frames_cover(rng):
-    samples = rng.standard_normal((2, 40 * 512)).astype(np.float32)
-    back = synthesise(analyse_parts(samples, 2048), 2048)
-    assert back.shape == (2, 34 * 512)
-    np.testing.assert_allclose(back, samples[:, 3 * 512 : 37 * 512], atol=2e-6)
-
-
-def test_parts_are_those_of_the_spectrum_also_beyond_one_stretch(rng):
     samples = rng.standard_normal((2, 80 * 512)).astype(np.float32)
-    spectrum = analyse(samples, 2048)
-    parts = np.full((2, 2, 77, 1025), np.nan, np.float32)
-    assert analyse_parts(samples, 2048, parts) is parts
-    np.testing.assert_array_equal(parts[:, 0] + 1j * parts[:, 1], spectrum)
+    back = inverse(spectrum for _, spectrum in analyse_stretches(samples, 2048))
+    assert back.shape == (2, 74 * 512)
+    np.testing.assert_allclose(back, samples[:, 3 * 512 : 77 * 512], atol=2e-6)
+
+
+@pytest.mark.parametrize("cuts", [[1, 2, 3, 40], [70], [4, 5]])
+def test_inverse_does_not_depend_on_where_the_spectra_are_cut(rng, cuts):
+    spectra = analyse(rng.standard_normal((2, 80 * 512)).astype(np.float32), 2048)
+    pieces = (piece.copy() for piece in np.split(spectra, cuts, axis=1))
+    np.testing.assert_array_equal(inverse(pieces), inverse([spectra.copy()]))
+
+
+def test_stretches_are_the_whole(rng):
+    samples = rng.standard_normal((2, 80 * 512)).astype(np.float32)
+    spectra = np.full((2, 77, 1025), np.nan, np.complex64)
+    for piece, spectrum in analyse_stretches(samples, 2048):
+        spectra[:, piece] = spectrum
+    np.testing.assert_array_equal(spectra, analyse(samples, 2048))
 
 
 def test_frames_do_not_depend_on_where_the_signal_was_cut(rng):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from mp3restore.mp3.filterbank import (
     HALO,
@@ -17,6 +16,7 @@ from mp3restore.mp3.filterbank import (
 )
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
+from mp3restore.running_mean import running_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,9 +71,7 @@ def _excerpts(samples: NDArray[np.float32]) -> list[int]:
 
 def _near_zeros(lines: NDArray[np.float32]) -> tuple[int, int]:
     """Count near-zero lines and all lines that have a level, of coefficients (n, channels, 576)."""
-    # Rounding of the running mean may leave silence below zero.
-    power = np.maximum(uniform_filter1d(np.square(lines), 2 * _NEIGHBOURS + 1, mode="nearest"), 0)
-    level = np.sqrt(power)
+    level = np.sqrt(running_mean(np.square(lines), 2 * _NEIGHBOURS + 1, "edge"))
     audible = level > _SILENT
     near = np.abs(lines) < _NEAR_ZERO * level
     return int(np.count_nonzero(near & audible)), int(np.count_nonzero(audible))

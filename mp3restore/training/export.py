@@ -6,6 +6,7 @@ import hashlib
 import json
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 
 from mp3restore.errors import ModelError, UsageError
-from mp3restore.excitation import EXCITATIONS
+from mp3restore.excitation import EXCITATIONS, GAINS
 from mp3restore.models import ModelConfig
 from mp3restore.training.configs import updated
 from mp3restore.training.lineage import training_so_far
-from mp3restore.training.networks import Generator, GeneratorConfig
+from mp3restore.training.networks import Generator, GeneratorConfig, apply_gains
 from mp3restore.training.quantise import quantise
 from mp3restore.training.shipped import write_training
 
@@ -59,28 +60,50 @@ def load_average(checkpoint: Path) -> tuple[Generator, int]:
     return generator.eval(), int(state["step"])
 
 
-def _example(config: GeneratorConfig, frames: int) -> dict[str, torch.Tensor]:
-    """Fixed inputs with the dynamics of music."""
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """Fixed inputs of a network with the dynamics of music, and what the gains that it gives are applied to."""
+
+    inputs: dict[str, torch.Tensor]
+    spectrum: torch.Tensor
+    excitations: list[torch.Tensor]
+
+    def restored(self, gains: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+        """The output, as the engine makes it."""
+        restored: NDArray[np.float32] = apply_gains(gains, self.spectrum, self.excitations).numpy()
+        return restored
+
+
+def _example(config: GeneratorConfig, frames: int) -> _Example:
     rng = np.random.default_rng(20210511)
-    around = frames + 2 * config.halo_frames
+    halo = config.halo_frames
+    around = frames + 2 * halo
     slope = 10 ** (-3 * np.arange(config.bins) / config.bins)
     spectrum = rng.standard_normal((1, 2, 2, around, config.bins)) * slope * 20
     spectrum[..., config.bins // 3 :] *= 1e-6
     holes = rng.uniform(-12, 2, (1, around, 2 * config.bands))
     shares = rng.uniform(0, 1, (1, around, 4 * config.bands))
     inputs = {
-        "spectrum": spectrum,
+        "power": (spectrum**2).sum(axis=2),
         "uncertainty": np.concatenate([holes, shares], axis=-1),
         "z": rng.standard_normal((1, around, 2 * config.latents)),
     }
-    inputs |= {name: rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for name in EXCITATIONS}
-    return {name: torch.from_numpy(values.astype(np.float32)) for name, values in inputs.items()}
+    excitations = [rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for _ in EXCITATIONS]
+
+    def tensor(values: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(values.astype(np.float32))
+
+    return _Example(
+        {name: tensor(values) for name, values in inputs.items()},
+        tensor(spectrum[..., halo:-halo, :]),
+        [tensor(values) for values in excitations],
+    )
 
 
 def _to_onnx(generator: Generator, path: Path) -> None:
-    example = _example(generator.config, 64)
-    axes = {name: {1 if name in ("z", "uncertainty") else 3: "around"} for name in ("spectrum", "uncertainty", "z")}
-    axes |= {name: {3: "frames"} for name in (*EXCITATIONS, "restored")}
+    example = _example(generator.config, 64).inputs
+    axes = {name: {2 if name == "power" else 1: "around"} for name in example}
+    axes |= {name: {2: "frames"} for name in GAINS}
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter warns of its own age and of constants that it cannot fold; parity is checked below.
         warnings.simplefilter("ignore")
@@ -89,7 +112,7 @@ def _to_onnx(generator: Generator, path: Path) -> None:
             tuple(example.values()),
             path,
             input_names=list(example),
-            output_names=["restored"],
+            output_names=list(GAINS),
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
@@ -97,11 +120,10 @@ def _to_onnx(generator: Generator, path: Path) -> None:
     onnx.checker.check_model(onnx.load(path))
 
 
-def _run(path: Path, inputs: dict[str, torch.Tensor]) -> NDArray[np.float32]:
+def _run(path: Path, example: _Example) -> NDArray[np.float32]:
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {name: values.numpy() for name, values in inputs.items()})
-    restored: NDArray[np.float32] = output
-    return restored
+    gains = session.run(list(GAINS), {name: values.numpy() for name, values in example.inputs.items()})
+    return example.restored([torch.from_numpy(values) for values in gains])
 
 
 def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float, float]:
@@ -115,7 +137,7 @@ def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float,
     _to_onnx(generator, path)
     example = _example(generator.config, 101)
     with torch.no_grad():
-        expected = generator(*example.values()).numpy()
+        expected = example.restored(generator(*example.inputs.values()))
     exact = _run(path, example)
     error = float(np.abs(exact - expected).max() / np.abs(expected).max())
     if not error < _TOLERANCE:

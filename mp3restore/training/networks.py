@@ -14,7 +14,7 @@ from mp3restore.bands import mel_bands
 from mp3restore.excitation import EXCITATIONS
 from mp3restore.mp3.uncertainty import LOG_FLOOR, PLANES
 
-__all__ = ["Generator", "GeneratorConfig"]
+__all__ = ["Generator", "GeneratorConfig", "apply_gains", "power_of"]
 
 _LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
@@ -92,8 +92,24 @@ class Encoded:
     """Of the bins of the input: (batch, 2 planes, frames, bins)."""
     room: Tensor
     """Largest power of the fill over that of the level: (batch, 2 planes, frames, bins)."""
-    copied: Tensor
-    """The copy path: (batch, 2 planes, 2 parts, frames, bins)."""
+    copy: Tensor
+    """Gain of the copy path: (batch, 2 planes, frames, bins)."""
+
+
+def power_of(spectrum: Tensor) -> Tensor:
+    """What the generator sees of a spectrum (batch, 2 planes, 2 parts, frames, bins): the same without parts."""
+    return (spectrum * spectrum).sum(dim=2)
+
+
+def apply_gains(gains: Sequence[Tensor], spectrum: Tensor, excitations: Sequence[Tensor]) -> Tensor:
+    """The restored spectrum: the input's and the excitations' (batch, 2 planes, 2 parts, frames, bins), in their gains.
+
+    In training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+    """
+    restored = gains[0].unsqueeze(2) * spectrum
+    for gain, excitation in zip(gains[1:], excitations, strict=True):
+        restored = restored + gain.unsqueeze(2).to(excitation.dtype) * excitation
+    return restored
 
 
 def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
@@ -102,13 +118,13 @@ def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
 
 
 class Generator(nn.Module):
-    """Spectrum of an MP3, what is known of its losses, excitations and z to the spectrum of one plausible original.
+    """Power spectrogram of an MP3, what is known of its losses, and z to the gains that make one plausible original.
 
-    Two paths make the output. The copy path multiplies each bin by a gain within a factor of two, which does not
-    depend on z: chance has no say in what survived. The fill path adds excitations, each bin with its gain, let through
-    only where the copy path holds less than the fill, and no more than the uncertainty map leaves open: a bin that the
-    MP3 kept is hardly touched whatever the gains are. At initialisation both are inert and the generator is the
-    identity. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    Two paths make the original (`apply_gains`). The copy path multiplies each bin by a gain within a factor of two,
+    which does not depend on z: chance has no say in what survived. The fill path adds excitations, each bin with its
+    gain, let through only where the input holds less than the fill, and no more than the uncertainty map leaves open: a
+    bin that the MP3 kept is hardly touched whatever the gains are. At initialisation both are inert: the result is the
+    input. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -137,14 +153,13 @@ class Generator(nn.Module):
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
         self.bands: Tensor
 
-    def encode(self, spectrum: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
-        """The part that does not depend on z, of an input of (batch, 2 planes, 2 parts, frames, bins) and its map.
+    def encode(self, power: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
+        """The part that does not depend on z, of an input's power (batch, 2 planes, frames, bins) and its map.
 
         With `pad` the frames outside are taken as zero and all frames come out; without, `halo_frames` less on either
         side. `uncertainty` is (batch, frames, 6 * bands), see `mp3.uncertainty`.
         """
         config = self.config
-        power = (spectrum * spectrum).sum(dim=2)
         plane_power = power.mean(dim=-1)
         around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES if pad else 0)
         near, late = (0, 0) if pad else (_LEVEL_FRAMES, 2 * sum(config.late_dilations))
@@ -166,7 +181,6 @@ class Generator(nn.Module):
         total = here.sum(dim=1, keepdim=True)
         stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
         amplitude = level * (total / (total + _SILENCE)) * torch.cat([torch.ones_like(stereo), stereo], dim=1)
-        inner = _inner(spectrum, cut, 3)
         calm = self.norm(_inner(hidden, late, 1))
         gains = torch.stack([self.mid_gain(calm), self.side_gain(calm)], dim=1)
         return Encoded(
@@ -174,7 +188,7 @@ class Generator(nn.Module):
             amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
             power=_inner(power, cut, 2),
             room=self._room(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
-            copied=inner * torch.exp(0.7 * torch.tanh(gains.float())).unsqueeze(2),
+            copy=torch.exp(0.7 * torch.tanh(gains.float())),
         )
 
     def _room(self, missing: Tensor, shares: Tensor) -> Tensor:
@@ -187,11 +201,10 @@ class Generator(nn.Module):
         room = torch.minimum(free * bound + _HOLE_HEADROOM * torch.exp(2 * holes), bound)
         return (room + 1e-12) @ self.bands
 
-    def decode(self, encoded: Encoded, excitations: Sequence[Tensor], z: Tensor, *, pad: bool = True) -> Tensor:
-        """One draw from what `encode` gave: the restored spectrum.
+    def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
+        """One draw from what `encode` gave: gains (batch, 2 planes, frames, bins) as `GAINS` lists them.
 
-        Each of the `excitations` has the shape of the result, `z` has (batch, frames of the input, 2 * latents). In
-        training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+        z has (batch, frames of the input, 2 * latents).
         """
         hidden = encoded.hidden
         hidden = hidden + self.latent_in(_inner(z, (z.shape[1] - hidden.shape[1]) // 2, 1))
@@ -209,11 +222,8 @@ class Generator(nn.Module):
         # Squared: a bin that holds twice the fill gets a 25th of it.
         gate = wanted / (wanted + encoded.power)
         gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
-        restored = encoded.copied
-        for fill, excitation in zip(fills, excitations, strict=True):
-            restored = restored + (fill * gain).unsqueeze(2).to(excitation.dtype) * excitation
-        return restored
+        return encoded.copy, *(fill * gain for fill in fills)
 
-    def forward(self, spectrum: Tensor, uncertainty: Tensor, z: Tensor, *excitations: Tensor) -> Tensor:
-        """One draw from one input with `halo_frames` on either side, which neither excitations nor result have."""
-        return self.decode(self.encode(spectrum, uncertainty, pad=False), excitations, z, pad=False)
+    def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        """One draw for one input with `halo_frames` on either side, which the gains do not have."""
+        return self.decode(self.encode(power, uncertainty, pad=False), z, pad=False)

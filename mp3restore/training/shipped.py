@@ -34,9 +34,8 @@ def read_weights(folder: Path, config: GeneratorConfig) -> dict[str, Tensor]:
     for node in graph.node:
         # The exporter names a node after the module that made it: /trunk.0/widen/MatMul.
         module = ".".join(node.name.split("/")[1:-1]).removesuffix(".MatMul_output_0")
-        if node.op_type == "MatMulInteger":
-            scale = found[node.input[1].replace("/integers", "/scale")]
-            found[f"{module}.weight"] = (found[node.input[1]] * scale).T
+        if node.op_type == "MatMulIntegerToFloat":
+            found[f"{module}.weight"] = (found[node.input[1]] * found[node.input[3]]).T
         elif node.op_type == "MatMul" and module:
             found[f"{module}.weight"] = found[node.input[1]].T
         elif node.op_type == "Mul" and node.input[1] in found:

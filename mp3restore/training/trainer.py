@@ -20,7 +20,7 @@ from mp3restore.training import similarity
 from mp3restore.training.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.data import Batch
 from mp3restore.training.frontend import Frontend, to_parts
-from mp3restore.training.networks import Generator, GeneratorConfig
+from mp3restore.training.networks import Generator, GeneratorConfig, apply_gains, power_of
 from mp3restore.training.objective import (
     RESOLUTIONS,
     Distance,
@@ -146,7 +146,7 @@ class Trainer:
         """Spectra of two draws for each input, (batch, 2 planes, 2 parts, frames, bins); one if nothing is drawn."""
         generator, stochastic = self.generator, self.config.stochastic
         with torch.autocast(self.device.type, torch.bfloat16):
-            encoded = generator.encode(segment.spectrum, batch.uncertainty)
+            encoded = generator.encode(power_of(segment.spectrum), batch.uncertainty)
         draws = []
         shape = batch.degraded[..., CONTEXT:-CONTEXT].shape
         for _ in range(2 if stochastic else 1):
@@ -154,7 +154,8 @@ class Trainer:
             excitations = (to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16(), segment.harmonic)
             z = self._latents(len(noise), segment.spectrum.shape[3])
             with torch.autocast(self.device.type, torch.bfloat16):
-                draws.append(generator.decode(encoded, excitations, z if stochastic else torch.zeros_like(z)).float())
+                gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
+                draws.append(apply_gains(gains, segment.spectrum, excitations).float())
         return draws
 
     def _energy(
