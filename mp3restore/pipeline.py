@@ -232,7 +232,13 @@ class _Run:
                 "what they held is missing"
             )
         if self.strength == 0 and self._options.strength is None:
-            yield "the input shows nothing that a codec took away and is left as it is (unless --strength is given)"
+            kbps = mp3_kbps(self._source.path)
+            reason = (
+                "the input shows nothing that a codec took away and"
+                if kbps is None
+                else f"the input has {kbps:.0f} kbit/s, at which a restoration does harm as easily as good; it"
+            )
+            yield f"{reason} is left as it is (unless --strength is given)"
 
 
 def _finish_tags(file: BinaryIO, job: Job, run: _Run, options: RunOptions, kbps: float | None) -> list[str]:

@@ -2,8 +2,9 @@
 
 A restoration adds what is likely, and the less a file has lost, the likelier it is that nothing was there. Part of the
 way keeps most of the gain at little of the risk: on validation clips 0.8 of the way gave as much ViSQOL as all of it at
-16 to 64 kbit/s, 0.6 three quarters or more of the gain at 96 and 128, with fewer clips that got worse, and by less. The
-experiments in ``mp3restore/training/README.md`` have the numbers.
+16 to 64 kbit/s, 0.6 three quarters or more of the gain at 96, with fewer clips that got worse, and by less. From 128
+kbit/s on there is little to hear, and a recording that was never whole loses by every fill, however weak: nothing in
+its MP3 tells it from others. The experiments in ``mp3restore/training/README.md`` have the numbers.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from mp3restore.suspicions import shows_no_loss
 
 __all__ = ["warranted_strength"]
 
-_KBPS_PER_CHANNEL = (16, 32, 48, 64, 96, 128)
-_STRENGTH = (0.85, 0.7, 0.55, 0.5, 0.3, 0.2)
+_STEREO_KBPS = (32, 64, 96, 128)
+_STRENGTH = (0.85, 0.7, 0.55, 0.0)
+# What stereo costs over mono: an encoder gives the side plane less than the mid.
+_COST_OF_STEREO = 1.5
 # A file at a lower rate lacks all treble, however many bits it has for the rest.
 _LEAST_RATE = 32000
 _UNKNOWN_STRENGTH = 0.7
@@ -34,4 +37,5 @@ def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
         return 0.0 if shows_no_loss(source.path, source.decoder) else _UNKNOWN_STRENGTH
     if source.sample_rate < _LEAST_RATE:
         return _STRENGTH[0]
-    return round(float(np.interp(kbps / source.channels, _KBPS_PER_CHANNEL, _STRENGTH)), 2)
+    stereo_kbps = kbps if source.channels > 1 else kbps * _COST_OF_STEREO
+    return round(float(np.interp(stereo_kbps, _STEREO_KBPS, _STRENGTH)), 2)
