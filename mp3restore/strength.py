@@ -1,7 +1,7 @@
 """How far to go from a file to its restoration: as far as its losses warrant.
 
 A restoration adds what is likely, and the less a file has lost, the likelier it is that nothing was there. Part of the
-way keeps most of the gain at little of the risk: on validation clips 0.8 of the way gave as much ViSQOL as all of it at
+way keeps most of the gain at little of the risk: on validation clips 0.7 of the way gave as much ViSQOL as all of it at
 16 to 64 kbit/s, 0.6 three quarters or more of the gain at 96, with fewer clips that got worse, and by less. From 128
 kbit/s on there is little to hear, and a recording that was never whole loses by every fill, however weak: nothing in
 its MP3 tells it from others. The experiments in ``mp3restore/training/README.md`` have the numbers.
@@ -18,13 +18,13 @@ from mp3restore.suspicions import shows_no_loss
 
 __all__ = ["warranted_strength"]
 
-_STEREO_KBPS = (32, 64, 96, 128)
-_STRENGTH = (0.85, 0.7, 0.55, 0.0)
+_MOST = 0.7
+_STEREO_KBPS = (64, 96, 128)
+_STRENGTH = (_MOST, 0.55, 0.0)
 # What stereo costs over mono: an encoder gives the side plane less than the mid.
 _COST_OF_STEREO = 1.5
 # A file at a lower rate lacks all treble, however many bits it has for the rest.
 _LEAST_RATE = 32000
-_UNKNOWN_STRENGTH = 0.7
 
 
 def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
@@ -34,8 +34,8 @@ def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
     """
     kbps = stream.kbps if stream is not None else mp3_kbps(source.path)
     if kbps is None:
-        return 0.0 if shows_no_loss(source.path, source.decoder) else _UNKNOWN_STRENGTH
+        return 0.0 if shows_no_loss(source.path, source.decoder) else _MOST
     if source.sample_rate < _LEAST_RATE:
-        return _STRENGTH[0]
+        return _MOST
     stereo_kbps = kbps if source.channels > 1 else kbps * _COST_OF_STEREO
     return round(float(np.interp(stereo_kbps, _STEREO_KBPS, _STRENGTH)), 2)
