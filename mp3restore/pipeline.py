@@ -236,7 +236,7 @@ class _Run:
             reason = (
                 "the input shows nothing that a codec took away and"
                 if kbps is None
-                else f"the input has {kbps:.0f} kbit/s, at which a restoration does harm as easily as good; it"
+                else f"the input has {kbps:.0f} kbit/s and lacks too little for a restoration to be safe; it"
             )
             yield f"{reason} is left as it is (unless --strength is given)"
 

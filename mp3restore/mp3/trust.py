@@ -45,8 +45,9 @@ def fits_lattice(scaled: NDArray[np.float32], magnitudes: NDArray[np.intp]) -> N
 
     ``scaled`` are magnitudes in steps, ``magnitudes`` their nearest ``q``, both (n, channels, 576).
     """
-    lower, upper = cell_limits(magnitudes)
-    coded = magnitudes > 0
-    missed = coded & (np.abs(scaled - lattice_values(magnitudes)) > _MISS * (upper - lower))
-    total, wrong = np.count_nonzero(coded, axis=(1, 2)), np.count_nonzero(missed, axis=(1, 2))
+    coded = np.flatnonzero(magnitudes)  # a few of all lines at low bitrates
+    some = magnitudes.ravel()[coded]
+    lower, upper = cell_limits(some)
+    missed = coded[np.abs(scaled.ravel()[coded] - lattice_values(some)) > _MISS * (upper - lower)]
+    total, wrong = (np.bincount(lines // scaled[0].size, minlength=len(scaled)) for lines in (coded, missed))
     return np.asarray((total < _JUDGED_LINES) | (wrong <= _MISS_SHARE * total))
