@@ -1,8 +1,8 @@
 """How far to go from a file to its restoration: as far as its losses warrant.
 
 A restoration adds what is likely, and the less a file has lost, the likelier it is that nothing was there. Part of the
-way keeps most of the gain at little of the risk: on validation clips 0.7 of the way gave as much ViSQOL as all of it at
-16 to 64 kbit/s, 0.6 three quarters or more of the gain at 96, with fewer clips that got worse, and by less. From 128
+way keeps most of the gain at little of the risk: on validation clips 0.6 of the way gave as much ViSQOL as all of it at
+16 to 64 kbit/s and three quarters or more of the gain at 96, with fewer clips that got worse, and by less. From 128
 kbit/s on there is little to hear, and a recording that was never whole loses by every fill, however weak: nothing in
 its MP3 tells it from others. The experiments in ``mp3restore/training/README.md`` have the numbers.
 """
@@ -18,7 +18,7 @@ from mp3restore.suspicions import shows_no_loss
 
 __all__ = ["warranted_strength"]
 
-_MOST = 0.7
+_MOST = 0.6
 _STEREO_KBPS = (64, 96, 128)
 _STRENGTH = (_MOST, 0.55, 0.0)
 # What stereo costs over mono: an encoder gives the side plane less than the mid.
