@@ -38,7 +38,7 @@ from mp3restore.plan import Job
 from mp3restore.probe import mp3_kbps
 from mp3restore.rates import RatePath
 from mp3restore.result import FileResult
-from mp3restore.strength import warranted_strength
+from mp3restore.strength import known_kbps, warranted_strength
 from mp3restore.suspicions import ClippingWatch
 from mp3restore.tags import PROVENANCE, read_tags, write_tags
 from mp3restore.timings import Timings
@@ -232,7 +232,7 @@ class _Run:
                 "what they held is missing"
             )
         if self.strength == 0 and self._options.strength is None:
-            kbps = mp3_kbps(self._source.path)
+            kbps = known_kbps(self._source, self._bitstream.stream if self._bitstream else None)
             reason = (
                 "the input shows nothing that a codec took away and"
                 if kbps is None

@@ -16,7 +16,7 @@ from mp3restore.mp3.stream import Mp3Stream
 from mp3restore.probe import mp3_kbps
 from mp3restore.suspicions import shows_no_loss
 
-__all__ = ["warranted_strength"]
+__all__ = ["known_kbps", "warranted_strength"]
 
 _MOST = 0.6
 _STEREO_KBPS = (64, 96, 128)
@@ -27,12 +27,17 @@ _COST_OF_STEREO = 1.5
 _LEAST_RATE = 32000
 
 
+def known_kbps(source: AudioSource, stream: Mp3Stream | None) -> float | None:
+    """Bitrate of an MP3, counted where its `stream` is understood, else as it states it; None where it is not known."""
+    return stream.kbps if stream is not None else mp3_kbps(source.path)
+
+
 def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
     """Strength at which to restore a file whose user did not say, 0 to 1; `stream` is an MP3's that is understood.
 
     Of what is no MP3 there is no telling how much it has lost, but that it has lost nothing can often be seen.
     """
-    kbps = stream.kbps if stream is not None else mp3_kbps(source.path)
+    kbps = known_kbps(source, stream)
     if kbps is None:
         return 0.0 if shows_no_loss(source.path, source.decoder) else _MOST
     if source.sample_rate < _LEAST_RATE:
