@@ -34,8 +34,8 @@ class Level:
 class LevelledWriter:
     """Writes blocks as they are, keeps a copy outside memory, and starts again with a gain if a peak was too high.
 
-    Music restored from a loud MP3 often has no such peak; then nothing has to be done twice. Float formats can hold
-    any peak and are never changed.
+    Where no peak is too high, nothing has to be done twice; where one is, the encoder rests from there on, for what it
+    has written will not be kept. Float formats can hold any peak and are never changed.
     """
 
     def __init__(
@@ -60,12 +60,18 @@ class LevelledWriter:
         frames = np.ascontiguousarray(block.T)  # as files have them: turned once, for the copy and for the encoder
         if self._spool is not None:
             self._spool.write(frames.data)
-        self._writer.write(frames.T)
+        if not self._too_high:
+            self._writer.write(frames.T)
+
+    @property
+    def _too_high(self) -> bool:
+        """Whether the format cannot hold what has been written so far."""
+        return self._spool is not None and self._peak > 1.0
 
     def finish(self) -> Level:
         """Complete the file and say what was done to its level."""
         self._writer.close()
-        if self._spool is None or self._peak <= 1.0:
+        if self._spool is None or not self._too_high:
             return Level(self._peak, 0.0)
         # Just below full scale: room for rounding, and for the dither at 16 bits.
         gain = (1 - 2.0 ** (2 - self._format.bits)) / self._peak
