@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
-from mp3restore.mp3.lattice import nearest, rotate_ms
+from mp3restore.mp3.lattice import coded_lines, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES
 from mp3restore.mp3.trust import complete_granules, fits_lattice, trusted_granules
 from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule
@@ -87,10 +87,11 @@ class GranuleReader:
             rotate_ms(lines, stream.ms[low:high])
             steps = stream.line_steps(low, high)
             scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
-            magnitudes = nearest(scaled)
+            coded, magnitudes = coded_lines(scaled)
             inside = complete_granules(self._offset, first, filled)[low - first : high - first]
-            sound = self._trusted[low:high] & inside & fits_lattice(scaled, magnitudes)
-            values = np.copysign(magnitudes.astype(np.float32), lines).astype(np.int16)
+            sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
+            values = np.zeros(lines.shape, np.int16)
+            values.ravel()[coded] = np.where(lines.ravel()[coded] < 0, -magnitudes, magnitudes)
             yield CodedGranules(low, values, steps, sound)
 
 

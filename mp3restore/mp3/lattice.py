@@ -57,6 +57,15 @@ def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
     return nearest(scaled)
 
 
+def coded_lines(scaled: _Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Find the lines whose ``q`` is not zero, which are a few of all at low bitrates.
+
+    Returns their places in the flattened array of magnitudes in steps, in order, and their ``q``.
+    """
+    places = np.flatnonzero(scaled >= _LIMITS[1])
+    return places, nearest(scaled.ravel()[places])
+
+
 @cache
 def _limits(margin: float) -> tuple[_Array, _Array]:
     width = margin * (_UPPER - _LOWER)

@@ -53,18 +53,17 @@ def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Arr
     -------
     What to add to ``restored``, same shape; nothing in granules that are not sound.
     """
-    magnitudes = run.magnitudes
-    lower, upper = cell_limits(magnitudes, margin=_MARGIN)
-    lower *= run.steps
-    upper *= run.steps
-    holes = magnitudes[..., first_free:] == 0
-    np.copyto(lower[..., first_free:], -np.inf, where=holes)
-    np.copyto(upper[..., first_free:], np.inf, where=holes)
-    sign = np.copysign(np.float32(1), run.values.astype(np.float32))
-    value = restored * sign
-    change: _Array = np.clip(value, lower, upper, out=lower)
-    change -= value
-    change *= sign
+    # All lines as if they were zero, which most are, then those that are not.
+    bounded = restored[..., :first_free]
+    bound = run.steps[..., :first_free] * cell_limits(np.zeros(1, np.intp), margin=_MARGIN)[1]
+    change = np.zeros_like(restored)
+    np.subtract(np.clip(bounded, -bound, bound), bounded, out=change[..., :first_free])
+    coded = np.flatnonzero(run.values != 0)
+    values, steps = run.values.ravel()[coded], run.steps.ravel()[coded]
+    lower, upper = cell_limits(np.abs(values), margin=_MARGIN)
+    sign = np.sign(values).astype(np.float32)
+    magnitude = restored.ravel()[coded] * sign
+    change.ravel()[coded] = (np.clip(magnitude, lower * steps, upper * steps) - magnitude) * sign
     change[~run.sound] = 0
     return change
 

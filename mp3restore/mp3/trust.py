@@ -40,14 +40,15 @@ def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]
     return np.asarray(inside & ~cut)
 
 
-def fits_lattice(scaled: NDArray[np.float32], magnitudes: NDArray[np.intp]) -> NDArray[np.bool_]:
+def fits_lattice(
+    scaled: NDArray[np.float32], coded: NDArray[np.intp], magnitudes: NDArray[np.intp]
+) -> NDArray[np.bool_]:
     """Return in which granules the decoded lines lie on the lattice, shape (n,).
 
-    ``scaled`` are magnitudes in steps, ``magnitudes`` their nearest ``q``, both (n, channels, 576).
+    ``scaled`` are magnitudes in steps, shape (n, channels, 576); ``coded`` and ``magnitudes`` are the places and the
+    ``q`` of those that are not zero, see `lattice.coded_lines`.
     """
-    coded = np.flatnonzero(magnitudes)  # a few of all lines at low bitrates
-    some = magnitudes.ravel()[coded]
-    lower, upper = cell_limits(some)
-    missed = coded[np.abs(scaled.ravel()[coded] - lattice_values(some)) > _MISS * (upper - lower)]
+    lower, upper = cell_limits(magnitudes)
+    missed = coded[np.abs(scaled.ravel()[coded] - lattice_values(magnitudes)) > _MISS * (upper - lower)]
     total, wrong = (np.bincount(lines // scaled[0].size, minlength=len(scaled)) for lines in (coded, missed))
     return np.asarray((total < _JUDGED_LINES) | (wrong <= _MISS_SHARE * total))
