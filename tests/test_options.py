@@ -51,6 +51,8 @@ def test_streams(song, tmp_path):
     assert np.max(np.abs(frames - samples(tmp_path / "a.wav"))) < 1e-4
     flac = piped([song, "-o", "-", "--format", "flac", "-qq"])
     assert soundfile.info(io.BytesIO(flac.stdout)).format == "FLAC"
+    planned = piped(["-", "-o", "-", "--dry-run"], song.read_bytes())
+    assert planned.stdout.startswith(b"restore: stdin -> stdout.wav, ")
     failed = piped(["-", "-o", "-"], b"words")
     assert (failed.returncode, failed.stdout) == (ExitCode.FAILED, b"")
     good = piped([song, "-o", "-", "--max-bitrate", "16"])

@@ -121,7 +121,7 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
             raise UsageError("stdout takes one variant", hint="--seed draws another")
         tasks, request = _plan(names, replace(wishes, container=pipes.container), pipes, machine)
         if machine.dry_run:
-            show_plan(tasks, as_json=look.json)
+            show_plan(tasks, as_json=look.json, hidden=pipes.folder)
             return
         if report is not None and pipes.folder is not None:
             raise UsageError("--report needs files that stay", hint="name files instead of -")

@@ -50,7 +50,7 @@ class Teller:
 
     def __init__(self, look: Look, *, hidden: Path | None = None) -> None:
         self._look = look
-        self._hidden = "" if hidden is None else f"{hidden}/"
+        self._hidden = hidden
         self._stack = ExitStack()
         self._log: TextIO | None = None
         self._bars: Bars | None = None
@@ -90,7 +90,7 @@ class Teller:
 
     def _write(self, text: str, level: int) -> None:
         """Write a line if it is at most as detailed as is wanted; to the log in any case."""
-        text = text.replace(self._hidden, "") if self._hidden else text
+        text = _without(self._hidden, text)
         if self._log is not None:
             stamp = datetime.now().astimezone().isoformat(timespec="seconds")
             self._log.write(f"{stamp} {one_line(text)}\n")
@@ -101,8 +101,7 @@ class Teller:
     def tell(self, event: Event) -> None:
         """Take an event of a run."""
         if self._look.json:
-            text = event_json(event)
-            typer.echo(text.replace(self._hidden, "") if self._hidden else text)
+            typer.echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
             self._tell_done(event)
         elif isinstance(event, Skipped):
@@ -162,8 +161,13 @@ class Teller:
                 self._write(f"failed: {failed.source}", 0)
 
 
-def show_plan(tasks: Sequence[Task], *, as_json: bool) -> None:
-    """Print what would be done."""
+def _without(folder: Path | None, text: str) -> str:
+    """`text` with names of files in `folder` shortened."""
+    return text if folder is None else text.replace(f"{folder}/", "")
+
+
+def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = None) -> None:
+    """Print what would be done; `hidden` is left out of names, as by a `Teller`."""
     total = 0.0
     for task in tasks:
         job = task.job
@@ -172,13 +176,13 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool) -> None:
             total += seconds or 0.0
         if as_json:
             line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
-            typer.echo(
-                json.dumps({**line, "source": str(job.source), "target": str(job.target), "duration_s": seconds})
-            )
+            line |= {"source": str(job.source), "target": str(job.target), "duration_s": seconds}
+            typer.echo(_without(hidden, json.dumps(line)))
             continue
         length = "" if seconds is None else f", {clock(seconds)}"
         reason = f" ({task.reason})" if task.reason else ""
-        typer.echo(one_line(f"{task.action}: {job.source} -> {job.target}{length}{reason}"))
+        names = _without(hidden, f"{job.source} -> {job.target}")
+        typer.echo(one_line(f"{task.action}: {names}{length}{reason}"))
     if not as_json:
         counts = Counter(task.action for task in tasks)
         typer.echo(", ".join(f"{count} to {action}" for action, count in counts.items()) + f"; {clock(total)} of music")
