@@ -52,6 +52,8 @@ Progress = Callable[[float, "float | None"], None]
 _QUEUE_BLOCKS = 8
 # So many are no accident of a loud recording.
 _CLIPPED_PLACES = 10
+# Some encoders count a frame too many.
+_LEAST_MISSING_S = 0.1
 
 
 def make_restorer(
@@ -231,6 +233,10 @@ class _Run:
                 f"{self._bitstream.stream.skipped_bytes} bytes between the frames are no MP3; if they were damaged, "
                 "what they held is missing"
             )
+        if self._bitstream is not None:
+            missing = self._bitstream.stream.missing_bytes * 8 / 1000 / self._bitstream.stream.kbps
+            if missing >= _LEAST_MISSING_S:
+                yield f"the input is cut off: by its tag, {missing:.1f} seconds more belong to it"
         if self.strength == 0 and self._options.strength is None:
             kbps = known_kbps(self._source, self._bitstream.stream if self._bitstream else None)
             reason = (

@@ -21,6 +21,7 @@ _Block = NDArray[np.float32]
 _CLIPPED = 1 - 2.0**-11
 _RUN_SAMPLES = 4
 _SEARCH_SECONDS = 10.0
+_LEAST_SECONDS = 0.4  # what the search for the grid needs
 _AUDIBLE = 1e-3
 _FULL_RATE = 44100
 _SIZE = 2048
@@ -69,8 +70,8 @@ def _beginnings(where: NDArray[np.bool_]) -> int:
 def shows_no_loss(path: Path, decoder: str) -> bool:
     """Whether a file of a lossless format shows nothing that a codec took away in its first audible seconds.
 
-    That is: a second or more at a full sample rate, no zeros on the grid of an MP3's granules, and no low-pass. Codecs
-    that leave neither, such as Opus, are not found out.
+    That is: a full sample rate, no zeros on the grid of an MP3's granules, and no low-pass; what is too short to tell
+    shows nothing either. Codecs that leave neither, such as Opus, are not found out.
     """
     if not any(f", {kind} " in decoder for kind in _LOSSLESS) or "ADPCM" in decoder:
         return False
@@ -84,8 +85,10 @@ def shows_no_loss(path: Path, decoder: str) -> bool:
                 heard += block.shape[1]
             if heard >= _SEARCH_SECONDS * rate:
                 break
-    if heard < rate or rate < _FULL_RATE:
+    if rate < _FULL_RATE:
         return False
+    if heard < _LEAST_SECONDS * rate:
+        return True
     samples = np.concatenate(head, axis=1)
     return not has_low_pass(samples, rate) and not find_grid(samples[:2], rate).found
 

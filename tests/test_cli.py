@@ -286,6 +286,8 @@ def test_ctrl_c(tmp_path, encode, music):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
+    time.sleep(0.03)
+    process.send_signal(signal.SIGINT)  # of who is impatient
     stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == ExitCode.INTERRUPTED
     assert (stdout, stderr) == ("", "mp3restore: interrupted\n")

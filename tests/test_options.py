@@ -67,6 +67,7 @@ def test_streams_that_make_no_sense(song, tmp_path):
         ("-o", "-", "--raw", "--format", "flac"): "contradict each other",
         ("x.mp3", "-o", "-"): "result of one file",
         ("-o", "-", "--variants", "2"): "stdout takes one variant",
+        ("--deterministic", "--variants", "2"): "without chance there is one variant",
     }.items():
         result = invoke(song, *arguments)
         assert result.exit_code == ExitCode.USAGE
@@ -135,6 +136,16 @@ def test_an_mp3_of_clipped_music_is_told(encode, music, tmp_path):
         path = encode("lame", np.clip(music * gain, -1, 1), 44100, "-b", "96")
         told = invoke(path, "-o", tmp_path / f"{gain}.flac").stderr
         assert ("clipped before it was encoded" in told) is expected
+
+
+def test_an_mp3_that_was_cut_off_is_told(encode, music, tmp_path):
+    whole = encode("lame", music, 44100, "-b", "64")
+    assert "cut off" not in invoke(whole, "-o", tmp_path / "whole.flac").stderr
+    cut = tmp_path / "cut.mp3"
+    cut.write_bytes(whole.read_bytes()[:-8000])  # one second
+    told = invoke(cut, "-o", tmp_path / "cut.flac")
+    assert told.exit_code == 0
+    assert "cut.mp3: the input is cut off: by its tag, 1.0 seconds more belong to it" in told.stderr
 
 
 def test_decoded_mp3_is_no_lossless_input(song, tmp_path):

@@ -223,7 +223,7 @@ def _open_soundfile(path: Path) -> AudioSource | None:
 
 def _no_audio(path: Path) -> DecodeError:
     able = any("FFmpeg" in each for each in system_decoders())
-    hint = "ffmpeg finds none either" if able else "if a player can play it, install ffmpeg and try again"
+    hint = "ffmpeg finds none either: get it again" if able else "if a player can play it, install ffmpeg and try again"
     return DecodeError("no audio found in it", path=path, hint=hint)
 
 

@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 from mp3restore.errors import ExitCode
@@ -19,13 +20,22 @@ interrupted = threading.Event()
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     interrupted.set()
+    _on_signals(signal.SIG_IGN)  # a second one would interrupt the tidying up
     raise KeyboardInterrupt
+
+
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """Handle Ctrl-C, the polite request to end and the end of the terminal, unless who started us has them ignored."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def main() -> None:
     """Run the command with the arguments of the process and exit."""
-    # Who ends us politely finds as little left behind as who presses Ctrl-C.
-    signal.signal(signal.SIGTERM, _interrupt)
+    # Whoever ends us, nothing is left behind.
+    _on_signals(_interrupt)
     # Modules are no garbage: to look through them while they are imported, and again at the end, takes 80 ms.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)

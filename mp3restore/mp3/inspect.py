@@ -41,6 +41,7 @@ class BitstreamReport:
     granules: int
     unknown_granules: int
     skipped_bytes: int
+    missing_bytes: int
     joint_stereo_share: float
     block_shares: dict[str, float]
     """Share of long, start, short and stop blocks."""
@@ -133,6 +134,7 @@ def _bitstream_report(path: Path) -> tuple[BitstreamReport, float]:
         granules=stream.granules,
         unknown_granules=int(np.count_nonzero(~stream.known)),
         skipped_bytes=stream.skipped_bytes,
+        missing_bytes=stream.missing_bytes,
         joint_stereo_share=stream.joint_stereo_share,
         block_shares={name: float(np.mean(types == k)) if types.size else 0.0 for k, name in enumerate(_BLOCK_NAMES)},
         mixed_share=float(np.mean(stream.mixed[stream.known])) if types.size else 0.0,

@@ -49,6 +49,8 @@ class Mp3Stream:
     """Samples after the music, by the tag."""
     skipped_bytes: int
     """Bytes between frames that belong to none."""
+    missing_bytes: int
+    """Bytes at the end that the tag promises and the file does not have."""
     known: NDArray[np.bool_]
     """Granules that could be read; all other arrays mean nothing where this is False."""
     ms: NDArray[np.bool_]
@@ -127,6 +129,7 @@ def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
     frames = find_frames(octets)
     first = octets[frames.position[0] : frames.position[0] + frames.size[0]].tobytes()
     tag = read_info_tag(first, frames.side_info_bytes)
+    promised = (tag.stream_bytes if tag else None) or 0
     reader = BlockReader(source, frames, skip=1 if tag is not None else 0)
     if not reader.frames:
         raise BitstreamError("the MP3 stream holds no audio frames")
@@ -155,6 +158,7 @@ def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
         encoder_delay=tag.encoder_delay if tag else None,
         padding=tag.padding if tag else None,
         skipped_bytes=frames.skipped_bytes,
+        missing_bytes=max(0, promised - (octets.size - int(frames.position[0]))),
         reader=reader,
         **arrays,
     )

@@ -117,8 +117,14 @@ def test_tags_around_the_stream_change_nothing(encode):
     id3v1 = b"TAG" + bytes(125)
     stream = parse_stream(id3 + data + ape[32:] + footer + id3v1)
     assert stream.granules == plain.granules
+    assert stream.missing_bytes == plain.missing_bytes == 0
     assert stream.skipped_bytes == 0
     assert np.array_equal(stream.exponents, plain.exponents)
+
+
+def test_what_the_tag_promises_is_missed(encode):
+    data = encode("cbr128").read_bytes()
+    assert parse_stream(data[:-10_000]).missing_bytes == 10_000
 
 
 def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encode):
