@@ -24,7 +24,7 @@ _PREFIX, _SUFFIX = ".mp3restore-", ".part"
 def output_error(error: OSError, target: Path) -> OutputError:
     """Say in our words why `target` could not be written."""
     hint = {
-        FileNotFoundError: "create the folder first",
+        FileNotFoundError: "create the folder first" if not target.parent.exists() else "choose another folder with -o",
         NotADirectoryError: "name a file in a folder",
         PermissionError: "choose a folder that you may write to, with -o",
     }.get(type(error), "free some space, or choose another folder with -o")

@@ -220,7 +220,7 @@ def _restore(
     wanted = min(machine.jobs, max(busy, 1))
     jobs, threads = share_cores(cores(), wanted, machine.threads)
     if jobs < wanted or (machine.threads or 0) > threads:
-        teller.note(f"{jobs} files at a time with {threads} threads each: more would be more than the {cores()} cores")
+        teller.note(f"works with --jobs {jobs} --threads {threads}: there are no more cores")
     work = Work(str(request.model.folder), request.options, threads, machine.device)
     if busy:
         # A model or device that cannot be had is one error, and not one for each file.
