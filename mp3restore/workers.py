@@ -20,6 +20,7 @@ from pathlib import Path
 
 from mp3restore.batch import Task
 from mp3restore.errors import ExitCode
+from mp3restore.signals import FROM_TERMINAL
 from mp3restore.work import Failure, Report, Work
 
 __all__ = ["run_in_processes"]
@@ -37,7 +38,8 @@ def _die_with_parent() -> None:
 
 def _serve(channel: Connection, work: Work) -> None:
     """Make results as they are asked for, until the channel is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, who ends us
+    for number in FROM_TERMINAL:  # they reach the parent as well, who ends us
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
     threading.Thread(target=_die_with_parent, daemon=True).start()
     # What native libraries print about flaws of a stream is not for the terminal.

@@ -279,8 +279,16 @@ def test_what_stops_a_run_before_it_begins_is_a_json_event_too(songs):
     assert "among the inputs" in event["error"]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_sigterm_leaves_nothing(tmp_path, encode, music, jobs):
+@pytest.mark.parametrize(
+    ("jobs", "end"),
+    [
+        (1, lambda process: process.terminate()),
+        (2, lambda process: process.terminate()),
+        # The end of a terminal reaches the workers too.
+        (2, lambda process: os.killpg(process.pid, signal.SIGHUP)),
+    ],
+)
+def test_who_is_told_to_end_leaves_nothing(tmp_path, encode, music, jobs, end):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     data = encode("lame", music, 44100, "-b", "64", "-t").read_bytes() * 100
@@ -288,14 +296,14 @@ def test_sigterm_leaves_nothing(tmp_path, encode, music, jobs):
         (folder / f"{name}.mp3").write_bytes(data)
     process = subprocess.Popen(
         [sys.executable, "-m", "mp3restore", str(folder), "-o", str(out), "-j", str(jobs)],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while not out.exists() or not any(path.stat().st_size > 100_000 for path in out.iterdir()):
         assert time.monotonic() < deadline
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
+    end(process)
     assert process.communicate(timeout=60) == ("", "3 not started\nmp3restore: interrupted\n")
     assert process.returncode == ExitCode.INTERRUPTED
     assert tree(out) == []

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from mp3restore.errors import ExitCode
+from mp3restore.signals import FROM_TERMINAL
 
 __all__ = ["interrupted", "main"]
 
@@ -26,9 +27,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     """Handle Ctrl-C, the polite request to end and the end of the terminal, unless who started us has them ignored."""
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+    for number in (*FROM_TERMINAL, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 

@@ -23,7 +23,7 @@ _EXIT = {
     ExitCode.NO_INPUT: "There is no such input.",
     ExitCode.OUTPUT_EXISTS: "The output exists already.",
     ExitCode.MODEL: "The model is missing, altered, or of another version.",
-    ExitCode.INTERRUPTED: "Interrupted by Ctrl-C or SIGTERM.",
+    ExitCode.INTERRUPTED: "Interrupted by Ctrl-C, SIGTERM, or the end of the terminal.",
 }
 
 
