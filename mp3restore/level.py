@@ -60,18 +60,13 @@ class LevelledWriter:
         frames = np.ascontiguousarray(block.T)  # as files have them: turned once, for the copy and for the encoder
         if self._spool is not None:
             self._spool.write(frames.data)
-        if not self._too_high:
+        if self._spool is None or self._peak <= 1.0:
             self._writer.write(frames.T)
-
-    @property
-    def _too_high(self) -> bool:
-        """Whether the format cannot hold what has been written so far."""
-        return self._spool is not None and self._peak > 1.0
 
     def finish(self) -> Level:
         """Complete the file and say what was done to its level."""
         self._writer.close()
-        if self._spool is None or not self._too_high:
+        if self._spool is None or self._peak <= 1.0:
             return Level(self._peak, 0.0)
         # Just below full scale: room for rounding, and for the dither at 16 bits.
         gain = (1 - 2.0 ** (2 - self._format.bits)) / self._peak

@@ -221,24 +221,23 @@ class _Run:
 
     def warnings(self) -> Iterator[str]:
         """Say what is odd about the input."""
+        stream = self._bitstream.stream if self._bitstream else None
         if self._clipping.places >= _CLIPPED_PLACES:
             yield f"the input is clipped, in {self._clipping.places} places; that stays"
-        elif self._bitstream is not None and self._clipping.overshoots > self.path.taken / self._source.sample_rate:
+        elif stream is not None and self._clipping.overshoots > self.path.taken / self._source.sample_rate:
             yield (
                 f"the input goes beyond full scale in {self._clipping.overshoots} places, as music does that was "
                 "clipped before it was encoded; that stays"
             )
-        if self._bitstream is not None and self._bitstream.stream.skipped_bytes:
+        if stream is not None and stream.skipped_bytes:
             yield (
-                f"{self._bitstream.stream.skipped_bytes} bytes between the frames are no MP3; if they were damaged, "
+                f"{stream.skipped_bytes} bytes between the frames are no MP3; if they were damaged, "
                 "what they held is missing"
             )
-        if self._bitstream is not None:
-            missing = self._bitstream.stream.missing_bytes * 8 / 1000 / self._bitstream.stream.kbps
-            if missing >= _LEAST_MISSING_S:
-                yield f"the input is cut off: by its tag, {missing:.1f} seconds more belong to it"
+        if stream is not None and (missing := stream.missing_bytes * 8 / 1000 / stream.kbps) >= _LEAST_MISSING_S:
+            yield f"the input is cut off: by its tag, {missing:.1f} seconds more belong to it"
         if self.strength == 0 and self._options.strength is None:
-            kbps = known_kbps(self._source, self._bitstream.stream if self._bitstream else None)
+            kbps = known_kbps(self._source, stream)
             reason = (
                 "the input shows nothing that a codec took away and"
                 if kbps is None

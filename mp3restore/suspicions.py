@@ -79,14 +79,14 @@ def shows_no_loss(path: Path, decoder: str) -> bool:
     heard = 0
     with open_audio(path) as source:
         rate = source.sample_rate
+        if rate < _FULL_RATE:
+            return False
         for block in source.blocks():
             if head or np.abs(block).max(initial=0) > _AUDIBLE:
                 head.append(block)
                 heard += block.shape[1]
             if heard >= _SEARCH_SECONDS * rate:
                 break
-    if rate < _FULL_RATE:
-        return False
     if heard < _LEAST_SECONDS * rate:
         return True
     samples = np.concatenate(head, axis=1)

@@ -114,9 +114,9 @@ def run(names: Names, wishes: Wishes, machine: Machine, look: Look, *, report: P
     """
     if machine.threads is not None and machine.threads < 1:
         raise UsageError("the number of threads must be 1 or more")
+    if wishes.options.deterministic and wishes.variants != 1:
+        raise UsageError("without chance there is one variant", hint="leave out --deterministic or --variants")
     with open_pipes(names.inputs, names.output, raw=names.raw, container=wishes.container) as pipes:
-        if wishes.options.deterministic and wishes.variants != 1:
-            raise UsageError("without chance there is one variant", hint="leave out --deterministic or --variants")
         if look.json and pipes.to_stdout:
             raise UsageError("stdout cannot take both the result and --json")
         if pipes.to_stdout and wishes.variants != 1:

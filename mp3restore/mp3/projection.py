@@ -35,6 +35,7 @@ _Array = NDArray[np.float32]
 # Projected values stay this share of a cell away from its limits, so that another analysis, which is exact only to
 # -100 dB of the signal, finds them inside.
 _MARGIN: Final = 0.02
+_ZERO_LIMIT: Final = cell_limits(np.zeros(1, np.intp), margin=_MARGIN)[1]
 
 
 def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Array:
@@ -55,7 +56,7 @@ def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Arr
     """
     # All lines as if they were zero, which most are, then those that are not.
     bounded = restored[..., :first_free]
-    bound = run.steps[..., :first_free] * cell_limits(np.zeros(1, np.intp), margin=_MARGIN)[1]
+    bound = run.steps[..., :first_free] * _ZERO_LIMIT
     change = np.zeros_like(restored)
     np.subtract(np.clip(bounded, -bound, bound), bounded, out=change[..., :first_free])
     coded = np.flatnonzero(run.values != 0)
