@@ -7,8 +7,8 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mp3restore.cli.report import one_line
-from mp3restore.events import Event, Progressed, Started, Summary
+from mp3restore.batch.events import Event, Progressed, Started, Summary
+from mp3restore.cli.terminal import one_line
 
 __all__ = ["Bars"]
 

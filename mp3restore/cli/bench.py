@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mp3restore.cli.report import quiet_decoders, user_errors
+from mp3restore.cli.terminal import quiet_decoders, user_errors
 
 __all__ = ["bench"]
 
@@ -22,7 +22,7 @@ def bench(
 ) -> None:
     """Measure the stages of a run from an MP3 to a 24-bit FLAC file, which is thrown away."""
     with user_errors(), quiet_decoders():
-        from mp3restore.bench import run_bench  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.diagnostics.bench import run_bench  # noqa: PLC0415 - keeps --help quick
 
         report = run_bench(source, seconds=seconds, model=model, threads=threads)
         typer.echo(f"{report.duration:.1f} s of music at {report.sample_rate} Hz, {report.channels} channels")

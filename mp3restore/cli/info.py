@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mp3restore.cli.report import clock, one_line, quiet_decoders, user_errors
+from mp3restore.cli.terminal import clock, one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
 
 if TYPE_CHECKING:
-    from mp3restore.mp3.inspect import BitstreamReport, Inspection
+    from mp3restore.inspection.inspect import BitstreamReport, Inspection
 
 __all__ = ["doctor", "formats", "inspect"]
 
@@ -23,7 +23,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 def doctor(as_json: _Json = False) -> None:
     """Check this installation: versions, devices, codecs, models, and a self-test. Paste it into reports of errors."""
     with user_errors(), quiet_decoders():
-        from mp3restore.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.diagnostics.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
 
         found = diagnose()
         if as_json:
@@ -49,7 +49,7 @@ def formats(as_json: _Json = False) -> None:
     with user_errors(), quiet_decoders():
         import soundfile  # noqa: PLC0415
 
-        from mp3restore.audio_io.decode import system_decoders  # noqa: PLC0415
+        from mp3restore.audio.decode import system_decoders  # noqa: PLC0415
 
         own = sorted(soundfile.available_formats())
         others = system_decoders()
@@ -72,7 +72,7 @@ def inspect(
 ) -> None:
     """Say what an MP3 has lost, from its bitstream; of other files, whether they were once an MP3."""
     with user_errors(), quiet_decoders():
-        from mp3restore.mp3.inspect import inspect_file, plot_steps  # noqa: PLC0415
+        from mp3restore.inspection.inspect import inspect_file, plot_steps  # noqa: PLC0415
 
         found = inspect_file(file)
         if plot is not None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mp3restore.cli.report import user_errors
+from mp3restore.cli.terminal import user_errors
 
 __all__ = ["models_app"]
 
@@ -19,7 +19,7 @@ _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or fo
 def list_names() -> None:
     """List the names of the models."""
     with user_errors():
-        from mp3restore.models import list_models  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.generator.model import list_models  # noqa: PLC0415 - keeps --help quick
 
         for name in list_models():
             typer.echo(name)
@@ -29,7 +29,7 @@ def list_names() -> None:
 def show(name: _Name = None) -> None:
     """Show a model's card: training data, licences, scores, limits."""
     with user_errors():
-        from mp3restore.models import load_model  # noqa: PLC0415
+        from mp3restore.generator.model import load_model  # noqa: PLC0415
 
         typer.echo(load_model(name).card())
 
@@ -38,7 +38,7 @@ def show(name: _Name = None) -> None:
 def verify(name: _Name = None) -> None:
     """Check a model's files, or those of all models, against their hashes."""
     with user_errors():
-        from mp3restore.models import list_models, load_model  # noqa: PLC0415
+        from mp3restore.generator.model import list_models, load_model  # noqa: PLC0415
 
         for each in [name] if name else list_models():
             model = load_model(each)

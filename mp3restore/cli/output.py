@@ -18,7 +18,7 @@ def check_output(output: Path, sources: Iterable[Path], *, overwrite: bool) -> N
     UsageError, OutputError
         As `check_job`.
     """
-    from mp3restore.plan import Job, check_job  # noqa: PLC0415 - keeps --help quick
+    from mp3restore.job import Job, check_job  # noqa: PLC0415 - keeps --help quick
 
     for source in sources:
         check_job(Job(source, output, OutputFormat(), overwrite=overwrite))

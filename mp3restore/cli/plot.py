@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mp3restore.cli.output import check_output
-from mp3restore.cli.report import quiet_decoders, user_errors
+from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 
 __all__ = ["plot"]
@@ -28,8 +28,8 @@ def plot(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Draw the spectrograms of files one above the other, with the same colours."""
     with user_errors(), quiet_decoders():
-        from mp3restore.audio_io.files import atomic_file  # noqa: PLC0415 - keeps --help quick
-        from mp3restore.plot import import_figures, picture_format, plot_spectrograms  # noqa: PLC0415
+        from mp3restore.files import atomic_file  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.views.plot import import_figures, picture_format, plot_spectrograms  # noqa: PLC0415
 
         import_figures()
         if title and len(title) != len(files):

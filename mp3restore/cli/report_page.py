@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mp3restore.cli.output import check_output
-from mp3restore.cli.report import message, quiet_decoders, user_errors
+from mp3restore.cli.terminal import message, quiet_decoders, user_errors
 
 __all__ = ["report"]
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from mp3restore.audio_io.files import output_error
-from mp3restore.batch import Task
-from mp3restore.cli.report import clock, message, one_line, result_line
-from mp3restore.events import SCHEMA, Done, Event, Failed, Skipped, Summary, event_json
-from mp3restore.probe import audio_seconds
+from mp3restore.audio.metadata import audio_seconds
+from mp3restore.batch.events import SCHEMA, Done, Event, Failed, Skipped, Summary, event_json
+from mp3restore.batch.plan import Task
+from mp3restore.cli.terminal import clock, message, one_line, result_line
+from mp3restore.files import output_error
 
 if TYPE_CHECKING:
     from mp3restore.cli.bars import Bars

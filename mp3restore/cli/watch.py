@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mp3restore.cli import options as o
-from mp3restore.cli.report import quiet_decoders, user_errors
+from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.options import RunOptions
 
 __all__ = ["watch"]
@@ -32,13 +32,13 @@ def watch(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Restore what lies in a folder and what is put into it, as soon as it is complete; Ctrl-C ends it."""
     with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
-        from mp3restore.batch import Request, Task  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.batch.maker import Work  # noqa: PLC0415
+        from mp3restore.batch.plan import Request, Task  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.batch.run import run_batch, run_locally, share_cores  # noqa: PLC0415
+        from mp3restore.batch.watch import watch_folder  # noqa: PLC0415
         from mp3restore.cli.run import cores  # noqa: PLC0415
         from mp3restore.cli.show import Look, Teller  # noqa: PLC0415
-        from mp3restore.models import load_model  # noqa: PLC0415
-        from mp3restore.runner import run_batch, run_locally, share_cores  # noqa: PLC0415
-        from mp3restore.watch import watch_folder  # noqa: PLC0415
-        from mp3restore.work import Work  # noqa: PLC0415
+        from mp3restore.generator.model import load_model  # noqa: PLC0415
 
         how = RunOptions(seed, strength=strength)
         request = Request(load_model(model), how, output, container, bit_depth, template=template, max_kbps=max_bitrate)

@@ -27,7 +27,7 @@ from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mp3restore.mp3.holes import CodedGranules
+    from mp3restore.mp3.granules import CodedGranules
     from mp3restore.mp3.stream import Mp3Stream
 
 _Array = NDArray[np.float32]

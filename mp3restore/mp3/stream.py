@@ -11,8 +11,8 @@ import numpy as np
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.blocks import BlockReader, ByteSource
 from mp3restore.mp3.headers import FrameTable, find_frames
+from mp3restore.mp3.info_tag import InfoTag, RateMode, read_info_tag
 from mp3restore.mp3.tables import LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT, slot_of_line
-from mp3restore.mp3.tags import InfoTag, RateMode, read_info_tag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mp3restore.audio_io.decode import open_audio
+from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.resample import resample_stream
 from mp3restore.mp3.filterbank import synthesise
+from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import locate
-from mp3restore.mp3.holes import coded_granules
 from mp3restore.mp3.lattice import cell_limits, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
 from mp3restore.mp3.tables import LINES
-from mp3restore.resample import resample_stream
-from mp3restore.training.pairs import Pair
+from mp3restore.training.data.pairs import Pair
 
 __all__ = ["gain_corrected", "noise_filled"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.errors import NoInputError
-from mp3restore.plot import import_figures
+from mp3restore.views.plot import import_figures
 
 __all__ = ["plot_curves"]
 

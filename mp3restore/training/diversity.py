@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
-from mp3restore.stft import analyse
+from mp3restore.dsp.stft import analyse
 
 __all__ = ["REGIONS", "distances", "regions"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mp3restore.training.diversity import REGIONS
-from mp3restore.training.metrics import HIGHER_IS_BETTER, METRICS
-from mp3restore.training.systems import SYSTEMS
+from mp3restore.training.evaluation.metrics import HIGHER_IS_BETTER, METRICS
+from mp3restore.training.evaluation.systems import SYSTEMS
 
 __all__ = ["GROUPINGS", "TOLERANCE", "summarise", "summarise_diversity"]
 
