@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ from typing import BinaryIO
 
 from mp3restore.errors import Mp3RestoreError, OutputError, OutputExistsError
 
+_HASHED_BYTES = 1 << 20
+
 try:
     import fcntl
 except ImportError:  # Windows does not let anybody remove a file that is open
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["atomic_file", "output_error", "remove_stale_parts"]
+__all__ = ["atomic_file", "file_hash", "output_error", "remove_stale_parts"]
 
 _PREFIX, _SUFFIX = ".mp3restore-", ".part"
 
@@ -86,3 +89,18 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
         # After the rename there is nothing left of this name.
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while data := file.read(_HASHED_BYTES):
+            digest.update(data)
+    return digest.hexdigest()

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from mp3restore.errors import OutputError, OutputExistsError, UsageError
-from mp3restore.formats import BitDepth, Container, OutputFormat
 
-__all__ = ["CONTAINERS", "Job", "check_job", "check_names", "lay_out", "path_key", "plan_jobs"]
+__all__ = [
+    "CONTAINERS",
+    "BitDepth",
+    "Container",
+    "Job",
+    "OutputFormat",
+    "check_job",
+    "lay_out",
+    "path_key",
+    "plan_jobs",
+]
 
 _LONGEST_NAME_BYTES = 255
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+
+Container = Literal["wav", "flac"]
+BitDepth = Literal["16", "24", "32f"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +164,33 @@ def path_key(path: Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-def check_names(jobs: Sequence[Job]) -> None:
-    """Refuse plans in which results would replace each other or a source.
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """Container and sample format of a result.
 
     Raises
     ------
     UsageError
-        If two targets are one, or a target is the source of another job.
+        If there is no such format.
     """
-    sources = {path_key(job.source) for job in jobs}
-    targets: dict[str, Job] = {}
-    for job in jobs:
-        key = path_key(job.target)
-        other = targets.setdefault(key, job)
-        if other is not job:
-            raise UsageError(
-                f"'{other.source}' and '{job.source}' would both be written to '{job.target}'",
-                hint="keep their folders apart, or add a field to --template",
-            )
-        if key in sources and key != path_key(job.source):
-            raise UsageError(f"the result of '{job.source}' would replace an input", path=job.target)
+
+    container: Container = "flac"
+    bit_depth: BitDepth = "24"
+
+    def __post_init__(self) -> None:
+        if self.container not in get_args(Container):
+            raise UsageError(f"unknown format '{self.container}'", hint="use wav or flac")
+        if self.bit_depth not in get_args(BitDepth):
+            raise UsageError(f"unknown bit depth '{self.bit_depth}'", hint="use 16, 24 or 32f")
+        if self.container == "flac" and self.is_float:
+            raise UsageError("FLAC cannot hold 32-bit float samples", hint="use WAV, or a bit depth of 24")
+
+    @property
+    def is_float(self) -> bool:
+        """Whether samples are stored as float, which can hold peaks above full scale."""
+        return self.bit_depth == "32f"
+
+    @property
+    def bits(self) -> int:
+        """Bits per sample."""
+        return 32 if self.is_float else int(self.bit_depth)

@@ -8,12 +8,12 @@ import pytest
 import soundfile
 
 import mp3restore
+from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.lattice import quantise, rotate_ms
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
-from mp3restore.pipeline.consistency import BitstreamWatch, hold_to_bitstream, open_bitstream
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line, read_stream
+from mp3restore.pipeline.consistency import BitstreamWatch, hold_to_bitstream
 
 
 def signed_values(stream, samples):

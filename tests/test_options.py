@@ -17,7 +17,7 @@ import soundfile
 
 from mp3restore import ExitCode, UsageError, restore_file
 from mp3restore.audio.decode import open_audio
-from mp3restore.batch.run import share_cores
+from mp3restore.batch.processes import share_cores
 from mp3restore.options import RunOptions
 
 from .conftest import invoke

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mp3restore.audio.wav import WavWriter
 from mp3restore.errors import UsageError
-from mp3restore.formats import OutputFormat
+from mp3restore.job import OutputFormat
 
 __all__ = ["AudioWriter", "open_writer", "quantise"]
 

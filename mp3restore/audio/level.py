@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.audio.encode import AudioWriter, open_writer
-from mp3restore.formats import OutputFormat
+from mp3restore.job import OutputFormat
 
 __all__ = ["Level", "LevelledWriter", "levelled_writer"]
 

@@ -20,7 +20,7 @@ from mutagen.id3 import APIC, COMM, ID3, TXXX, USLT, Frames
 from mutagen.mp4 import MP4
 from mutagen.wave import WAVE
 
-from mp3restore.formats import Container
+from mp3restore.job import Container
 
 __all__ = ["PROVENANCE", "Tags", "read_tags", "write_tags"]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mp3restore.batch.maker import Failure, Outcome, Work
+from mp3restore.batch.maker import Execute, Failure, Outcome, Take, Work
 from mp3restore.batch.plan import Task
-from mp3restore.batch.run import Execute, Take
 from mp3restore.errors import ExitCode, MissingExtraError, UsageError
 
 __all__ = ["run_on_cluster"]

@@ -5,22 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mp3restore.batch.manifest import file_hash
 from mp3restore.batch.plan import Task
 from mp3restore.batch.urls import staged
 from mp3restore.errors import ExitCode, InputError, ModelError, Mp3RestoreError, OutputExistsError
-from mp3restore.files import atomic_file
+from mp3restore.files import atomic_file, file_hash
 from mp3restore.generator.devices import Device, device_of, providers_for
 from mp3restore.generator.restorer import Restorer
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.result import FileResult
 
-__all__ = ["Failure", "Outcome", "Report", "Work"]
+__all__ = ["Execute", "Failure", "Outcome", "Report", "Take", "Work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,12 @@ class Outcome:
 
 Report = tuple[float, "float | None"] | Outcome | Failure | None
 """Progress in seconds done and in all; or how it ended; or None: the work begins."""
+
+Take = Callable[[int, Report], bool]
+"""Called with the number of a task and what happens to it; says whether to go on."""
+
+Execute = Callable[[Sequence[tuple[int, Task]], Take], None]
+"""Makes results, and reports what happens to them."""
 
 
 @lru_cache(maxsize=1)

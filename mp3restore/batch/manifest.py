@@ -6,18 +6,16 @@ that it was writing. Of several lines for one result the last one counts.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MANIFEST_NAME", "Entry", "Recipe", "append_entry", "file_hash", "read_manifest"]
+__all__ = ["MANIFEST_NAME", "Entry", "Recipe", "append_entry", "read_manifest"]
 
 MANIFEST_NAME = "mp3restore.jsonl"
 _SCHEMA = 1
-_HASHED_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +60,6 @@ class Entry:
     source: str
     output_sha256: str
     recipe: Recipe
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while data := file.read(_HASHED_BYTES):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _parse(line: str) -> Entry | None:

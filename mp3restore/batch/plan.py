@@ -10,16 +10,26 @@ from typing import Literal
 
 from mp3restore import __version__
 from mp3restore.audio.metadata import mp3_kbps
-from mp3restore.batch.manifest import Entry, Recipe, file_hash, read_manifest
+from mp3restore.batch.manifest import Entry, Recipe, read_manifest
 from mp3restore.batch.sources import Source
 from mp3restore.batch.template import check_template, fill_template
 from mp3restore.errors import NoInputError, OutputError, OutputExistsError, UsageError
-from mp3restore.formats import BitDepth, Container, OutputFormat
+from mp3restore.files import file_hash
 from mp3restore.generator.model import Model
-from mp3restore.job import CONTAINERS, Job, check_job, check_names, lay_out, path_key
+from mp3restore.job import CONTAINERS, BitDepth, Container, Job, OutputFormat, check_job, lay_out, path_key
 from mp3restore.options import RunOptions
 
-__all__ = ["DEFAULT_MAX_KBPS", "Action", "OnExists", "Request", "Task", "make_recipe", "plan_batch", "wants_folder"]
+__all__ = [
+    "DEFAULT_MAX_KBPS",
+    "Action",
+    "OnExists",
+    "Request",
+    "Task",
+    "check_names",
+    "make_recipe",
+    "plan_batch",
+    "wants_folder",
+]
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 Action = Literal["restore", "overwrite", "copy", "skip", "fail"]
@@ -279,3 +289,25 @@ class _Planner:
 def _text(path: os.PathLike[str]) -> str:
     text = Path(path).as_posix()
     return "" if text == "." else text
+
+
+def check_names(jobs: Sequence[Job]) -> None:
+    """Refuse plans in which results would replace each other or a source.
+
+    Raises
+    ------
+    UsageError
+        If two targets are one, or a target is the source of another job.
+    """
+    sources = {path_key(job.source) for job in jobs}
+    targets: dict[str, Job] = {}
+    for job in jobs:
+        key = path_key(job.target)
+        other = targets.setdefault(key, job)
+        if other is not job:
+            raise UsageError(
+                f"'{other.source}' and '{job.source}' would both be written to '{job.target}'",
+                hint="keep their folders apart, or add a field to --template",
+            )
+        if key in sources and key != path_key(job.source):
+            raise UsageError(f"the result of '{job.source}' would replace an input", path=job.target)

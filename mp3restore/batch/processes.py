@@ -12,18 +12,18 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mp3restore.batch.maker import Failure, Report, Work
+from mp3restore.batch.maker import Execute, Failure, Report, Take, Work
 from mp3restore.batch.plan import Task
 from mp3restore.batch.signals import FROM_TERMINAL
 from mp3restore.errors import ExitCode
 
-__all__ = ["run_in_processes"]
+__all__ = ["run_in_processes", "run_locally", "share_cores"]
 
 _STOPPING_S = 10.0
 
@@ -116,3 +116,32 @@ def run_in_processes(
             worker.stop()
         for worker in workers:
             worker.process.join(_STOPPING_S)
+
+
+def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:
+    """Limit files and threads per file so that together they never take more than all cores."""
+    jobs = max(1, min(jobs, cores))
+    most = cores // jobs
+    return jobs, most if threads is None else max(1, min(threads, most))
+
+
+def run_locally(work: Work, jobs: int) -> Execute:
+    """Make results on this machine: in this process, or in `jobs` others."""
+
+    def one_by_one(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
+        for index, task in tasks:
+            take(index, None)
+
+            def progress(done: float, total: float | None, index: int = index) -> None:
+                take(index, (done, total))
+
+            if not take(index, work.make(task, progress)):
+                return
+
+    def in_processes(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
+        with closing(run_in_processes(tasks, work, jobs)) as reports:
+            for index, report in reports:
+                if not take(index, report):
+                    return
+
+    return one_by_one if jobs == 1 else in_processes

@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from time import perf_counter
 
 from mp3restore.batch.events import Done, Event, Failed, Progressed, Skipped, Started, Summary
-from mp3restore.batch.maker import Outcome, Report, Work
+from mp3restore.batch.maker import Execute, Outcome, Report
 from mp3restore.batch.manifest import Entry, append_entry
 from mp3restore.batch.plan import Request, Task, make_recipe
-from mp3restore.batch.processes import run_in_processes
 from mp3restore.errors import ExitCode
 from mp3restore.files import output_error, remove_stale_parts
 
-__all__ = ["Execute", "Take", "exit_code", "run_batch", "run_locally", "share_cores"]
-
-Take = Callable[[int, Report], bool]
-"""Called with the number of a task and what happens to it; says whether to go on."""
-
-Execute = Callable[[Sequence[tuple[int, Task]], Take], None]
-"""Makes results, and reports what happens to them."""
-
-
-def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:
-    """Limit files and threads per file so that together they never take more than all cores."""
-    jobs = max(1, min(jobs, cores))
-    most = cores // jobs
-    return jobs, most if threads is None else max(1, min(threads, most))
-
-
-def run_locally(work: Work, jobs: int) -> Execute:
-    """Make results on this machine: in this process, or in `jobs` others."""
-
-    def one_by_one(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
-        for index, task in tasks:
-            take(index, None)
-
-            def progress(done: float, total: float | None, index: int = index) -> None:
-                take(index, (done, total))
-
-            if not take(index, work.make(task, progress)):
-                return
-
-    def in_processes(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
-        with closing(run_in_processes(tasks, work, jobs)) as reports:
-            for index, report in reports:
-                if not take(index, report):
-                    return
-
-    return one_by_one if jobs == 1 else in_processes
+__all__ = ["exit_code", "run_batch"]
 
 
 def run_batch(

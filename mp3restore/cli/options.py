@@ -9,8 +9,8 @@ import typer
 
 from mp3restore import __version__
 from mp3restore.cli.config import load_config
-from mp3restore.formats import BitDepth, Container
 from mp3restore.generator.devices import Device
+from mp3restore.job import BitDepth, Container
 
 __all__: list[str] = []  # imported as a whole
 

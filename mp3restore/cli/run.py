@@ -18,9 +18,9 @@ from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
 from mp3restore.cli.run_pages import Pages
 from mp3restore.cli.show import Look, Teller, show_plan
 from mp3restore.errors import InputError, NoInputError, UsageError
-from mp3restore.formats import BitDepth, Container
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models, load_model
+from mp3restore.job import BitDepth, Container
 from mp3restore.options import RunOptions
 
 __all__ = ["Look", "Machine", "Names", "Wishes", "cores", "run"]
@@ -207,7 +207,8 @@ def _restore(
 ) -> int:
     """Carry out a plan; gives the exit code."""
     from mp3restore.batch.maker import Work  # noqa: PLC0415
-    from mp3restore.batch.run import exit_code, run_batch, run_locally, share_cores  # noqa: PLC0415 - not for a dry run
+    from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415 - not for a dry run
+    from mp3restore.batch.run import exit_code, run_batch  # noqa: PLC0415 - not for a dry run
 
     if machine.cluster is not None:
         from mp3restore.batch.cluster import run_on_cluster  # noqa: PLC0415 - an extra

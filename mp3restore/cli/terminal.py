@@ -6,19 +6,30 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import typer
 
 from mp3restore.cli import interrupted
 from mp3restore.errors import ExitCode, Mp3RestoreError
+from mp3restore.job import OutputFormat
 
 if TYPE_CHECKING:
     from mp3restore.result import FileResult
 
-__all__ = ["clock", "exit_code_of", "message", "one_line", "quiet_decoders", "result_line", "user_errors"]
+__all__ = [
+    "check_output",
+    "clock",
+    "exit_code_of",
+    "message",
+    "one_line",
+    "quiet_decoders",
+    "result_line",
+    "user_errors",
+]
 
 
 def one_line(text: object) -> str:
@@ -115,3 +126,17 @@ def quiet_decoders(*, active: bool = True) -> Iterator[None]:
             stream.flush()
             sys.stderr = original
             os.dup2(kept, 2)
+
+
+def check_output(output: Path, sources: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse an output that is one of the sources, is there already, or cannot be written.
+
+    Raises
+    ------
+    UsageError, OutputError
+        As `check_job`.
+    """
+    from mp3restore.job import Job, check_job  # noqa: PLC0415 - keeps --help quick
+
+    for source in sources:
+        check_job(Job(source, output, OutputFormat(), overwrite=overwrite))

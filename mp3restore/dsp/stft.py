@@ -15,7 +15,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["OVERLAP", "analyse", "analyse_stretches", "synthesise", "window"]
+__all__ = ["OVERLAP", "analyse", "analyse_stretches", "mel_bands", "synthesise", "window"]
 
 OVERLAP = 4  # frames over each sample
 _STRETCH = 32  # frames that are transformed at once: what is between the steps stays in the cache
@@ -72,3 +72,11 @@ def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[
         whole, tail = blocks[..., dropped:count, :], blocks[..., count:, :]
         dropped = max(0, dropped - count)
         yield whole.reshape(*whole.shape[:-2], -1)
+
+
+def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> NDArray[np.float32]:
+    """Triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
+    mel = 1127 * np.log1p(np.linspace(0, nyquist_hz, bins) / 700)
+    position = mel / mel[-1] * (bands - 1)
+    triangles = np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None]))
+    return np.asarray(triangles, dtype=np.float32)

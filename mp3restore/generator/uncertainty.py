@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.dsp.bands import mel_bands
+from mp3restore.dsp.stft import mel_bands
 from mp3restore.mp3.lattice import cell_limits
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
 from mp3restore.mp3.tables import LINES, SHORT_BLOCK
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from mp3restore.audio.excerpt import read_excerpt
 from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError
 from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import GridResult, find_grid, locate
-from mp3restore.mp3.lowpass import lowpass_hz
-from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, read_stream
+from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, lowpass_hz, read_stream
 from mp3restore.mp3.tables import LINES
 
 _BLOCK_NAMES: Final = ("long", "start", "short", "stop")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,10 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.dsp.stft import analyse
 from mp3restore.mp3.grid import find_grid
 
-__all__ = ["ClippingWatch", "has_low_pass", "shows_no_loss"]
+__all__ = ["has_low_pass", "shows_no_loss"]
 
 _Block = NDArray[np.float32]
 
-# Full scale within a step of 12 bits: what was clipped before an MP3 encoder does not come back exactly.
-_CLIPPED = 1 - 2.0**-11
-_RUN_SAMPLES = 4
 _SEARCH_SECONDS = 10.0
 _LEAST_SECONDS = 0.4  # what the search for the grid needs
 _AUDIBLE = 1e-3
@@ -30,41 +26,6 @@ _EDGE_DB = 20.0
 _BESIDE_HZ, _SLOPE_HZ = 500.0, 150.0
 _LOWEST_EDGE_HZ, _HIGHEST_EDGE_HZ = 3000.0, 15500.0
 _LOSSLESS = ("WAV", "WAVEX", "FLAC", "AIFF", "RF64", "W64", "CAF", "AU")
-
-
-class ClippingWatch:
-    """Counts the places where a stream stays at full scale for several samples.
-
-    Attributes
-    ----------
-    places : int
-        How many there were.
-    overshoots : int
-        Places where it goes beyond full scale: what a codec makes of music that was clipped before.
-    """
-
-    def __init__(self) -> None:
-        self.places = self.overshoots = 0
-
-    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
-        """Pass blocks (channels, n) on."""
-        for block in blocks:
-            # Beyond full scale nothing is clipped: a float file, or the overshoot of a codec.
-            loud = np.abs(np.abs(block) - 1) <= 1 - _CLIPPED
-            if loud.any():
-                run = loud[:, : 1 - _RUN_SAMPLES]
-                for k in range(1, _RUN_SAMPLES):
-                    run = run & loud[:, k : k + run.shape[1]]
-                self.places += _beginnings(run)
-            beyond = np.abs(block) > 1
-            if beyond.any():
-                self.overshoots += _beginnings(beyond)
-            yield block
-
-
-def _beginnings(where: NDArray[np.bool_]) -> int:
-    """How many runs of true there are in all rows."""
-    return int(np.count_nonzero(where[:, 1:] & ~where[:, :-1])) + int(np.count_nonzero(where[:, :1]))
 
 
 def shows_no_loss(path: Path, decoder: str) -> bool:

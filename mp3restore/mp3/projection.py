@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from mp3restore.errors import InputError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
 from mp3restore.mp3.lattice import cell_limits, rotate_ms
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
 from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_windows, lead_in
 
 if TYPE_CHECKING:

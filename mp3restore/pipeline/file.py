@@ -25,21 +25,14 @@ from mp3restore.generator.chunks import Passage
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model, load_model
 from mp3restore.generator.restorer import Restorer
-from mp3restore.inspection.losses import ClippingWatch
+from mp3restore.inspection.bitstream import Bitstream, check_complete, open_bitstream
 from mp3restore.inspection.strength import known_kbps, warranted_strength
 from mp3restore.job import Job
 from mp3restore.options import RunOptions
-from mp3restore.pipeline.consistency import (
-    Bitstream,
-    BitstreamWatch,
-    SampleQueue,
-    check_complete,
-    hold_to_bitstream,
-    mix,
-    open_bitstream,
-)
+from mp3restore.pipeline.consistency import BitstreamWatch, hold_to_bitstream, mix
+from mp3restore.pipeline.findings import ClippingWatch
 from mp3restore.pipeline.rates import RatePath
-from mp3restore.pipeline.stages import prompt_turns, read_ahead, write_behind
+from mp3restore.pipeline.stages import SampleQueue, prompt_turns, read_ahead, write_behind
 from mp3restore.result import FileResult
 from mp3restore.timings import Timings
 

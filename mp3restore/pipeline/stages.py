@@ -5,11 +5,17 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TypeVar
 
-__all__ = ["prompt_turns", "read_ahead", "write_behind"]
+import numpy as np
+
+from mp3restore.pipeline.consistency import _Block
+
+__all__ = ["SampleQueue", "prompt_turns", "read_ahead", "write_behind"]
 
 _Item = TypeVar("_Item")
 
@@ -133,3 +139,33 @@ def _discard(channel: queue.Queue[_Item | _End]) -> None:
             channel.get_nowait()
     except queue.Empty:
         pass
+
+
+class SampleQueue:
+    """Samples that passed one point of a stream and wait at another, perhaps in another thread."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._pieces: deque[_Block] = deque()
+
+    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
+        """Pass blocks (channels, n) on and remember them."""
+        for block in blocks:
+            with self._lock:
+                self._pieces.append(block)
+            yield block
+
+    def take(self, count: int) -> _Block:
+        """Remove the next `count` samples, or as many as there are; something must have passed."""
+        taken: list[_Block] = []
+        with self._lock:
+            if not self._pieces:
+                raise RuntimeError("nothing has passed yet")
+            while self._pieces and (count > 0 or not taken):
+                piece = self._pieces.popleft()
+                taken.append(piece[:, :count])
+                count -= taken[-1].shape[1]
+            # What is left, perhaps nothing, stays: its number of channels is the stream's.
+            if taken[-1].shape[1] < piece.shape[1] or not self._pieces:
+                self._pieces.appendleft(piece[:, taken[-1].shape[1] :])
+        return np.concatenate(taken, axis=1)

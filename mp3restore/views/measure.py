@@ -11,7 +11,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["Measures", "find_delay", "measure"]
+__all__ = ["Measures", "measure"]
 
 _FRAME_SAMPLES = 2048
 _HOP_SAMPLES = 1024
@@ -19,7 +19,6 @@ _BANDWIDTH_STEP_SECONDS = 0.25  # shorter ones would show single beats, and no l
 # Far above what dither leaves in a bin of this frame (-128 dB), and at the limit of what is heard in loud music.
 _BANDWIDTH_FLOOR_DB = -80.0
 _MOST_LOUDNESS_CHANNELS = 5
-_LONGEST_DELAY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +77,3 @@ def _bandwidth(samples: NDArray[np.float32], sample_rate: int) -> list[float]:
     highest = above.shape[1] - 1 - np.argmax(above[:, ::-1], axis=1)
     hz = np.where(above.any(axis=1), highest * sample_rate / _FRAME_SAMPLES, 0.0)
     return [float(value) for value in hz]
-
-
-def find_delay(reference: NDArray[np.float32], samples: NDArray[np.float32], sample_rate: int) -> int:
-    """Find by how many samples `samples` comes later than `reference`, both of shape (channels, samples).
-
-    Encoders and decoders that do not write or read a length tag shift the music by up to 2257 samples; the place of the
-    largest cross-correlation within 0.2 s shows it. `sample_rate` is in Hz.
-    """
-    a, b = reference.mean(axis=0), samples.mean(axis=0)
-    size = scipy.fft.next_fast_len(len(a) + len(b), real=True)
-    correlation = scipy.fft.irfft(scipy.fft.rfft(b, size) * np.conj(scipy.fft.rfft(a, size)), size)
-    reach = min(round(_LONGEST_DELAY_SECONDS * sample_rate), min(len(a), len(b)) - 1)
-    lags = np.arange(-reach, reach + 1)
-    return int(lags[np.argmax(correlation[lags])])

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.encode import open_writer
 from mp3restore.audio.excerpt import read_excerpt
-from mp3restore.formats import OutputFormat
-from mp3restore.views.measure import Measures, find_delay, measure
+from mp3restore.dsp.alignment import find_delay
+from mp3restore.job import OutputFormat
+from mp3restore.views.measure import Measures, measure
 
 __all__ = ["Track", "common_rate", "flac", "load_track", "matching_gains", "measured", "read_delay"]
 

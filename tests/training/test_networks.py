@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.dsp.bands import mel_bands  # noqa: E402
+from mp3restore.dsp.stft import mel_bands  # noqa: E402
 from mp3restore.generator.excitation import EXCITATIONS  # noqa: E402
 from mp3restore.generator.uncertainty import LOG_FLOOR, unknown_row  # noqa: E402
 from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of  # noqa: E402

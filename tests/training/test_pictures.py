@@ -9,9 +9,10 @@ torch = pytest.importorskip("torch")
 matplotlib_image = pytest.importorskip("matplotlib.image")
 from mp3restore.errors import NoInputError  # noqa: E402
 from mp3restore.generator.model import load_model  # noqa: E402
-from mp3restore.training.curves import plot_curves  # noqa: E402
-from mp3restore.training.data.pairs import CONDITIONS, make_pair  # noqa: E402
+from mp3restore.training.data.conditions import CONDITIONS  # noqa: E402
+from mp3restore.training.data.pairs import make_pair  # noqa: E402
 from mp3restore.training.data.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.fit.curves import plot_curves  # noqa: E402
 from mp3restore.training.fit.loop import fit  # noqa: E402
 from mp3restore.training.fit.trainer import FitConfig  # noqa: E402
 from mp3restore.training.fit.validation import draw_clips, restore_with  # noqa: E402

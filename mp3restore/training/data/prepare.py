@@ -22,7 +22,8 @@ from rich.progress import Progress
 
 from mp3restore.dsp.resample import resample_stream
 from mp3restore.errors import NoInputError
-from mp3restore.training.data.pairs import CONDITIONS, Condition, make_pair
+from mp3restore.training.data.conditions import CONDITIONS, Condition
+from mp3restore.training.data.pairs import make_pair
 
 __all__ = ["HEADROOM", "Source", "find_sources", "measure_bandwidth", "prepare"]
 

@@ -20,12 +20,13 @@ from mp3restore.dsp.resample import resample_stream
 from mp3restore.errors import UsageError
 from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
-from mp3restore.training.data.pairs import EVALUATION_CONDITIONS, Condition, Pair, make_pair
+from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
+from mp3restore.training.data.pairs import Pair, make_pair
 from mp3restore.training.data.prepare import Source, find_sources, measure_bandwidth
-from mp3restore.training.diversity import distances, regions
+from mp3restore.training.evaluation.diversity import distances, regions
 from mp3restore.training.evaluation.metrics import Scorer
+from mp3restore.training.evaluation.summary import GROUPINGS, summarise, summarise_diversity
 from mp3restore.training.evaluation.systems import SYSTEMS, open_tool
-from mp3restore.training.summary import GROUPINGS, summarise, summarise_diversity
 
 if TYPE_CHECKING:
     from mp3restore.training.paper.restorer import PaperRestorer

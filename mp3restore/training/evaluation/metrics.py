@@ -9,9 +9,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from mp3restore.dsp.bands import mel_bands
 from mp3restore.dsp.resample import resample_stream
-from mp3restore.dsp.stft import analyse
+from mp3restore.dsp.stft import analyse, mel_bands
 from mp3restore.errors import MissingExtraError
 
 __all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer", "mono_mix"]

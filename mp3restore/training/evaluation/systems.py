@@ -18,8 +18,8 @@ from mp3restore.generator.restorer import Restorer
 from mp3restore.job import plan_jobs
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import run_job
-from mp3restore.training.baselines import gain_corrected, noise_filled
 from mp3restore.training.data.pairs import Pair
+from mp3restore.training.evaluation.baselines import gain_corrected, noise_filled
 
 __all__ = ["BEST_OF", "SYSTEMS", "BlindRestorer", "Tool", "open_tool"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mp3restore.generator.model import load_model
-from mp3restore.training.diversity import REGIONS
+from mp3restore.training.evaluation.diversity import REGIONS
 from mp3restore.training.evaluation.metrics import METRICS
 from mp3restore.training.export.lineage import training_so_far
 from mp3restore.views.render import render

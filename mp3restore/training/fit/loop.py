@@ -21,7 +21,8 @@ from mp3restore.training.data.segments import PairSet
 from mp3restore.training.export.lineage import record_start
 from mp3restore.training.fit.trainer import FitConfig, Trainer
 from mp3restore.training.fit.validation import validate
-from mp3restore.training.paper.networks import PaperConfig, PaperTrainer
+from mp3restore.training.paper.networks import PaperConfig
+from mp3restore.training.paper.trainer import PaperTrainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

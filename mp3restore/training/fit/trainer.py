@@ -16,9 +16,9 @@ from mp3restore.dsp.stft import OVERLAP
 from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.generator.excitation import CONTEXT
 from mp3restore.generator.noise import LATENT_SPAN, latent_kernel
-from mp3restore.training import similarity
 from mp3restore.training.data.segments import Batch
 from mp3restore.training.export.weights import read_weights
+from mp3restore.training.networks import similarity
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
 from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of

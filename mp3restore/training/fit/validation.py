@@ -17,11 +17,11 @@ from mp3restore.generator.chunks import Passage
 from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.generator.uncertainty import HOP
-from mp3restore.training.curves import plot_curves
 from mp3restore.training.data.prepare import HEADROOM
 from mp3restore.training.data.segments import PairSet
 from mp3restore.training.evaluation.metrics import Scorer
 from mp3restore.training.export.export import export
+from mp3restore.training.fit.curves import plot_curves
 from mp3restore.training.paper.restorer import PaperRestorer
 from mp3restore.views.plot import plot_spectrograms
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
-from mp3restore.dsp.bands import mel_bands
+from mp3restore.dsp.stft import mel_bands
 from mp3restore.generator.excitation import EXCITATIONS
 from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
 

@@ -13,8 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mp3restore.dsp.bands import mel_bands
-from mp3restore.training.loudness import loudness
+from mp3restore.dsp.stft import mel_bands
+from mp3restore.training.networks.loudness import loudness
 
 __all__ = [
     "RESOLUTIONS",

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mp3restore.dsp.bands import mel_bands
+from mp3restore.dsp.stft import mel_bands
 
 __all__ = ["loudness"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mp3restore.training.diversity import REGIONS
+from mp3restore.training.evaluation.diversity import REGIONS
 from mp3restore.training.evaluation.metrics import HIGHER_IS_BETTER, METRICS
 from mp3restore.training.evaluation.systems import SYSTEMS
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mp3restore.dsp.bands import mel_bands
+from mp3restore.dsp.stft import mel_bands
 
 __all__ = ["SIZE", "dissimilarity"]
 
