@@ -15,7 +15,7 @@ import pytest
 
 import mp3restore
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def python(code, *arguments):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode, NoInputError, OutputExistsError, UsageError
 from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
@@ -21,8 +22,6 @@ from mp3restore.batch.sources import find_sources, read_list
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.template import check_template, fill_template
 from mp3restore.generator.model import load_model
-
-from .conftest import invoke
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -9,11 +9,10 @@ from importlib import metadata
 
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode
 from mp3restore.cli import manual
-
-from .conftest import invoke
 
 
 def test_doctor(monkeypatch):
