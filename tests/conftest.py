@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 from support import DATA
 
-pytest_plugins = ["mp3_streams"]
+pytest_plugins = ["dummy_model", "mp3_streams"]
 
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
