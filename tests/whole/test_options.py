@@ -128,7 +128,7 @@ def test_warnings_about_the_input(tmp_path, music):
     assert "clean.wav: no trace of lossy compression was found, so the input is left unchanged" in clean.stderr
     assert "clipped" not in clean.stderr
     clipped = invoke(tmp_path / "clipped.wav", "-o", tmp_path / "b.flac")
-    assert "clipped.wav: the input is clipped, in " in clipped.stderr
+    assert "clipped.wav: the input is clipped in " in clipped.stderr
 
 
 def test_an_mp3_of_clipped_music_is_told(encode, music, tmp_path):
