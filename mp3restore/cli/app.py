@@ -1,4 +1,4 @@
-"""The Typer application: which commands there are."""
+"""The Typer application: all commands, and which of them is the default."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OWN_OPTIONS = ("--install-completion", "--show-completion")
 
 
 class _DefaultGroup(TyperGroup):
-    """A group whose commands are optional: what names none is for the default one."""
+    """A command group with a default: arguments that do not begin with a command go to it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
         """Put the default command in front of arguments that do not begin with a command."""
@@ -31,24 +31,24 @@ class _DefaultGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401
-        """Complete the first word to a command or to an option of the default one."""
+        """Complete the first word to a command or to an option of the default command."""
         default = self.commands[_DEFAULT_COMMAND]
         inner = default.make_context(_DEFAULT_COMMAND, [], parent=ctx, resilient_parsing=True)
         return [*super().shell_complete(ctx, incomplete), *default.shell_complete(inner, incomplete)]
 
 
-# Errors are caught where they have a line for the user; Typer's own traceback shows what is left, without locals:
-# arrays would flood the terminal. Help without Rich's boxes comes a quarter sooner.
+# Errors that have a message for the user are caught elsewhere. For the others Typer shows a traceback, without locals:
+# arrays would flood the terminal. Without Rich's boxes, --help takes a quarter less time.
 app = typer.Typer(cls=_DefaultGroup, pretty_exceptions_show_locals=False, rich_markup_mode=None)
 app.command(
     _DEFAULT_COMMAND,
     cls=RestoreCommand,
-    epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
+    epilog="Other commands, each with its own --help: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test, 'serve' a local web page; "
-    "'watch' restores what is put into a folder, 'inspect' says what an MP3 has lost, 'formats' "
-    "what can be read, 'doctor' what is wrong here, 'config' where options come from. "
-    "--install-completion teaches your shell all this.",
+    "'listen-test' a blind listening test; 'serve' starts a local web page, "
+    "'watch' restores files as they arrive in a folder, 'inspect' shows what an MP3 has lost, 'formats' "
+    "which formats can be read, 'doctor' what is wrong with this installation, 'config' where options come from. "
+    "--install-completion adds completion to your shell.",
 )(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)

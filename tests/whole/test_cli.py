@@ -156,7 +156,7 @@ def test_a_full_stdout_is_no_fault_of_ours(song):
                 stdout=full, stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
         assert result.returncode == ExitCode.FAILED
-        assert result.stderr == "mp3restore: stdout cannot be written: No space left on device\n"
+        assert result.stderr == "mp3restore: cannot write to stdout: No space left on device\n"
 
 
 def test_other_bad_inputs(tmp_path):
@@ -168,7 +168,7 @@ def test_other_bad_inputs(tmp_path):
     failed(invoke(tmp_path / "nan.wav"), ExitCode.FAILED, "nan.wav", "not a finite number")
     soundfile.write(tmp_path / "nine.wav", np.zeros((100, 9)), 44100)
     failed(invoke(tmp_path / "nine.wav"), ExitCode.FAILED, "nine.wav", "9 channels")
-    failed(invoke(tmp_path / "nine.wav", "-o", tmp_path / "nan.wav" / "a.wav"), ExitCode.FAILED, "is no folder")
+    failed(invoke(tmp_path / "nine.wav", "-o", tmp_path / "nan.wav" / "a.wav"), ExitCode.FAILED, "is not a folder")
     assert leftovers(tmp_path) == ["nan.wav", "nine.wav"]
 
 
@@ -176,7 +176,7 @@ def test_other_bad_inputs(tmp_path):
 def test_permissions(song, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
-    failed(invoke(song, "-o", locked / "a.wav"), ExitCode.FAILED, "locked", "may not be written")
+    failed(invoke(song, "-o", locked / "a.wav"), ExitCode.FAILED, "locked", "is not writable")
     os.chmod(song, 0)  # noqa: PTH101
     failed(invoke(song), ExitCode.FAILED, "song.mp3", "may not be read")
 

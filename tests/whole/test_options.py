@@ -62,9 +62,9 @@ def test_streams(song, tmp_path):
 def test_streams_that_make_no_sense(song, tmp_path):
     for arguments, words in {
         ("-o", "-", "--json"): "cannot take both",
-        ("--raw",): "--raw is for stdout",
+        ("--raw",): "--raw works only with stdout",
         ("-o", "-", "--raw", "--format", "flac"): "contradict each other",
-        ("x.mp3", "-o", "-"): "result of one file",
+        ("x.mp3", "-o", "-"): "only one result",
         ("-o", "-", "--variants", "2"): "stdout takes one variant",
         ("--deterministic", "--variants", "2"): "without chance there is one variant",
     }.items():
