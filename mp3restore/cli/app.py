@@ -1,4 +1,4 @@
-"""The Typer application: which commands there are."""
+"""The Typer application: all commands, and which of them is the default."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OWN_OPTIONS = ("--install-completion", "--show-completion")
 
 
 class _DefaultGroup(TyperGroup):
-    """A group whose commands are optional: what names none is for the default one."""
+    """A command group with a default: arguments that do not begin with a command go to it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
         """Put the default command in front of arguments that do not begin with a command."""
@@ -51,14 +51,14 @@ class _DefaultGroup(TyperGroup):
             raise typer.Exit(ExitCode.USAGE) from error
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401
-        """Complete the first word to a command or to an option of the default one."""
+        """Complete the first word to a command or to an option of the default command."""
         default = self.commands[_DEFAULT_COMMAND]
         inner = default.make_context(_DEFAULT_COMMAND, [], parent=ctx, resilient_parsing=True)
         return [*super().shell_complete(ctx, incomplete), *default.shell_complete(inner, incomplete)]
 
 
-# Errors are caught where they have a line for the user; Typer's own traceback shows what is left, without locals:
-# arrays would flood the terminal. Help without Rich's boxes comes a quarter sooner.
+# Errors that have a message for the user are caught elsewhere. For the others Typer shows a traceback, without locals:
+# arrays would flood the terminal. Without Rich's boxes, --help takes a quarter less time.
 app = typer.Typer(
     cls=_DefaultGroup,
     pretty_exceptions_show_locals=False,

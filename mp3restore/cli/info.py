@@ -1,4 +1,4 @@
-"""``mp3restore doctor``, ``formats`` and ``inspect``: what is here, what can be read, what an MP3 has lost."""
+"""``mp3restore doctor``, ``formats``, ``inspect``, ``bench`` and ``models``: facts about this machine and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or fo
 
 
 def doctor(as_json: _Json = False) -> None:
-    """Check this installation: versions, devices, codecs, models, and a self-test. Paste it into reports of errors."""
+    """Check this installation: versions, devices, codecs, models, a self-test. Paste its output into bug reports."""
     with user_errors(), quiet_decoders():
         from mp3restore.diagnostics.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
 
@@ -48,7 +48,7 @@ def _flat(value: object) -> str:
 
 
 def formats(as_json: _Json = False) -> None:
-    """List what can be read here, and what can be written."""
+    """List the formats that can be read and written on this machine."""
     with user_errors(), quiet_decoders():
         import soundfile  # noqa: PLC0415
 
@@ -61,7 +61,7 @@ def formats(as_json: _Json = False) -> None:
             typer.echo(json.dumps({"schema": 1, "libsndfile": own, "audioread": others, "written": written}))
             return
         typer.echo(f"read by libsndfile {soundfile.__libsndfile_version__}: {', '.join(own)}")
-        typer.echo(f"read by decoders of the system, AAC and others: {', '.join(others) or 'none (install ffmpeg)'}")
+        typer.echo(f"read by the system's decoders, AAC and others: {', '.join(others) or 'none (install ffmpeg)'}")
         for name, depths in written.items():
             typer.echo(f"written: {name}, --bit-depth {', '.join(depths)}")
 
@@ -70,10 +70,10 @@ def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An MP3, or a file that may once have been one.")],
     as_json: _Json = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser's steps, to .png, .svg or .pdf.")
+        Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser steps to this .png, .svg or .pdf.")
     ] = None,
 ) -> None:
-    """Say what an MP3 has lost, from its bitstream; of other files, whether they were once an MP3."""
+    """Show what an MP3 has lost, from its bitstream; for other files, whether they were once an MP3."""
     with user_errors(), quiet_decoders():
         from mp3restore.inspection.inspect import inspect_file  # noqa: PLC0415 - keeps --help quick
 
@@ -109,7 +109,7 @@ def _print_table(found: Inspection) -> None:
 
 
 def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:
-    stated = "stated" if report.lowpass_stated else "as LAME has it at this bitrate"
+    stated = "stated" if report.lowpass_stated else "LAME's choice at this bitrate"
     low, median, high = (f"{hz / 1000:.1f}" for hz in report.edge_hz)
     return {
         "bitstream": f"MPEG-{report.version} layer III, {report.kbps:.0f} kbit/s {report.rate_mode}",
@@ -125,13 +125,13 @@ def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:
 
 def bench(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[INPUT]", help="The file to restore (default: made-up music).")
+        Path | None, typer.Argument(metavar="[INPUT]", help="The file to restore (default: synthetic music).")
     ] = None,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of the made-up music.")] = 240,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of the synthetic music.")] = 240,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
 ) -> None:
-    """Measure the stages of a run from an MP3 to a 24-bit FLAC file, which is thrown away."""
+    """Measure how long each stage takes from an MP3 to a 24-bit FLAC file, which is then deleted."""
     with user_errors(), quiet_decoders():
         from mp3restore.diagnostics.bench import run_bench  # noqa: PLC0415 - keeps --help quick
 
@@ -166,7 +166,7 @@ def show(name: _Name = None) -> None:
 
 @models_app.command()
 def verify(name: _Name = None) -> None:
-    """Check a model's files, or those of all models, against their hashes."""
+    """Check the files of a model, or of all models, against their hashes."""
     with user_errors():
         from mp3restore.generator.model import list_models, load_model  # noqa: PLC0415
 

@@ -51,8 +51,8 @@ def restore(  # noqa: PLR0917 - one parameter per option
     config: o.Config = None,  # noqa: ARG001 - its callback does the work
     version: o.Version = False,  # noqa: ARG001
 ) -> None:
-    """Restore heavily compressed MP3s: give back their treble and fill the holes that the codec left."""
-    # What stdout is asked for as well is not to get our events.
+    """Restore heavily compressed MP3s: bring back their treble and fill the holes that the codec left."""
+    # When the result goes to stdout, events must not.
     reported = json and output != "-"
     with user_errors(verbosity=verbose - quiet, as_json=reported), quiet_decoders(active=verbose < 2):
         from mp3restore.batch.task import ResultOptions  # noqa: PLC0415 - keeps --help quick
@@ -83,7 +83,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
 
 
 def _policy(on_exists: OnExists | None, *, skip_existing: bool, force: bool) -> OnExists | None:
-    """Find the policy for existing results, which can be given in three ways."""
+    """Return the policy for existing results, which any of three options can set."""
     given: set[OnExists | None] = {on_exists, "skip" if skip_existing else None, "overwrite" if force else None}
     given.discard(None)
     if len(given) > 1:

@@ -63,9 +63,9 @@ def test_streams(song, tmp_path):
 def test_streams_that_make_no_sense(song, tmp_path):
     for arguments, words in {
         ("-o", "-", "--json"): "cannot take both",
-        ("--raw",): "--raw is for stdout",
+        ("--raw",): "--raw works only with stdout",
         ("-o", "-", "--raw", "--format", "flac"): "contradict each other",
-        ("x.mp3", "-o", "-"): "result of one file",
+        ("x.mp3", "-o", "-"): "only one result",
         ("-o", "-", "--variants", "2"): "stdout takes one variant",
         ("--deterministic", "--variants", "2"): "without chance there is one variant",
     }.items():
@@ -107,9 +107,9 @@ def test_devices(song, tmp_path):
     for device in ("cuda", "coreml", "dml"):
         result = invoke(song, "-o", tmp_path / "b.flac", "--device", device)
         assert result.exit_code == ExitCode.USAGE
-        assert f"the device '{device}' cannot be used here" in result.stderr
+        assert f"the device '{device}' is not available" in result.stderr
     assert not (tmp_path / "b.flac").exists()
-    with pytest.raises(UsageError, match="cannot be used here"):
+    with pytest.raises(UsageError, match="is not available"):
         restore_file(song, tmp_path / "c.flac", device="dml")
 
 
