@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         OutputExistsError,
         UsageError,
     )
-    from mp3restore.models import Model, list_models, load_model
+    from mp3restore.generator.model import Model, list_models, load_model
     from mp3restore.result import FileResult
 
 __version__ = "0.1.0"
@@ -59,7 +59,7 @@ __all__ = [
 # wait for NumPy, SciPy and ONNX Runtime.
 _MODULES = {
     "api": ("Restoration", "restore", "restore_file"),
-    "models": ("Model", "list_models", "load_model"),
+    "generator.model": ("Model", "list_models", "load_model"),
     "result": ("FileResult",),
     "errors": (
         "BitstreamError",

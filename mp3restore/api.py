@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mp3restore.audio_io.decode import MAX_CHANNELS
-from mp3restore.consistency import SampleQueue, mix
-from mp3restore.devices import Device
+from mp3restore.audio.decode import MAX_CHANNELS
 from mp3restore.errors import InputError, UsageError
-from mp3restore.formats import BitDepth, Container
-from mp3restore.models import Model
-from mp3restore.noise import LARGEST_VARIANT
+from mp3restore.generator.devices import Device
+from mp3restore.generator.model import Model
+from mp3restore.generator.noise import LARGEST_VARIANT
+from mp3restore.job import BitDepth, Container, plan_jobs
 from mp3restore.options import HIGHEST_RATE, LOWEST_RATE, RunOptions
-from mp3restore.pipeline import Progress, make_restorer, run_job
-from mp3restore.plan import plan_jobs
-from mp3restore.rates import RatePath
+from mp3restore.pipeline.consistency import mix
+from mp3restore.pipeline.file import Progress, make_restorer, run_job
+from mp3restore.pipeline.rates import RatePath
+from mp3restore.pipeline.stages import SampleQueue
 from mp3restore.result import FileResult
 
 __all__ = ["Restoration", "restore", "restore_file"]

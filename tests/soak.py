@@ -23,9 +23,9 @@ import psutil
 import soundfile
 from mutagen.id3 import ID3, TIT2, TPE1
 
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.manifest import MANIFEST_NAME
-from mp3restore.rates import RatePath
+from mp3restore.audio.decode import open_audio
+from mp3restore.batch.manifest import MANIFEST_NAME
+from mp3restore.pipeline.rates import RatePath
 
 KILLS = 3
 # Rates of MPEG-1, 2 and 2.5, with bitrates that each of them has.

@@ -15,11 +15,11 @@ import pytest
 import soundfile
 
 from mp3restore import ExitCode, NoInputError, OutputExistsError, UsageError
-from mp3restore.batch import Request, plan_batch, wants_folder
-from mp3restore.manifest import MANIFEST_NAME, read_manifest
-from mp3restore.models import load_model
-from mp3restore.sources import find_sources, read_list
-from mp3restore.template import check_template, fill_template
+from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
+from mp3restore.batch.plan import Request, plan_batch, wants_folder
+from mp3restore.batch.sources import find_sources, read_list
+from mp3restore.batch.template import check_template, fill_template
+from mp3restore.generator.model import load_model
 
 from .conftest import invoke
 

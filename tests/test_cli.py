@@ -15,8 +15,8 @@ import pytest
 import soundfile
 
 from mp3restore import ExitCode, __version__
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.models import DEFAULT_MODEL, models_folder
+from mp3restore.audio.decode import open_audio
+from mp3restore.generator.model import DEFAULT_MODEL, models_folder
 
 from .conftest import invoke
 
@@ -267,7 +267,7 @@ def test_version_and_help(run):
 
 
 def test_unexpected_errors_are_one_line_too(song, monkeypatch):
-    monkeypatch.setattr("mp3restore.work.run_job", lambda *_args, **_kwargs: 1 / 0)
+    monkeypatch.setattr("mp3restore.batch.maker.run_job", lambda *_args, **_kwargs: 1 / 0)
     failed(invoke(song), ExitCode.FAILED, "unexpected ZeroDivisionError")
 
 

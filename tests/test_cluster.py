@@ -14,7 +14,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from mp3restore import ExitCode
-from mp3restore.remote import UrlPath, is_url
+from mp3restore.batch.urls import UrlPath, is_url
 
 from .conftest import invoke
 

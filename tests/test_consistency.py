@@ -8,12 +8,12 @@ import pytest
 import soundfile
 
 import mp3restore
-from mp3restore.consistency import BitstreamWatch, hold_to_bitstream, open_bitstream
+from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.lattice import quantise, rotate_ms
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line, read_stream
+from mp3restore.pipeline.consistency import BitstreamWatch, hold_to_bitstream
 
 
 def signed_values(stream, samples):
@@ -107,8 +107,8 @@ def test_the_bitstream_of_an_hour_needs_little_memory(encode, music, tmp_path):
     long.write_bytes(minute * 60)
     script = """
 import sys
-import mp3restore.consistency as consistency
-from mp3restore.memory import peak_mib as peak
+import mp3restore.pipeline.consistency as consistency
+from mp3restore.diagnostics.memory import peak_mib as peak
 consistency.open_bitstream(sys.argv[1])
 before = peak()
 assert consistency.open_bitstream(sys.argv[2]) is not None

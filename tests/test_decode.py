@@ -12,9 +12,9 @@ import soundfile
 from mutagen.id3 import COMM, ID3
 
 from mp3restore import DecodeError, InputError, NoInputError
-from mp3restore.audio_io import decode
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.mp3.inspect import inspect_file
+from mp3restore.audio import decode
+from mp3restore.audio.decode import open_audio
+from mp3restore.inspection.inspect import inspect_file
 
 
 def decoded(path: Path) -> np.ndarray:

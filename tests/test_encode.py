@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mp3restore import UsageError
-from mp3restore.audio_io import wav
-from mp3restore.audio_io.encode import open_writer, quantise
-from mp3restore.formats import OutputFormat
+from mp3restore.audio import wav
+from mp3restore.audio.encode import open_writer, quantise
+from mp3restore.job import OutputFormat
 
 FORMATS = [("wav", "16"), ("wav", "24"), ("wav", "32f"), ("flac", "16"), ("flac", "24")]
 

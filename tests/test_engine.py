@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mp3restore import load_model
-from mp3restore.edges import Passage, with_edges, without_edges
-from mp3restore.engine import Restorer
-from mp3restore.mp3.uncertainty import PLANES
+from mp3restore.generator.chunks import Passage, with_edges, without_edges
+from mp3restore.generator.restorer import Restorer
+from mp3restore.generator.uncertainty import PLANES
 
 HALO = 5
 BANDS = 2

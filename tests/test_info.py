@@ -25,7 +25,7 @@ def test_doctor(monkeypatch):
     assert "CPUExecutionProvider" in found["providers"]
     real = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "1.0" if name == "onnxruntime-gpu" else real(name))
-    monkeypatch.setattr("mp3restore.doctor._self_test", lambda _device, _problems: {"ok": True})
+    monkeypatch.setattr("mp3restore.diagnostics.doctor._self_test", lambda _device, _problems: {"ok": True})
     conflict = invoke("doctor")
     assert conflict.exit_code == ExitCode.FAILED
     assert "problem: onnxruntime and onnxruntime-gpu are installed together" in conflict.stdout

@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from mp3restore import OutputError, OutputExistsError
-from mp3restore.audio_io.files import atomic_file
-from mp3restore.formats import OutputFormat
-from mp3restore.level import levelled_writer
-from mp3restore.overlap import read_ahead, write_behind
+from mp3restore.audio.level import levelled_writer
+from mp3restore.files import atomic_file
+from mp3restore.job import OutputFormat
+from mp3restore.pipeline.stages import read_ahead, write_behind
 
 
 def names(folder):

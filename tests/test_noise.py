@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from mp3restore.noise import NoiseSource
+from mp3restore.generator.noise import NoiseSource
 
 
 def test_any_stretch_is_the_same_when_drawn_alone():

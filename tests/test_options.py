@@ -16,9 +16,9 @@ import pytest
 import soundfile
 
 from mp3restore import ExitCode, UsageError, restore_file
-from mp3restore.audio_io.decode import open_audio
+from mp3restore.audio.decode import open_audio
+from mp3restore.batch.processes import share_cores
 from mp3restore.options import RunOptions
-from mp3restore.runner import share_cores
 
 from .conftest import invoke
 

@@ -103,16 +103,16 @@ def test_onnx_runtime_does_not_phone_home(sample, tmp_path):
 
 def peak_mib(source, target):
     code = """
-import sys, mp3restore, mp3restore.memory
+import sys, mp3restore, mp3restore.diagnostics.memory
 mp3restore.restore_file(sys.argv[1], sys.argv[2], threads=4)  # the most that are ever taken by default
-print(mp3restore.memory.peak_mib())
+print(mp3restore.diagnostics.memory.peak_mib())
 """
     return float(python(code, source, target))
 
 
 def test_the_memory_of_the_starting_process_does_not_count():
     ballast = np.ones(50_000_000)  # 400 MB
-    assert float(python("from mp3restore.memory import peak_mib; print(peak_mib())")) < 200
+    assert float(python("from mp3restore.diagnostics.memory import peak_mib; print(peak_mib())")) < 200
     assert ballast.nbytes == 400_000_000
 
 

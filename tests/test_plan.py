@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mp3restore import OutputError, OutputExistsError, UsageError
-from mp3restore.plan import plan_jobs
+from mp3restore.job import plan_jobs
 
 
 @pytest.fixture

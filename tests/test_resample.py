@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mp3restore.resample import output_rate, resample_stream, resampled_length
+from mp3restore.dsp.resample import output_rate, resample_stream, resampled_length
 
 PAIRS = [(8000, 48000), (11025, 44100), (12000, 48000), (22050, 44100), (32000, 48000), (44100, 48000), (48000, 44100)]
 

@@ -10,9 +10,9 @@ import soundfile
 
 import mp3restore
 from mp3restore import InputError, UsageError, load_model, restore, restore_file
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.engine import Restorer
-from mp3restore.resample import output_rate, resample_stream, resampled_length
+from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.resample import output_rate, resample_stream, resampled_length
+from mp3restore.generator.restorer import Restorer
 
 RATES = [8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000]
 

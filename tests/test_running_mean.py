@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mp3restore.running_mean import running_mean
+from mp3restore.dsp.running_mean import running_mean
 
 
 @pytest.mark.parametrize("size", [1, 3, 25, 65, 127])

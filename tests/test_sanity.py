@@ -10,8 +10,8 @@ from scipy.ndimage import maximum_filter1d
 from scipy.signal import butter, lfilter, sosfiltfilt
 
 from mp3restore import restore_file
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.resample import resample_stream
+from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.resample import resample_stream
 
 RATE = 44100
 SECONDS = 4

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mp3restore.stft import analyse, analyse_stretches, synthesise
+from mp3restore.dsp.stft import analyse, analyse_stretches, synthesise
 
 
 def inverse(spectra):

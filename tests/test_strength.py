@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from mp3restore import restore, restore_file
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.suspicions import has_low_pass
+from mp3restore.audio.decode import open_audio
+from mp3restore.inspection.losses import has_low_pass
 
 RATE = 44100
 

@@ -12,7 +12,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, COMM, ID3, RVA2, TALB, TCON, TDRC, TIT2, TPE1, TPOS, TRCK, TSSE, TXXX, USLT
 from mutagen.wave import WAVE
 
-from mp3restore.tags import Tags, read_tags, write_tags
+from mp3restore.audio.tags import Tags, read_tags, write_tags
 
 from .conftest import invoke
 

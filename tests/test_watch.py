@@ -12,9 +12,9 @@ import time
 import pytest
 
 from mp3restore import NoInputError, UsageError
-from mp3restore.batch import Request
-from mp3restore.models import load_model
-from mp3restore.watch import watch_folder
+from mp3restore.batch.plan import Request
+from mp3restore.batch.watch import watch_folder
+from mp3restore.generator.model import load_model
 
 
 def wait_for(condition, seconds=60):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mp3restore import __version__
-from mp3restore.models import list_models
+from mp3restore.generator.model import list_models
 
 ROOT = Path(__file__).parent.parent
 FILES = ("MODEL_CARD.md", "SHA256", "config.json", "model.onnx")
@@ -35,7 +35,7 @@ def test_contents(wheel):
     models = {f"mp3restore/_models/{model}/{file}" for model in list_models() for file in FILES}
     code = {name for name in names if name.endswith(".py")}
     assert models
-    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/pages/assets").iterdir()}
+    pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/views/assets").iterdir()}
     manual = {"mp3restore/manual/mp3restore.1", "mp3restore/manual/options.md"}
     installed = {f"mp3restore-{__version__}.data/data/share/man/man1/mp3restore.1"}
     documents = {"mp3restore/py.typed", "mp3restore/training/README.md"}

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from mp3restore.batch.signals import FROM_TERMINAL
 from mp3restore.errors import ExitCode
-from mp3restore.signals import FROM_TERMINAL
 
 __all__ = ["interrupted", "main"]
 
@@ -46,6 +46,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except OSError as error:  # of stdout, before there is a command: --version and --help
-        from mp3restore.cli.report import exit_code_of  # noqa: PLC0415
+        from mp3restore.cli.terminal import exit_code_of  # noqa: PLC0415
 
         sys.exit(exit_code_of(error))

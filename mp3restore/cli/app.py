@@ -7,16 +7,11 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mp3restore.cli.bench import bench
 from mp3restore.cli.config import config_app
-from mp3restore.cli.info import doctor, formats, inspect
-from mp3restore.cli.listening import listen_test
-from mp3restore.cli.models import models_app
-from mp3restore.cli.plot import plot
-from mp3restore.cli.report_page import report
+from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
+from mp3restore.cli.pages import listen_test, plot, report
 from mp3restore.cli.restore import RestoreCommand, restore
-from mp3restore.cli.serve import serve
-from mp3restore.cli.watch import watch
+from mp3restore.cli.services import serve, watch
 
 __all__ = ["app"]
 

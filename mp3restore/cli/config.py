@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mp3restore.cli.report import one_line, user_errors
+from mp3restore.cli.terminal import one_line, user_errors
 from mp3restore.errors import InputError, Mp3RestoreError, NoInputError, UsageError
 
 __all__ = ["config_app", "load_config", "settings", "user_file"]

@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mp3restore.cli.report import clock, one_line, quiet_decoders, user_errors
+from mp3restore.cli.terminal import clock, one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
 
 if TYPE_CHECKING:
-    from mp3restore.mp3.inspect import BitstreamReport, Inspection
+    from mp3restore.inspection.inspect import BitstreamReport, Inspection
 
-__all__ = ["doctor", "formats", "inspect"]
+__all__ = ["bench", "doctor", "formats", "inspect", "models_app"]
 
 _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
+
+models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
+_Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or folder (default: the default model).")]
 
 
 def doctor(as_json: _Json = False) -> None:
     """Check this installation: versions, devices, codecs, models, and a self-test. Paste it into reports of errors."""
     with user_errors(), quiet_decoders():
-        from mp3restore.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.diagnostics.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
 
         found = diagnose()
         if as_json:
@@ -49,7 +52,7 @@ def formats(as_json: _Json = False) -> None:
     with user_errors(), quiet_decoders():
         import soundfile  # noqa: PLC0415
 
-        from mp3restore.audio_io.decode import system_decoders  # noqa: PLC0415
+        from mp3restore.audio.decode import system_decoders  # noqa: PLC0415
 
         own = sorted(soundfile.available_formats())
         others = system_decoders()
@@ -72,11 +75,11 @@ def inspect(
 ) -> None:
     """Say what an MP3 has lost, from its bitstream; of other files, whether they were once an MP3."""
     with user_errors(), quiet_decoders():
-        from mp3restore.mp3.inspect import inspect_file, plot_steps  # noqa: PLC0415
+        from mp3restore.inspection.inspect import inspect_file, plot_steps  # noqa: PLC0415
 
         found = inspect_file(file)
         if plot is not None:
-            from mp3restore.cli.output import check_output  # noqa: PLC0415
+            from mp3restore.cli.terminal import check_output  # noqa: PLC0415
 
             check_output(plot, [file], overwrite=False)
             plot_steps(file, plot)
@@ -118,3 +121,55 @@ def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:
         "lines": f"{report.coded_share:.0%} coded, {report.hole_share:.0%} holes, {report.above_edge_share:.0%} above",
         "lattice": f"{report.lattice_fit:.0%} of lines fit",
     }
+
+
+def bench(
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[INPUT]", help="The file to restore (default: made-up music).")
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of the made-up music.")] = 240,
+    model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
+) -> None:
+    """Measure the stages of a run from an MP3 to a 24-bit FLAC file, which is thrown away."""
+    with user_errors(), quiet_decoders():
+        from mp3restore.diagnostics.bench import run_bench  # noqa: PLC0415 - keeps --help quick
+
+        report = run_bench(source, seconds=seconds, model=model, threads=threads)
+        typer.echo(f"{report.duration:.1f} s of music at {report.sample_rate} Hz, {report.channels} channels")
+        typer.echo(f"{'stage':<12}{'seconds':>9}{'x real time':>13}")
+        for stage in report.stages:
+            speed = f"{report.duration / stage.seconds:.0f}" if stage.seconds else "-"
+            typer.echo(f"{stage.name:<12}{stage.seconds:>9.2f}{speed:>13}")
+        if report.peak_mib is not None:
+            typer.echo(f"peak memory {report.peak_mib:.0f} MiB")
+
+
+@models_app.command("list")
+def list_names() -> None:
+    """List the names of the models."""
+    with user_errors():
+        from mp3restore.generator.model import list_models  # noqa: PLC0415 - keeps --help quick
+
+        for name in list_models():
+            typer.echo(name)
+
+
+@models_app.command()
+def show(name: _Name = None) -> None:
+    """Show a model's card: training data, licences, scores, limits."""
+    with user_errors():
+        from mp3restore.generator.model import load_model  # noqa: PLC0415
+
+        typer.echo(load_model(name).card())
+
+
+@models_app.command()
+def verify(name: _Name = None) -> None:
+    """Check a model's files, or those of all models, against their hashes."""
+    with user_errors():
+        from mp3restore.generator.model import list_models, load_model  # noqa: PLC0415
+
+        for each in [name] if name else list_models():
+            model = load_model(each)
+            typer.echo(f"{model.name}: intact, SHA-256 {model.sha256}")

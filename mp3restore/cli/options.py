@@ -9,8 +9,8 @@ import typer
 
 from mp3restore import __version__
 from mp3restore.cli.config import load_config
-from mp3restore.devices import Device
-from mp3restore.formats import BitDepth, Container
+from mp3restore.generator.devices import Device
+from mp3restore.job import BitDepth, Container
 
 __all__: list[str] = []  # imported as a whole
 
@@ -24,7 +24,7 @@ def _show_version(wanted: bool) -> None:
 
 
 def _model_names() -> list[str]:
-    from mp3restore.models import list_models  # noqa: PLC0415 - only the shell's completion asks
+    from mp3restore.generator.model import list_models  # noqa: PLC0415 - only the shell's completion asks
 
     return list_models()
 

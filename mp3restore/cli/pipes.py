@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from mp3restore.audio_io.wav import find_samples
+from mp3restore.audio.wav import find_samples
 from mp3restore.errors import OutputError, UsageError
-from mp3restore.formats import Container
+from mp3restore.job import Container
 
 __all__ = ["STREAM", "Pipes", "open_pipes"]
 

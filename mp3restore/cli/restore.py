@@ -7,7 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from mp3restore.cli import options as o
-from mp3restore.cli.report import quiet_decoders, user_errors
+from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 from mp3restore.options import RunOptions
 

@@ -10,18 +10,18 @@ from pathlib import Path
 
 import typer
 
-from mp3restore.batch import OnExists, Request, Task, plan_batch, wants_folder
+from mp3restore.batch.events import Event
+from mp3restore.batch.plan import OnExists, Request, Task, plan_batch, wants_folder
+from mp3restore.batch.sources import Source, find_sources, read_list
+from mp3restore.batch.urls import UrlPath, is_url, plan_remote
 from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
+from mp3restore.cli.run_pages import Pages
 from mp3restore.cli.show import Look, Teller, show_plan
-from mp3restore.devices import Device
 from mp3restore.errors import InputError, NoInputError, UsageError
-from mp3restore.events import Event
-from mp3restore.formats import BitDepth, Container
-from mp3restore.models import list_models, load_model
+from mp3restore.generator.devices import Device
+from mp3restore.generator.model import list_models, load_model
+from mp3restore.job import BitDepth, Container
 from mp3restore.options import RunOptions
-from mp3restore.remote import UrlPath, is_url, plan_remote
-from mp3restore.report.batch import Pages
-from mp3restore.sources import Source, find_sources, read_list
 
 __all__ = ["Look", "Machine", "Names", "Wishes", "cores", "run"]
 
@@ -206,11 +206,12 @@ def _restore(
     files: int,
 ) -> int:
     """Carry out a plan; gives the exit code."""
-    from mp3restore.runner import exit_code, run_batch, run_locally, share_cores  # noqa: PLC0415 - not for a dry run
-    from mp3restore.work import Work  # noqa: PLC0415
+    from mp3restore.batch.maker import Work  # noqa: PLC0415
+    from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415 - not for a dry run
+    from mp3restore.batch.run import exit_code, run_batch  # noqa: PLC0415 - not for a dry run
 
     if machine.cluster is not None:
-        from mp3restore.cluster import run_on_cluster  # noqa: PLC0415 - an extra
+        from mp3restore.batch.cluster import run_on_cluster  # noqa: PLC0415 - an extra
 
         shipped = request.model.name if request.model.name in list_models() else str(request.model.folder)
         work = Work(shipped, request.options, machine.threads or 1, machine.device, request.model.sha256)

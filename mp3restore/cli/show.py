@@ -11,20 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mp3restore.audio_io.files import output_error
-from mp3restore.batch import Task
-from mp3restore.cli.report import clock, message, one_line, result_line
-from mp3restore.events import SCHEMA, Done, Event, Failed, Skipped, Summary, event_json
-from mp3restore.probe import audio_seconds
+from mp3restore.audio.metadata import audio_seconds
+from mp3restore.batch.events import SCHEMA, Done, Event, Failed, Progressed, Skipped, Started, Summary, event_json
+from mp3restore.batch.plan import Task
+from mp3restore.cli.terminal import clock, message, one_line, result_line
+from mp3restore.files import output_error
 
-if TYPE_CHECKING:
-    from mp3restore.cli.bars import Bars
-
-__all__ = ["Look", "Teller", "show_plan"]
+__all__ = ["Bars", "Look", "Teller", "show_plan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +66,6 @@ class Teller:
                 raise output_error(error, path) from error
         wanted = self._look.verbosity >= 0 if self._look.progress is None else self._look.progress
         if wanted and sys.stderr.isatty():
-            from mp3restore.cli.bars import Bars  # noqa: PLC0415 - only a terminal needs Rich
-
             self._bars = self._stack.enter_context(Bars())
         return self
 
@@ -186,3 +183,47 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = Non
     if not as_json:
         counts = Counter(task.action for task in tasks)
         typer.echo(", ".join(f"{count} to {action}" for action, count in counts.items()) + f"; {clock(total)} of music")
+
+
+class Bars:
+    """A bar for each file that is being restored, and one for the whole run if there are several; a context manager."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=Console(file=sys.stderr),
+            transient=True,
+        )
+        self._files: dict[int, TaskID] = {}
+        self._all: TaskID | None = None
+
+    def __enter__(self) -> Bars:
+        """Show the bars."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove them."""
+        self._progress.stop()
+
+    def take(self, event: Event) -> None:
+        """Show what an event tells."""
+        bars = self._progress
+        if isinstance(event, Started):
+            self._files[event.index] = bars.add_task(one_line(event.source.name), total=None, speed="")
+            if event.total > 1 and self._all is None:
+                self._all = bars.add_task("all files", total=event.total, speed="")
+        elif isinstance(event, Progressed):
+            task = self._files[event.index]
+            elapsed = next(each.elapsed for each in bars.tasks if each.id == task) or 0.0
+            speed = f"{event.done_s / elapsed:.0f}x" if elapsed else ""
+            # The total is an estimate and may turn out too small.
+            total = None if event.total_s is None else max(event.total_s, event.done_s)
+            bars.update(task, completed=event.done_s, total=total, speed=speed)
+        elif not isinstance(event, Summary) and event.index in self._files:
+            bars.remove_task(self._files.pop(event.index))
+            if self._all is not None:
+                bars.advance(self._all)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mp3restore.errors import InputError
-from mp3restore.listening.manifest import ANCHOR, REFERENCE
+from mp3restore.listening.design import ANCHOR, REFERENCE
 from mp3restore.listening.results import AbxRun, Ratings
 
 __all__ = ["AbxResult", "Analysis", "Comparison", "SystemScore", "abx_results", "analyse", "is_reliable"]

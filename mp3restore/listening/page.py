@@ -10,10 +10,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mp3restore.audio_io.files import atomic_file
-from mp3restore.listening.manifest import ANCHOR, REFERENCE, Item, ListeningTest
-from mp3restore.pages import render
-from mp3restore.report.tracks import Track, common_rate, flac, load_track, measured, read_delay
+from mp3restore.files import atomic_file
+from mp3restore.listening.design import ANCHOR, REFERENCE, Item, ListeningTest
+from mp3restore.views.render import render
+from mp3restore.views.tracks import Track, common_rate, flac, load_track, measured, read_delay
 
 __all__ = ["TestMode", "build_page", "low_anchor", "write_page"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mp3restore.errors import InputError, NoInputError
-from mp3restore.listening.manifest import ANCHOR, REFERENCE
+from mp3restore.listening.design import ANCHOR, REFERENCE
 
 __all__ = ["FORMAT", "AbxRun", "Ratings", "Results", "read_results"]
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mp3restore.listening.analysis import AbxResult, Analysis
-from mp3restore.plot import import_figures
+from mp3restore.views.plot import import_figures
 
 __all__ = ["abx_text", "plot_scores", "ratings_text"]
 

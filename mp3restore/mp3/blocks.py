@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mp3restore.mp3.headers import MODE_JOINT, FrameTable
+from mp3restore.mp3.info_tag import tag_frames
 from mp3restore.mp3.scalefactors import gather_main_data, quantiser_exponents
 from mp3restore.mp3.sideinfo import SideInfo, read_side_info
 from mp3restore.mp3.tables import LINES, SHORT_BLOCK, SLOTS, line_of_position, mixed_is_defined
-from mp3restore.mp3.tags import tag_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

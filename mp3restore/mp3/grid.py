@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mp3restore.dsp.running_mean import running_mean
 from mp3restore.mp3.filterbank import (
     HALO,
     OVERLAP,
@@ -16,7 +17,6 @@ from mp3restore.mp3.filterbank import (
 )
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
-from mp3restore.running_mean import running_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,14 +20,13 @@ from numpy.typing import NDArray
 from mp3restore.errors import InputError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
 from mp3restore.mp3.lattice import cell_limits, rotate_ms
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import GRANULE_SAMPLES
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
 from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_windows, lead_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from mp3restore.mp3.holes import CodedGranules
+    from mp3restore.mp3.granules import CodedGranules
     from mp3restore.mp3.stream import Mp3Stream
 
 _Array = NDArray[np.float32]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.mp3.bits import short_fields
 from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
 from mp3restore.mp3.tables import (
     LONG_LAYOUT,
@@ -190,3 +189,14 @@ def _window_gains(side: SideInfo) -> NDArray[np.int64]:
     lsf = int(side.layout.shape[1] == 1)
     gains = np.concatenate([side.subblock_gain, np.zeros((*side.layout.shape, 1), dtype=np.int64)], axis=-1)
     return np.take_along_axis(gains, windows[side.layout, lsf], axis=-1)
+
+
+def short_fields(data: NDArray[np.uint8], positions: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return unsigned fields of 0 to 8 bits at any bit positions of ``data``.
+
+    The caller keeps ``positions + widths`` inside ``8 * len(data)``; a byte past the end reads as zero.
+    """
+    padded = np.concatenate([data, np.zeros(2, dtype=np.uint8)])
+    index = positions >> 3
+    word = (padded[index].astype(np.int64) << 8) | padded[index + 1]
+    return np.asarray((word >> (16 - (positions & 7) - widths)) & ((1 << widths) - 1))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.mp3.bits import crc16, fixed_field
 from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
 from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CRC_BYTES: Final = 2
+
+_CRC_POLYNOMIAL = 0x8005
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,28 @@ def read_side_info(data: NDArray[np.uint8], frames: FrameTable) -> SideInfo:
         count1_table=field(tail + (1 if frames.lsf else 2), 1),
         valid=intact & ~broken.any(axis=(1, 2)),
     )
+
+
+def fixed_field(bits: NDArray[np.uint8], position: int, width: int) -> NDArray[np.int64]:
+    """Return the unsigned field of ``width`` bits at ``position`` of every row of a bit matrix ``(rows, bits)``."""
+    powers = 1 << np.arange(width - 1, -1, -1, dtype=np.int64)
+    return bits[:, position : position + width].astype(np.int64) @ powers
+
+
+def _crc_table() -> NDArray[np.uint16]:
+    table = np.zeros(256, dtype=np.uint16)
+    for byte in range(256):
+        value = byte << 8
+        for _ in range(8):
+            value = ((value << 1) ^ (_CRC_POLYNOMIAL if value & 0x8000 else 0)) & 0xFFFF
+        table[byte] = value
+    return table
+
+
+def crc16(rows: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Return the CRC-16 of every row of bytes (11172-3, 2.4.3.1: start value 0xffff, no reflection)."""
+    table = _crc_table()
+    value = np.full(rows.shape[0], 0xFFFF, dtype=np.uint16)
+    for column in range(rows.shape[1]):
+        value = (value << 8) ^ table[(value >> 8) ^ rows[:, column]]
+    return value

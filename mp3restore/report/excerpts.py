@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from mp3restore.audio_io.decode import open_audio
+from mp3restore.audio.decode import open_audio
 
 __all__ = ["Excerpt", "Profile", "choose_excerpts", "profile"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from mp3restore.mp3.inspect import BitstreamReport, inspect_file
+from mp3restore.inspection.inspect import BitstreamReport, inspect_file
 
 __all__ = ["bitstream_facts", "decibels", "kilohertz"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import mutagen
 from mutagen.id3 import ID3
 
-from mp3restore.batch import Request
-from mp3restore.plan import Job
-from mp3restore.tags import PROVENANCE
+from mp3restore.audio.tags import PROVENANCE
+from mp3restore.batch.plan import Request
+from mp3restore.job import Job
 
 __all__ = ["recorded_origin", "restore_command"]
 

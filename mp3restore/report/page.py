@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mp3restore.audio_io.files import atomic_file
 from mp3restore.errors import Mp3RestoreError, UsageError
-from mp3restore.pages import render
+from mp3restore.files import atomic_file
 from mp3restore.report.excerpts import Excerpt, choose_excerpts, profile
 from mp3restore.report.facts import bitstream_facts, decibels, kilohertz
-from mp3restore.report.measure import Measures
 from mp3restore.report.origin import recorded_origin
-from mp3restore.report.tracks import (
+from mp3restore.views.measure import Measures
+from mp3restore.views.render import render
+from mp3restore.views.tracks import (
     common_rate,
     flac,
     load_track,

@@ -28,7 +28,7 @@ def prepare(
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
 ) -> None:
     """Compress recordings with lame and ffmpeg and keep aligned pairs."""
-    from mp3restore.training.prepare import prepare as run  # noqa: PLC0415 - commands import what they need
+    from mp3restore.training.data.prepare import prepare as run  # noqa: PLC0415 - commands import what they need
 
     count = run(corpus, data, seconds=seconds, excerpts=excerpts, encodes=encodes, jobs=jobs)
     typer.echo(f"{count} pairs in {data}")
@@ -56,9 +56,9 @@ def fit(
     from dataclasses import replace  # noqa: PLC0415
 
     from mp3restore.training.configs import read_config  # noqa: PLC0415
-    from mp3restore.training.loop import fit as train  # noqa: PLC0415
-    from mp3restore.training.paper import PaperConfig  # noqa: PLC0415
-    from mp3restore.training.trainer import FitConfig  # noqa: PLC0415
+    from mp3restore.training.fit.loop import fit as train  # noqa: PLC0415
+    from mp3restore.training.fit.trainer import FitConfig  # noqa: PLC0415
+    from mp3restore.training.paper.networks import PaperConfig  # noqa: PLC0415
 
     wanted: FitConfig | PaperConfig = PaperConfig() if networks is Networks.paper else FitConfig()
     if config is not None:
@@ -76,8 +76,8 @@ def export(
     version: Annotated[str, typer.Option(help="Version of the model.")],
 ) -> None:
     """Write a model folder from a checkpoint, after checking ONNX Runtime against PyTorch."""
-    from mp3restore.training.export import export as run  # noqa: PLC0415
-    from mp3restore.training.export import record  # noqa: PLC0415
+    from mp3restore.training.export.export import export as run  # noqa: PLC0415
+    from mp3restore.training.export.export import record  # noqa: PLC0415
 
     result = run(checkpoint, folder, name=name, version=version)
     record(result, checkpoint.parent)
@@ -92,7 +92,7 @@ def pictures(
     clips: Annotated[int, typer.Option(help="Validation clips.")] = 3,
 ) -> None:
     """Draw a run's learning curve (curves.png) and validation clips (clips.png), and score these (validation.csv)."""
-    from mp3restore.training.pictures import validate  # noqa: PLC0415
+    from mp3restore.training.fit.validation import validate  # noqa: PLC0415
 
     validate(data, run, count=clips)
     typer.echo(f"{run / 'curves.png'}, {run / 'clips.png'}, {run / 'validation.csv'}")
@@ -115,9 +115,9 @@ def evaluate(
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
     """Score a model on held-out recordings, beside the unprocessed MP3 and other systems."""
-    from mp3restore.training.evaluate import QUICK_CONDITIONS, EvaluationConfig, write_json  # noqa: PLC0415
-    from mp3restore.training.evaluate import evaluate as run  # noqa: PLC0415
-    from mp3restore.training.report import markdown, page, table  # noqa: PLC0415
+    from mp3restore.training.evaluation.evaluate import QUICK_CONDITIONS, EvaluationConfig, write_json  # noqa: PLC0415
+    from mp3restore.training.evaluation.evaluate import evaluate as run  # noqa: PLC0415
+    from mp3restore.training.evaluation.tables import markdown, page, table  # noqa: PLC0415
 
     if quick:
         clips, full_clips, condition = min(clips, 12), min(full_clips, 3), condition or list(QUICK_CONDITIONS)
@@ -139,7 +139,7 @@ def card(
     run: Run,
 ) -> None:
     """Write the model card from the scores and the log of the run."""
-    from mp3restore.training.report import write_card  # noqa: PLC0415
+    from mp3restore.training.evaluation.tables import write_card  # noqa: PLC0415
 
     write_card(json_path, folder, run)
 

@@ -15,10 +15,10 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse
 
-from mp3restore.audio_io.decode import open_audio
+from mp3restore.audio.decode import open_audio
 from mp3restore.errors import Mp3RestoreError
-from mp3restore.pages import render
 from mp3restore.report.page import ReportRequest, build_report
+from mp3restore.views.render import render
 from mp3restore.web.guard import Guard
 from mp3restore.web.jobs import BusyError, Job, Jobs
 

@@ -12,7 +12,7 @@ import uvicorn
 
 from mp3restore.api import restore_file
 from mp3restore.errors import UsageError
-from mp3restore.models import load_model
+from mp3restore.generator.model import load_model
 from mp3restore.web.app import create_app
 from mp3restore.web.guard import own_names
 from mp3restore.web.jobs import Jobs

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 
 from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError, NoInputError
-from mp3restore.mp3.inspect import inspect_file, plot_steps
+from mp3restore.inspection.inspect import inspect_file, plot_steps
 
 
 def test_report_on_an_mp3(encode):

@@ -4,11 +4,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mp3restore.errors import InputError
+from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset
-from mp3restore.mp3.holes import coded_granules
-from mp3restore.mp3.lowpass import first_free_line, lowpass_hz
 from mp3restore.mp3.projection import Projector
-from mp3restore.mp3.stream import parse_stream, read_stream
+from mp3restore.mp3.stream import first_free_line, lowpass_hz, parse_stream, read_stream
 from mp3restore.mp3.tables import LONG_LAYOUT
 
 

@@ -1,14 +1,13 @@
 import numpy as np
 import pytest
 
-from mp3restore.bands import mel_bands
+from mp3restore.dsp.stft import mel_bands
+from mp3restore.generator.uncertainty import HOP, LOG_FLOOR, N_FFT, PLANES, UncertaintyMap, unknown_row
 from mp3restore.mp3.filterbank import synthesise
+from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset
-from mp3restore.mp3.holes import coded_granules
 from mp3restore.mp3.lattice import cell_limits, rotate_ms
-from mp3restore.mp3.lowpass import first_free_line
-from mp3restore.mp3.stream import parse_stream, read_stream
-from mp3restore.mp3.uncertainty import HOP, LOG_FLOOR, N_FFT, PLANES, UncertaintyMap, unknown_row
+from mp3restore.mp3.stream import first_free_line, parse_stream, read_stream
 
 BANDS = 96
 

@@ -1,7 +1,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.critic import Critic, CriticConfig, critic_loss, generator_losses  # noqa: E402
+from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses  # noqa: E402
 
 CONFIG = CriticConfig(width=8, sizes=(256, 512))
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.mp3.uncertainty import HOP, LOG_FLOOR, PLANES
-from mp3restore.training.data import PairSet
-from mp3restore.training.pairs import MAP_BANDS
-from mp3restore.training.prepare import HEADROOM
+from mp3restore.generator.uncertainty import HOP, LOG_FLOOR, PLANES
+from mp3restore.training.data.pairs import MAP_BANDS
+from mp3restore.training.data.prepare import HEADROOM
+from mp3restore.training.data.segments import PairSet
 
 LENGTH, LEAD = 60000, 700
 

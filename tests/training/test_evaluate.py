@@ -7,19 +7,20 @@ import pytest
 import soundfile
 
 pytest.importorskip("torch")
-from mp3restore.audio_io.decode import open_audio
-from mp3restore.consistency import open_bitstream
+from mp3restore.audio.decode import open_audio
 from mp3restore.errors import UsageError
-from mp3restore.models import load_model
-from mp3restore.mp3.holes import coded_granules
+from mp3restore.generator.model import load_model
+from mp3restore.inspection.bitstream import open_bitstream
+from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.projection import Projector
-from mp3restore.training.baselines import gain_corrected, noise_filled
-from mp3restore.training.diversity import distances, regions
-from mp3restore.training.evaluate import EvaluationConfig, evaluate, write_json
-from mp3restore.training.pairs import EVALUATION_CONDITIONS, make_pair
-from mp3restore.training.report import diversity_table, markdown, page, table, worst_table, write_card
-from mp3restore.training.summary import summarise, summarise_diversity
-from mp3restore.training.systems import SYSTEMS
+from mp3restore.training.data.conditions import EVALUATION_CONDITIONS
+from mp3restore.training.data.pairs import make_pair
+from mp3restore.training.evaluation.baselines import gain_corrected, noise_filled
+from mp3restore.training.evaluation.diversity import distances, regions
+from mp3restore.training.evaluation.evaluate import EvaluationConfig, evaluate, write_json
+from mp3restore.training.evaluation.summary import summarise, summarise_diversity
+from mp3restore.training.evaluation.systems import SYSTEMS
+from mp3restore.training.evaluation.tables import diversity_table, markdown, page, table, worst_table, write_card
 
 CONDITIONS = {c.name: c for c in EVALUATION_CONDITIONS}
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from mp3restore.excitation import CONTEXT, GAINS, Excitations
-from mp3restore.stft import analyse, synthesise
+from mp3restore.dsp.stft import analyse, synthesise
+from mp3restore.generator.excitation import CONTEXT, GAINS, Excitations
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.frontend import Frontend, to_parts  # noqa: E402
-from mp3restore.training.networks import apply_gains  # noqa: E402
+from mp3restore.training.networks.frontend import Frontend, to_parts  # noqa: E402
+from mp3restore.training.networks.generator import apply_gains  # noqa: E402
 
 
 @pytest.fixture

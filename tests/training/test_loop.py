@@ -5,20 +5,20 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.engine import Restorer  # noqa: E402
 from mp3restore.errors import NoInputError, UsageError  # noqa: E402
-from mp3restore.models import load_model  # noqa: E402
-from mp3restore.mp3.uncertainty import unknown_row  # noqa: E402
+from mp3restore.generator.model import load_model  # noqa: E402
+from mp3restore.generator.restorer import Restorer  # noqa: E402
+from mp3restore.generator.uncertainty import unknown_row  # noqa: E402
 from mp3restore.training.configs import read_config  # noqa: E402
-from mp3restore.training.critic import CriticConfig  # noqa: E402
-from mp3restore.training.export import export  # noqa: E402
-from mp3restore.training.lineage import training_so_far  # noqa: E402
-from mp3restore.training.loop import fit  # noqa: E402
-from mp3restore.training.networks import GeneratorConfig  # noqa: E402
-from mp3restore.training.pairs import MAP_BANDS  # noqa: E402
-from mp3restore.training.paper import PaperConfig  # noqa: E402
-from mp3restore.training.prepare import HEADROOM  # noqa: E402
-from mp3restore.training.trainer import FitConfig, Trainer  # noqa: E402
+from mp3restore.training.data.pairs import MAP_BANDS  # noqa: E402
+from mp3restore.training.data.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.export.export import export  # noqa: E402
+from mp3restore.training.export.lineage import training_so_far  # noqa: E402
+from mp3restore.training.fit.loop import fit  # noqa: E402
+from mp3restore.training.fit.trainer import FitConfig, Trainer  # noqa: E402
+from mp3restore.training.networks.critic import CriticConfig  # noqa: E402
+from mp3restore.training.networks.generator import GeneratorConfig  # noqa: E402
+from mp3restore.training.paper.networks import PaperConfig  # noqa: E402
 
 CONFIG = FitConfig(generator=GeneratorConfig(width=16), steps=6, batch=2, frames=40, warm_up=2)
 

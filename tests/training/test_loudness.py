@@ -3,7 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.loudness import loudness  # noqa: E402
+from mp3restore.training.networks.loudness import loudness  # noqa: E402
 
 BINS, BANDS = 1025, 64
 BAND = 40  # 6 kHz

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.training.metrics import Scorer, mono_mix
+from mp3restore.training.evaluation.metrics import Scorer, mono_mix
 
 SCORER = Scorer()
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.bands import mel_bands  # noqa: E402
-from mp3restore.excitation import EXCITATIONS  # noqa: E402
-from mp3restore.mp3.uncertainty import LOG_FLOOR, unknown_row  # noqa: E402
-from mp3restore.training.networks import Generator, GeneratorConfig, apply_gains, power_of  # noqa: E402
+from mp3restore.dsp.stft import mel_bands  # noqa: E402
+from mp3restore.generator.excitation import EXCITATIONS  # noqa: E402
+from mp3restore.generator.uncertainty import LOG_FLOOR, unknown_row  # noqa: E402
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of  # noqa: E402
 
 CONFIG = GeneratorConfig(fft_size=256, width=32, bands=16)
 

@@ -3,7 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.objective import (  # noqa: E402
+from mp3restore.training.networks.objective import (  # noqa: E402
     Distance,
     band_weights,
     distortion_db,

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from mp3restore.training.pairs import EVALUATION_CONDITIONS, make_pair
+from mp3restore.training.data.conditions import EVALUATION_CONDITIONS
+from mp3restore.training.data.pairs import make_pair
 
 CONDITIONS = {c.name: c for c in EVALUATION_CONDITIONS}
 

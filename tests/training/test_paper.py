@@ -5,11 +5,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from mp3restore.errors import InputError  # noqa: E402
-from mp3restore.excitation import CONTEXT  # noqa: E402
+from mp3restore.generator.excitation import CONTEXT  # noqa: E402
 from mp3restore.training import paper_restorer  # noqa: E402
-from mp3restore.training.data import Batch  # noqa: E402
-from mp3restore.training.paper import PaperConfig, PaperCritic, PaperGenerator, PaperTrainer  # noqa: E402
-from mp3restore.training.paper_restorer import PaperRestorer  # noqa: E402
+from mp3restore.training.data.segments import Batch  # noqa: E402
+from mp3restore.training.paper.networks import PaperConfig, PaperCritic, PaperGenerator  # noqa: E402
+from mp3restore.training.paper.restorer import PaperRestorer  # noqa: E402
+from mp3restore.training.paper.trainer import PaperTrainer  # noqa: E402
 
 TINY = PaperConfig(width=1 / 16, fft_size=256, latents=4, batch=2, frames=40)
 CPU = torch.device("cpu")

@@ -8,15 +8,16 @@ import pytest
 torch = pytest.importorskip("torch")
 matplotlib_image = pytest.importorskip("matplotlib.image")
 from mp3restore.errors import NoInputError  # noqa: E402
-from mp3restore.models import load_model  # noqa: E402
-from mp3restore.training.curves import plot_curves  # noqa: E402
-from mp3restore.training.loop import fit  # noqa: E402
-from mp3restore.training.networks import GeneratorConfig  # noqa: E402
-from mp3restore.training.pairs import CONDITIONS, make_pair  # noqa: E402
-from mp3restore.training.paper import PaperConfig  # noqa: E402
-from mp3restore.training.pictures import draw_clips, restore_with  # noqa: E402
-from mp3restore.training.prepare import HEADROOM  # noqa: E402
-from mp3restore.training.trainer import FitConfig  # noqa: E402
+from mp3restore.generator.model import load_model  # noqa: E402
+from mp3restore.training.data.conditions import CONDITIONS  # noqa: E402
+from mp3restore.training.data.pairs import make_pair  # noqa: E402
+from mp3restore.training.data.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.fit.curves import plot_curves  # noqa: E402
+from mp3restore.training.fit.loop import fit  # noqa: E402
+from mp3restore.training.fit.trainer import FitConfig  # noqa: E402
+from mp3restore.training.fit.validation import draw_clips, restore_with  # noqa: E402
+from mp3restore.training.networks.generator import GeneratorConfig  # noqa: E402
+from mp3restore.training.paper.networks import PaperConfig  # noqa: E402
 
 KBPS = {"lame-cbr16-mono": 16, "ffmpeg-cbr32": 32, "ffmpeg-cbr64": 64, "clean": 0}
 

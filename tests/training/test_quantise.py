@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 from torch import nn  # noqa: E402
 
-from mp3restore.training.quantise import quantise  # noqa: E402
+from mp3restore.training.export.quantise import quantise  # noqa: E402
 
 WIDTH = 320
 

@@ -7,11 +7,11 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 from mp3restore.errors import ModelError  # noqa: E402
-from mp3restore.excitation import GAINS  # noqa: E402
-from mp3restore.models import load_model  # noqa: E402
-from mp3restore.mp3.uncertainty import unknown_row  # noqa: E402
-from mp3restore.training.networks import Generator, GeneratorConfig  # noqa: E402
-from mp3restore.training.shipped import read_weights  # noqa: E402
+from mp3restore.generator.excitation import GAINS  # noqa: E402
+from mp3restore.generator.model import load_model  # noqa: E402
+from mp3restore.generator.uncertainty import unknown_row  # noqa: E402
+from mp3restore.training.export.weights import read_weights  # noqa: E402
+from mp3restore.training.networks.generator import Generator, GeneratorConfig  # noqa: E402
 
 
 def test_its_weights_give_in_pytorch_what_it_gives(rng):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from mp3restore.training.objective import magnitudes  # noqa: E402
-from mp3restore.training.similarity import SIZE, dissimilarity  # noqa: E402
+from mp3restore.training.networks.objective import magnitudes  # noqa: E402
+from mp3restore.training.networks.similarity import SIZE, dissimilarity  # noqa: E402
 
 EVERYWHERE = torch.ones(1, 1, SIZE // 2 + 1)
 

@@ -216,7 +216,7 @@ def test_port_that_is_taken(server):
 
 
 def test_without_the_extra(monkeypatch):
-    monkeypatch.setattr("mp3restore.cli.serve.find_spec", lambda _: None)
+    monkeypatch.setattr("mp3restore.cli.services.find_spec", lambda _: None)
     result = CliRunner().invoke(app, ["serve"])
     assert result.exit_code == ExitCode.FAILED
     assert "pip install 'mp3restore[web]'" in result.stderr

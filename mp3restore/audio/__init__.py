@@ -1,0 +1,1 @@
+"""Audio files to blocks of samples and back, and their tags."""

@@ -1,0 +1,149 @@
+"""The work on single results, wherever it is done: in this process, in others, or on other machines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from mp3restore.batch.plan import Task
+from mp3restore.batch.urls import staged
+from mp3restore.errors import ExitCode, InputError, ModelError, Mp3RestoreError, OutputExistsError
+from mp3restore.files import atomic_file, file_hash
+from mp3restore.generator.devices import Device, device_of, providers_for
+from mp3restore.generator.restorer import Restorer
+from mp3restore.options import RunOptions
+from mp3restore.pipeline.file import Progress, make_restorer, run_job
+from mp3restore.result import FileResult
+
+__all__ = ["Execute", "Failure", "Outcome", "Report", "Take", "Work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a result could not be made; exceptions with more than a message do not travel between processes."""
+
+    error: str
+    exit_code: int
+    exists: bool = False
+    """Somebody else has written the result meanwhile."""
+    trace: str = ""
+    """Traceback of a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A result that was made.
+
+    `result` is None for a copy. The hashes of input and output are there where a manifest will list them.
+    """
+
+    result: FileResult | None
+    input_sha256: str = ""
+    output_sha256: str = ""
+
+
+Report = tuple[float, "float | None"] | Outcome | Failure | None
+"""Progress in seconds done and in all; or how it ended; or None: the work begins."""
+
+Take = Callable[[int, Report], bool]
+"""Called with the number of a task and what happens to it; says whether to go on."""
+
+Execute = Callable[[Sequence[tuple[int, Task]], Take], None]
+"""Makes results, and reports what happens to them."""
+
+
+@lru_cache(maxsize=1)
+def _restorer(model: str, threads: int, device: Device) -> Restorer:
+    """The model is loaded once per process."""
+    return make_restorer(model, threads=threads, device=device)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How to make results; small, and the same everywhere.
+
+    Attributes
+    ----------
+    model : str
+        Name or folder of the model.
+    options : RunOptions
+        How to restore.
+    threads : int
+        Threads of the generator.
+    device : str
+        What the generator runs on.
+    model_sha256 : str
+        Hash that the model must have, where it is another machine that loads it.
+    """
+
+    model: str
+    options: RunOptions
+    threads: int
+    device: Device = "auto"
+    model_sha256: str = ""
+
+    def check(self) -> str:
+        """Name the device that the model will run on, without loading the model.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be had.
+        """
+        return device_of(providers_for(self.device), self.device)
+
+    def load(self) -> Restorer:
+        """Make the model ready in this process.
+
+        Raises
+        ------
+        ModelError, UsageError
+            If it cannot be loaded, or not onto the device.
+        """
+        restorer = _restorer(self.model, self.threads, self.device)
+        if self.model_sha256 not in ("", restorer.model.sha256):
+            raise ModelError("the model on this machine is another one", hint="install the same version everywhere")
+        return restorer
+
+    def make(self, task: Task, progress: Progress | None = None) -> Outcome | Failure:
+        """Make one result; errors are returned and not raised."""
+        return _caught(lambda: self._make(task, progress))
+
+    def _make(self, task: Task, progress: Progress | None) -> Outcome:
+        if task.manifest is not None:
+            task.job.target.parent.mkdir(parents=True, exist_ok=True)
+        if task.action == "copy":
+            _copy(task)
+            return Outcome(None)
+        with staged(task.job) as job:
+            result = run_job(job, self.load, self.options, progress=progress)
+        result = replace(result, source=task.job.source, target=task.job.target)
+        if task.manifest is None:
+            return Outcome(result)
+        return Outcome(result, file_hash(job.source), file_hash(job.target))
+
+
+def _copy(task: Task) -> None:
+    job = task.job
+    try:
+        source = job.source.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=job.source) from error
+    with source, atomic_file(job.target, overwrite=job.overwrite) as file:
+        shutil.copyfileobj(source, file)
+    times = job.source.stat()
+    os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def _caught(make: Callable[[], Outcome]) -> Outcome | Failure:
+    try:
+        return make()
+    except Mp3RestoreError as error:
+        return Failure(str(error), error.exit_code, isinstance(error, OutputExistsError))
+    except Exception as error:  # one file must not stop the others
+        reason = f"unexpected {type(error).__name__}: {error} (-vv shows where; please report it)"
+        return Failure(reason, ExitCode.FAILED, trace=traceback.format_exc())

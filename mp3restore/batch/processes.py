@@ -1,0 +1,147 @@
+"""Making results in processes of their own.
+
+Unlike a pool of `concurrent.futures` this one knows which result a worker was making when it died, reports progress,
+and can be stopped at once without leaving files behind.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from mp3restore.batch.maker import Execute, Failure, Report, Take, Work
+from mp3restore.batch.plan import Task
+from mp3restore.batch.signals import FROM_TERMINAL
+from mp3restore.errors import ExitCode
+
+__all__ = ["run_in_processes", "run_locally", "share_cores"]
+
+_STOPPING_S = 10.0
+
+
+def _die_with_parent() -> None:
+    """End this process, as by SIGTERM, when the one that started it ends: nobody waits for its results any more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _serve(channel: Connection, work: Work) -> None:
+    """Make results as they are asked for, until the channel is closed."""
+    for number in FROM_TERMINAL:  # they reach the parent as well, who ends us
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # What native libraries print about flaws of a stream is not for the terminal.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            task = channel.recv()
+            channel.send(work.make(task, lambda done, total: channel.send((done, total))))
+
+
+class _Worker:
+    """A process, and what it is at: the number of a task, or None."""
+
+    def __init__(self, work: Work) -> None:
+        context = multiprocessing.get_context("spawn")  # threads of the parent do not survive a fork
+        self.channel, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.index: int | None = None
+        self.source: Path | None = None
+        self.dead = False
+
+    def begin(self, index: int, task: Task) -> int:
+        self.index, self.source = index, task.job.source
+        with suppress(BrokenPipeError):  # found out when its answer is awaited
+            self.channel.send(task)
+        return index
+
+    def hear(self) -> tuple[int, Report]:
+        index = self.index
+        if index is None:
+            raise RuntimeError("nothing is awaited from this process")
+        try:
+            report: Report = self.channel.recv()
+        except (EOFError, ConnectionResetError):
+            self.dead = True
+            report = Failure(f"{self.source}: the process that restored it has died", ExitCode.FAILED)
+        if not isinstance(report, tuple):
+            self.index = None
+        return index, report
+
+    def stop(self) -> None:
+        self.channel.close()
+        self.process.terminate()
+
+
+def run_in_processes(
+    tasks: Iterable[tuple[int, Task]], work: Work, jobs: int
+) -> Generator[tuple[int, Report], None, None]:
+    """Make results in `jobs` processes; yields what happens, with the number of the task that it happens to.
+
+    A process that dies, by a fault of a native library or for want of memory, fails only the result that it was making.
+    """
+    waiting = deque(tasks)
+    workers = [_Worker(work) for _ in range(min(jobs, len(waiting)))]
+    try:
+        for worker in workers:
+            yield worker.begin(*waiting.popleft()), None
+        while busy := {worker.channel: worker for worker in workers if worker.index is not None}:
+            for worker in [busy[channel] for channel in wait(list(busy)) if isinstance(channel, Connection)]:
+                index, report = worker.hear()
+                yield index, report
+                if worker.dead:
+                    worker.stop()
+                    workers.remove(worker)
+                    if waiting:
+                        workers.append(_Worker(work))
+                for idle in [each for each in workers if each.index is None][: len(waiting)]:
+                    yield idle.begin(*waiting.popleft()), None
+    finally:
+        for worker in workers:
+            worker.stop()
+        for worker in workers:
+            worker.process.join(_STOPPING_S)
+
+
+def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:
+    """Limit files and threads per file so that together they never take more than all cores."""
+    jobs = max(1, min(jobs, cores))
+    most = cores // jobs
+    return jobs, most if threads is None else max(1, min(threads, most))
+
+
+def run_locally(work: Work, jobs: int) -> Execute:
+    """Make results on this machine: in this process, or in `jobs` others."""
+
+    def one_by_one(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
+        for index, task in tasks:
+            take(index, None)
+
+            def progress(done: float, total: float | None, index: int = index) -> None:
+                take(index, (done, total))
+
+            if not take(index, work.make(task, progress)):
+                return
+
+    def in_processes(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
+        with closing(run_in_processes(tasks, work, jobs)) as reports:
+            for index, report in reports:
+                if not take(index, report):
+                    return
+
+    return one_by_one if jobs == 1 else in_processes

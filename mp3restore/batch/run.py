@@ -1,0 +1,149 @@
+"""Carrying out a plan: every result is made, skipped or failed, and no failure stops the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from time import perf_counter
+
+from mp3restore.batch.events import Done, Event, Failed, Progressed, Skipped, Started, Summary
+from mp3restore.batch.maker import Execute, Outcome, Report
+from mp3restore.batch.manifest import Entry, append_entry
+from mp3restore.batch.plan import Request, Task, make_recipe
+from mp3restore.errors import ExitCode
+from mp3restore.files import output_error, remove_stale_parts
+
+__all__ = ["exit_code", "run_batch"]
+
+
+def run_batch(
+    tasks: Sequence[Task],
+    request: Request,
+    execute: Execute,
+    tell: Callable[[Event], None],
+    *,
+    fail_fast: bool = False,
+) -> Summary:
+    """Carry out a plan.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The plan.
+    request : Request
+        What it was made for.
+    execute : callable
+        Who makes the results.
+    tell : callable
+        Called with every event, the summary last.
+    fail_fast : bool
+        Whether the first failure ends the run.
+
+    Returns
+    -------
+    Summary
+        What became of the results.
+    """
+    run = _Run(tasks, request, tell, fail_fast)
+    ready = []
+    for index, task in enumerate(tasks):
+        if task.action == "skip":
+            run.skip(index, task.reason)
+        elif task.action == "fail":
+            run.fail(index, f"{task.job.source}: {task.reason}", ExitCode.FAILED)
+        else:
+            ready.append((index, task))
+    folders = {task.job.target.parent for _, task in ready}
+    for folder in folders:
+        remove_stale_parts(folder)
+    if ready and run.goes_on:
+        try:
+            execute(ready, run.take)
+        except KeyboardInterrupt:
+            run.finish()
+            raise
+    for folder in folders:  # a process that made one may have died
+        remove_stale_parts(folder)
+    return run.finish()
+
+
+class _Run:
+    """Keeps count of a run, tells what happens, and notes what is done in the manifests."""
+
+    def __init__(self, tasks: Sequence[Task], request: Request, tell: Callable[[Event], None], fail_fast: bool) -> None:
+        self._tasks = tasks
+        self._request = request
+        self._tell = tell
+        self._fail_fast = fail_fast
+        self._counts = Summary()
+        self._failures: list[Failed] = []
+        self._started = perf_counter()
+
+    @property
+    def goes_on(self) -> bool:
+        return not (self._fail_fast and self._failures)
+
+    def skip(self, index: int, reason: str) -> None:
+        job = self._tasks[index].job
+        self._counts = replace(self._counts, skipped=self._counts.skipped + 1)
+        self._tell(Skipped(job.source, job.target, index, reason))
+
+    def fail(self, index: int, error: str, code: int, trace: str = "") -> None:
+        job = self._tasks[index].job
+        failed = Failed(job.source, job.target, index, error, code, trace)
+        self._failures.append(failed)
+        self._tell(failed)
+
+    def take(self, index: int, report: Report) -> bool:
+        """Take note of what happens to a task."""
+        job = self._tasks[index].job
+        if report is None:
+            self._tell(Started(job.source, job.target, index, len(self._tasks)))
+        elif isinstance(report, tuple):
+            self._tell(Progressed(job.source, index, *report))
+        elif isinstance(report, Outcome):
+            self._done(index, report)
+        elif report.exists and self._request.on_exists in (None, "skip") and len(self._tasks) > 1:
+            self.skip(index, "exists already")
+        else:
+            self.fail(index, report.error, report.exit_code, report.trace)
+        return self.goes_on
+
+    def _done(self, index: int, outcome: Outcome) -> None:
+        task = self._tasks[index]
+        job, result, counts = task.job, outcome.result, self._counts
+        if result is None:
+            self._counts = replace(counts, copied=counts.copied + 1)
+        else:
+            self._counts = replace(counts, done=counts.done + 1, audio_s=counts.audio_s + result.duration)
+        if result is not None and task.manifest is not None:
+            recipe = make_recipe(self._request, job, outcome.input_sha256)
+            target = job.target.relative_to(task.manifest).as_posix()
+            try:
+                append_entry(task.manifest, Entry(target, str(job.source), outcome.output_sha256, recipe))
+            except OSError as error:
+                problem = output_error(error, task.manifest)
+                self.fail(index, f"{problem} (the result is there, but not listed)", problem.exit_code)
+                return
+        self._tell(Done(job.source, job.target, index, task.action, result))
+
+    def finish(self) -> Summary:
+        """Say what became of the plan."""
+        counts = self._counts
+        settled = counts.done + counts.copied + counts.skipped + len(self._failures)
+        summary = replace(
+            counts,
+            failed=len(self._failures),
+            not_started=len(self._tasks) - settled,
+            elapsed_s=perf_counter() - self._started,
+            failures=tuple(self._failures),
+        )
+        self._tell(summary)
+        return summary
+
+
+def exit_code(summary: Summary, files: int) -> int:
+    """Exit code of a run: that of its error where there was one file only."""
+    if not summary.failures:
+        return ExitCode.OK
+    return summary.failures[0].exit_code if files == 1 else ExitCode.FAILED

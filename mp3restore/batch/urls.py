@@ -1,0 +1,155 @@
+"""Files that lie elsewhere: on S3, behind SSH, wherever fsspec reaches."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path, PosixPath
+from typing import Any
+
+from mp3restore.batch.plan import Request, Task, plan_batch
+from mp3restore.batch.sources import AUDIO_SUFFIXES, Source, is_own_name
+from mp3restore.errors import InputError, MissingExtraError, NoInputError, OutputError, OutputExistsError, UsageError
+from mp3restore.job import Job
+
+__all__ = ["UrlPath", "is_url", "plan_remote", "staged"]
+
+_SCHEME = re.compile(r"^([A-Za-z][\w+.-]+):/+")
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is a URL, such as ``s3://bucket/folder``."""
+    return re.match(r"[A-Za-z][\w+.-]+://", name) is not None
+
+
+class UrlPath(PosixPath):
+    """A URL that has a stem, a suffix and a parent like other paths, so that plans can be made of it."""
+
+    def __str__(self) -> str:
+        """Write the URL, with the slashes that paths do not have: two, and three where no host is named."""
+        text = super().__str__()
+        return _SCHEME.sub(r"\1:///" if text.startswith("file:") else r"\1://", text)
+
+
+def _open(url: str) -> tuple[Any, str]:
+    """Give the file system of a URL, and the path in it."""
+    try:
+        import fsspec.core  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise MissingExtraError("URLs need fsspec", hint="pip install 'mp3restore[cluster]'") from error
+    try:
+        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise MissingExtraError(f"cannot be opened: {error}", path=url) from error
+    except ValueError as error:
+        raise UsageError(f"'{url}' cannot be opened: {error}") from error
+
+
+def _find(name: str, *, recursive: bool, include: Sequence[str], exclude: Sequence[str]) -> Iterator[Source]:
+    """Give the files that a URL stands for."""
+    system, path = _open(name)
+    root = UrlPath(name)
+    try:
+        if not system.isdir(path):
+            yield Source(root)
+            return
+        found = sorted(system.find(path, maxdepth=None if recursive else 1))
+    except OSError as error:
+        raise InputError(f"cannot be listed: {error}", path=root) from error
+    for each in found:
+        inner = each[len(path.rstrip("/")) + 1 :]
+        file = root / inner
+
+        def matches(patterns: Sequence[str], inner: str = inner, file: UrlPath = file) -> bool:
+            return any(fnmatch.fnmatch(inner, one) or fnmatch.fnmatch(file.name, one) for one in patterns)
+
+        wanted = matches(include) if include else file.suffix.lower() in AUDIO_SUFFIXES
+        hidden = any(part.startswith(".") for part in inner.split("/"))
+        if wanted and not matches(exclude) and not hidden and not is_own_name(file):
+            yield Source(file, root, walked=True)
+
+
+def plan_remote(
+    names: Sequence[str], request: Request, *, recursive: bool, include: Sequence[str], exclude: Sequence[str]
+) -> list[Task]:
+    """Plan results for URLs, as `plan_batch` does for files; there is no manifest, so that what exists counts as done.
+
+    Raises
+    ------
+    Mp3RestoreError
+        If the plan makes no sense, or a place cannot be reached.
+    """
+    if request.output is None:
+        raise UsageError("URLs need a place to write to", hint="name another URL with -o")
+    if request.on_exists == "rename":
+        raise UsageError("--on-exists rename is for files, and not for URLs")
+    sources = [
+        source for name in names for source in _find(name, recursive=recursive, include=include, exclude=exclude)
+    ]
+    if not sources:
+        raise NoInputError("no audio files found", path=names[0] if len(names) == 1 else None)
+    single = len(sources) == 1 and not sources[0].walked
+    policy = request.on_exists or ("error" if single else "skip")
+
+    def settle(task: Task) -> Task:
+        system, path = _open(str(task.job.target))
+        if not system.exists(path):
+            return replace(task, manifest=None)
+        if policy == "error":
+            raise OutputExistsError("exists already", path=task.job.target, hint="--force overwrites it")
+        if policy == "skip":
+            return replace(task, action="skip", reason="exists already", manifest=None)
+        return replace(task, job=replace(task.job, overwrite=True), action="overwrite", manifest=None)
+
+    return plan_batch(sources, request, into_folder=True, settle=settle)
+
+
+@contextmanager
+def staged(job: Job) -> Iterator[Job]:
+    """Bring the source of a job here, and at the end of the block its result to where it belongs.
+
+    Jobs without URLs are left as they are.
+
+    Raises
+    ------
+    InputError, OutputError
+        If it cannot be fetched or stored.
+    """
+    here = [path for path in (job.source, job.target) if not isinstance(path, UrlPath)]
+    if len(here) == 2:
+        yield job
+        return
+    with tempfile.TemporaryDirectory(prefix="mp3restore-") as name:
+        folder = Path(name)
+        source, target = folder / f"in{job.source.suffix}", folder / f"out{job.target.suffix}"
+        system, path = _open(str(job.source))
+        try:
+            system.get_file(path, str(source))
+        except FileNotFoundError as error:
+            raise NoInputError("no such file", path=job.source) from error
+        except OSError as error:
+            raise InputError(f"cannot be fetched: {error}", path=job.source) from error
+        yield replace(job, source=source, target=target)
+        _store(target, str(job.target))
+
+
+def _store(file: Path, url: str) -> None:
+    """Upload a file to a temporary name, and rename it."""
+    system, path = _open(url)
+    folder, _, _ = path.rpartition("/")
+    part = f"{folder}/.mp3restore-{secrets.token_hex(8)}.part"
+    try:
+        system.makedirs(folder, exist_ok=True)
+        system.put_file(str(file), part)
+        system.mv(part, path)
+    except OSError as error:
+        raise OutputError(f"cannot be stored: {error}", path=url) from error
+    finally:
+        with suppress(OSError):
+            if system.exists(part):
+                system.rm(part)

@@ -1,0 +1,81 @@
+"""``mp3restore serve``: a local web page to restore files with."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mp3restore.cli import options as o
+from mp3restore.cli.terminal import message, quiet_decoders, user_errors
+from mp3restore.errors import MissingExtraError
+from mp3restore.options import RunOptions
+
+__all__ = ["serve", "watch"]
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest file that is taken.")] = 200,
+    model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.", show_default=False)] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the generator (default: all cores).", show_default=False)
+    ] = None,
+) -> None:
+    """Serve a web page, on this computer only, to restore files with: drop one, listen, download."""
+    with user_errors(), quiet_decoders():
+        for name in ("fastapi", "uvicorn"):
+            if find_spec(name) is None:
+                raise MissingExtraError(f"the local page needs {name}", hint="pip install 'mp3restore[web]'")
+        from mp3restore.web.server import serve_forever  # noqa: PLC0415 - keeps --help quick
+
+        def ready(address: str) -> None:
+            message(f"{address} (Ctrl-C ends it)")
+
+        serve_forever(
+            host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready
+        )
+
+
+def watch(  # noqa: PLR0917 - one parameter per option
+    folder: Annotated[Path, typer.Argument(metavar="IN", help="The folder to watch, with all folders in it.")],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
+    template: o.Template = None,
+    container: o.Format = None,
+    bit_depth: o.Depth = "24",
+    seed: o.Seed = 0,
+    strength: o.Strength = None,
+    max_bitrate: o.MaxBitrate = 192,
+    model: o.ModelName = None,
+    threads: o.Threads = None,
+    json: o.Json = False,
+    quiet: o.Quiet = 0,
+    verbose: o.Verbose = 0,
+    log_file: o.LogFile = None,
+) -> None:
+    """Restore what lies in a folder and what is put into it, as soon as it is complete; Ctrl-C ends it."""
+    with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
+        from mp3restore.batch.maker import Work  # noqa: PLC0415
+        from mp3restore.batch.plan import Request, Task  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415
+        from mp3restore.batch.run import run_batch  # noqa: PLC0415
+        from mp3restore.batch.watch import watch_folder  # noqa: PLC0415
+        from mp3restore.cli.run import cores  # noqa: PLC0415
+        from mp3restore.cli.show import Look, Teller  # noqa: PLC0415
+        from mp3restore.generator.model import load_model  # noqa: PLC0415
+
+        how = RunOptions(seed, strength=strength)
+        request = Request(load_model(model), how, output, container, bit_depth, template=template, max_kbps=max_bitrate)
+        work = Work(str(request.model.folder), how, share_cores(cores(), 1, threads)[1])
+        with Teller(Look(verbose - quiet, json, None, log_file)) as teller:
+
+            def restore(tasks: list[Task]) -> None:
+                run_batch(tasks, request, run_locally(work, 1), teller.tell)
+
+            teller.note(f"watching {folder}; Ctrl-C ends it")
+            watch_folder(folder, request, restore, lambda error: teller.note(str(error)))

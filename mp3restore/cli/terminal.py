@@ -1,0 +1,142 @@
+"""What the user reads: messages, progress, and errors, all on stderr."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import typer
+
+from mp3restore.cli import interrupted
+from mp3restore.errors import ExitCode, Mp3RestoreError
+from mp3restore.job import OutputFormat
+
+if TYPE_CHECKING:
+    from mp3restore.result import FileResult
+
+__all__ = [
+    "check_output",
+    "clock",
+    "exit_code_of",
+    "message",
+    "one_line",
+    "quiet_decoders",
+    "result_line",
+    "user_errors",
+]
+
+
+def one_line(text: object) -> str:
+    """Escape what would break a line or act on the terminal: file names may hold anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))
+
+
+def message(text: object) -> None:
+    """Write one line to stderr."""
+    sys.stderr.write(f"{one_line(text)}\n")
+    sys.stderr.flush()
+
+
+def clock(seconds: float) -> str:
+    """Write a duration as hours, minutes and seconds."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def result_line(result: FileResult) -> str:
+    """Say what became of a file."""
+    parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}"]
+    if result.gain_db:
+        parts.append(f"level lowered by {-result.gain_db:.2f} dB to avoid clipping")
+    return f"{result.source.name} -> {result.target}: {', '.join(parts)}"
+
+
+@contextmanager
+def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
+    """Turn errors into a line on stderr and an exit code, and into an event on stdout where those are wanted.
+
+    From a verbosity of 2 on, faults of our own come with their traceback, and from -2 down nothing is said at all.
+    """
+    try:
+        yield
+    except Mp3RestoreError as error:
+        if verbosity > -2:
+            message(f"mp3restore: {error}")
+        if as_json:
+            from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
+
+            typer.echo(event_json(Refused(str(error), error.exit_code)))
+        raise typer.Exit(error.exit_code) from error
+    except KeyboardInterrupt as error:
+        if verbosity > -2:
+            message("mp3restore: interrupted")
+        raise typer.Exit(ExitCode.INTERRUPTED) from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        raise typer.Exit(exit_code_of(error, verbosity)) from error
+
+
+def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
+    """Say what happened that is no error of ours; gives the exit code."""
+    if interrupted.is_set():  # a module that a signal interrupts while it is loaded may raise what it likes
+        return ExitCode.INTERRUPTED
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+        sys.stdout = None  # or Python would complain again when it flushes it
+        if verbosity > -2 and error.errno == errno.ENOSPC:
+            message(f"mp3restore: stdout cannot be written: {error.strerror}")
+        return ExitCode.FAILED
+    if verbosity > 1:
+        traceback.print_exception(error)
+    if verbosity > -2:
+        message(f"mp3restore: unexpected {type(error).__name__}: {error} (-vv shows where; please report it)")
+    return ExitCode.FAILED
+
+
+@contextmanager
+def quiet_decoders(*, active: bool = True) -> Iterator[None]:
+    """Keep what native libraries print off the terminal: mpg123 comments on every flaw of a stream.
+
+    File descriptor 2 leads nowhere for the time being, and `sys.stderr` to where it led before.
+    """
+    captured = sys.stderr is not sys.__stderr__  # who calls us in its own process may do so
+    original: TextIO | None = sys.stderr
+    if original is None or captured or not active:
+        yield
+        return
+    original.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    with os.fdopen(kept, "w", encoding=original.encoding, errors=original.errors, buffering=1) as stream:
+        sys.stderr = stream
+        try:
+            yield
+        finally:
+            stream.flush()
+            sys.stderr = original
+            os.dup2(kept, 2)
+
+
+def check_output(output: Path, sources: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse an output that is one of the sources, is there already, or cannot be written.
+
+    Raises
+    ------
+    UsageError, OutputError
+        As `check_job`.
+    """
+    from mp3restore.job import Job, check_job  # noqa: PLC0415 - keeps --help quick
+
+    for source in sources:
+        check_job(Job(source, output, OutputFormat(), overwrite=overwrite))

@@ -1,0 +1,127 @@
+"""Measuring a run, stage by stage, on the machine at hand."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import soundfile
+
+from mp3restore.generator.model import Model
+from mp3restore.job import plan_jobs
+from mp3restore.options import RunOptions
+from mp3restore.pipeline.file import make_restorer, run_job
+from mp3restore.timings import Timings
+
+__all__ = ["BenchReport", "Stage", "peak_mib", "run_bench"]
+
+# In the order in which a block passes through them. The stages overlap: their sum is more than the whole run.
+_STAGES = ("decode", "stft", "generator", "inverse", "projection", "encode")
+_SYNTHETIC_RATE = 44100
+
+_STATUS = Path("/proc/self/status")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Name of a stage, and the seconds that it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """What a run took.
+
+    Attributes
+    ----------
+    duration : float
+        Seconds of music.
+    sample_rate, channels : int
+        Format of the result.
+    stages : tuple of Stage
+        Loading the model, the stages of the run, and the whole from loading to the finished file.
+    peak_mib : float or None
+        Largest memory of this process so far in MiB; None where the system does not tell.
+    """
+
+    duration: float
+    sample_rate: int
+    channels: int
+    stages: tuple[Stage, ...]
+    peak_mib: float | None
+
+
+def _write_music(path: Path, seconds: int) -> None:
+    """Write an MP3 of decaying tones over noise: what it sounds like does not matter to the speed."""
+    rng = np.random.default_rng(0)
+    time = np.arange(_SYNTHETIC_RATE, dtype=np.float32) / _SYNTHETIC_RATE
+    with soundfile.SoundFile(
+        path, "w", _SYNTHETIC_RATE, 2, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5
+    ) as file:
+        for _ in range(seconds):
+            pitches = rng.uniform(100, 8000, size=(6, 1)).astype(np.float32)
+            tones = (np.sin(2 * np.pi * pitches * time) * np.exp(-4 * time)).sum(axis=0) * 0.05
+            file.write(tones[:, None] + rng.normal(0, 0.02, (len(time), 2)).astype(np.float32))
+
+
+def run_bench(
+    source: Path | None = None,
+    *,
+    seconds: int = 240,
+    model: Model | str | Path | None = None,
+    threads: int | None = None,
+) -> BenchReport:
+    """Restore a file to a temporary 24-bit FLAC and take the times.
+
+    Parameters
+    ----------
+    source : Path, optional
+        The file; by default a synthetic stereo MP3 at 44.1 kHz.
+    seconds : int
+        Length of the synthetic file.
+    model, threads
+        As for `mp3restore.restore_file`.
+
+    Raises
+    ------
+    Mp3RestoreError
+        If the file cannot be restored.
+    """
+    with tempfile.TemporaryDirectory(prefix="mp3restore-bench-") as name:
+        folder = Path(name)
+        if source is None:
+            source = folder / "music.mp3"
+            _write_music(source, seconds)
+        (job,) = plan_jobs(source, folder / "restored.flac")
+        timings = Timings()
+        started = perf_counter()
+        with timings.measure("load"):
+            restorer = make_restorer(model, threads=threads)
+        result = run_job(job, lambda: restorer, RunOptions(), timings=timings)
+        whole = perf_counter() - started
+    stages = [Stage(stage, timings.seconds.get(stage, 0.0)) for stage in ("load", *_STAGES)]
+    return BenchReport(
+        result.duration, result.sample_rate, result.channels, (*stages, Stage("whole run", whole)), peak_mib()
+    )
+
+
+def peak_mib() -> float | None:
+    """Return the largest resident memory of this process so far in MiB; None where the system does not tell."""
+    if _STATUS.exists():
+        # Not from getrusage: there Linux counts the memory that a process had before it became this program.
+        found = re.search(r"^VmHWM:\s+(\d+) kB$", _STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
+        if found:
+            return int(found[1]) / 1024
+    if sys.platform == "win32":
+        return None
+    import resource  # noqa: PLC0415 - there is none on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

@@ -1,0 +1,1 @@
+"""Signal arithmetic: transforms, rates, means, alignment."""

@@ -1,0 +1,1 @@
+"""The network and all around it; arrays in, arrays out."""

@@ -1,0 +1,109 @@
+"""The two ends of a file: music does not stop there for the generator.
+
+Where a file begins or ends in the middle of a sound, silence around it would make a click of its edge, a spectrum with
+energy everywhere, and the generator would restore what is not missing. So the file goes on mirrored, and fades out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mp3restore.generator.uncertainty import PLANES, unknown_row
+
+__all__ = ["MapRows", "Passage", "with_edges", "without_edges"]
+
+_Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The next samples of a file, and what has become known of its losses.
+
+    `samples` has shape (channels, n). `uncertainty` has the next rows of the file's map (`mp3.uncertainty`), of frames
+    that are centred on every 512th sample from the first on; (0, values) if there are none yet, None if no bitstream
+    is known.
+    """
+
+    samples: _Samples
+    uncertainty: _Samples | None = None
+
+
+def _mirrored(tail: _Samples, length: int) -> _Samples:
+    """What follows `tail` (channels, n > 0): `length` samples."""
+    fade = np.cos(np.linspace(0, np.pi / 2, length, dtype=np.float32)) ** 2
+    following: _Samples = np.pad(tail, ((0, 0), (0, length)), mode="symmetric")[:, tail.shape[1] :] * fade
+    return following
+
+
+def _begun(head: _Samples, length: int) -> _Samples:
+    """`head` after `length` samples that lead to it."""
+    return np.concatenate([_mirrored(head[:, :length][:, ::-1], length)[:, ::-1], head], axis=1)
+
+
+def with_edges(passages: Iterable[Passage], length: int) -> Iterator[Passage]:
+    """Put `length` samples before and after those of a file, of which there may be any number."""
+    recent: _Samples | None = None  # all samples until there are enough to begin, then the last `length`
+    begun = False
+    for passage in passages:
+        samples = passage.samples
+        recent = samples if recent is None else np.concatenate([recent, samples], axis=1)
+        if not begun and recent.shape[1] < length:
+            yield Passage(samples[:, :0], passage.uncertainty)
+            continue
+        if not begun:
+            samples, begun = _begun(recent, length), True
+        recent = recent[:, -length:]
+        yield Passage(samples, passage.uncertainty)
+    if recent is not None and recent.shape[1]:
+        if not begun:
+            yield Passage(_begun(recent, length))
+        yield Passage(_mirrored(recent, length))
+
+
+def without_edges(blocks: Iterable[_Samples], length: int) -> Iterator[_Samples]:
+    """Take the first and the last `length` samples from blocks (channels, n)."""
+    before = length
+    held: _Samples | None = None
+    for block in blocks:
+        inside = block[:, min(before, block.shape[1]) :]
+        before -= block.shape[1] - inside.shape[1]
+        held = inside if held is None else np.concatenate([held, inside], axis=1)
+        if held.shape[1] > length:
+            yield held[:, :-length]
+            held = held[:, -length:]
+
+
+class MapRows:
+    """Rows of the uncertainty map from `first` <= 0 on, which wait for their samples.
+
+    The first row holds before it, the last one after it: rows outside have samples that mirror those inside.
+    """
+
+    def __init__(self, first: int, values: int) -> None:
+        self._before = -first
+        self._outside = unknown_row(values // PLANES)[None]
+        self._rows = np.zeros((0, values), np.float32)
+
+    @property
+    def count(self) -> int:
+        """How many are there."""
+        return len(self._rows)
+
+    def push(self, rows: _Samples) -> None:
+        """Append rows."""
+        if not len(rows):
+            return
+        before = np.repeat(rows[:1], self._before, axis=0)
+        self._rows = np.concatenate([self._rows, before, rows])
+        self._before, self._outside = 0, rows[-1:]
+
+    def take(self, count: int, step: int) -> _Samples:
+        """The next `count` rows, the last one again where there are too few; then go on by `step`."""
+        taken = self._rows[:count]
+        missing = np.repeat(self._outside, count - len(taken), axis=0)
+        self._rows = self._rows[step:]
+        return np.concatenate([taken, missing])

@@ -1,0 +1,123 @@
+"""Models: folders of ``model.onnx``, ``config.json``, ``SHA256`` and ``MODEL_CARD.md``, verified when loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from importlib import resources
+from pathlib import Path
+
+from mp3restore.errors import ModelError
+
+__all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
+
+DEFAULT_MODEL = "ember"
+_SCHEMA = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """What the engine must know of a model.
+
+    `halo_frames` frames on either side influence an output frame. `frame_latents` and `file_latents` are the numbers of
+    z values drawn for each frame and once for the file. `bands` is the number of bands of the uncertainty map.
+    """
+
+    name: str
+    version: str
+    fft_size: int
+    halo_frames: int
+    frame_latents: int
+    file_latents: int
+    bands: int
+    schema: int = _SCHEMA
+
+    def to_json(self) -> str:
+        """Text of ``config.json``."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A verified model on disk."""
+
+    name: str
+    folder: Path
+    config: ModelConfig
+    sha256: str
+
+    @property
+    def onnx_path(self) -> Path:
+        """The network."""
+        return self.folder / "model.onnx"
+
+    def card(self) -> str:
+        """Text of the model card; empty when there is none."""
+        path = self.folder / "MODEL_CARD.md"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def models_folder() -> Path:
+    """Folder of the models that ship with the package: inside the wheel, or at the top of a source checkout."""
+    packaged = Path(str(resources.files("mp3restore"))) / "_models"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "models"
+
+
+def list_models() -> list[str]:
+    """Names of the models that ship with the package."""
+    folder = models_folder()
+    return sorted(p.parent.name for p in folder.glob("*/config.json")) if folder.is_dir() else []
+
+
+def load_model(name_or_path: str | Path | None = None) -> Model:
+    """Find a model by name or folder, and verify its files.
+
+    Raises
+    ------
+    ModelError
+        If it is not there, its hash differs from ``SHA256``, or its configuration has another schema.
+    """
+    wanted = DEFAULT_MODEL if name_or_path is None else name_or_path
+    folder = models_folder() / wanted
+    if isinstance(wanted, Path) or str(wanted) not in list_models():
+        folder = Path(wanted)
+    if not (folder / "config.json").is_file():
+        known = ", ".join(list_models()) or "none"
+        raise ModelError(f"no model {str(wanted)!r}", hint=f"known models: {known}; or give a model folder")
+    config = _read_config(folder)
+    return Model(config.name, folder, config, _verify(folder))
+
+
+def _read_config(folder: Path) -> ModelConfig:
+    path = folder / "config.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.get("schema") != _SCHEMA:
+            raise ModelError(
+                f"schema {values.get('schema')} of the model is not {_SCHEMA}", path=path, hint="update mp3restore"
+            )
+        config = ModelConfig(**values)
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        raise ModelError(f"the configuration cannot be read: {error}", path=path, hint="reinstall the model") from error
+    for field in fields(ModelConfig):
+        value = getattr(config, field.name)
+        if field.type == "int" and (not isinstance(value, int) or value < 0):
+            raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
+    return config
+
+
+def _verify(folder: Path) -> str:
+    onnx_path, hash_path = folder / "model.onnx", folder / "SHA256"
+    try:
+        expected = hash_path.read_text(encoding="utf-8").split()[0]
+        actual = hashlib.sha256(onnx_path.read_bytes()).hexdigest()
+    except (OSError, IndexError) as error:
+        raise ModelError(f"the model is incomplete: {error}", path=folder, hint="reinstall the model") from error
+    if actual != expected:
+        raise ModelError(
+            f"the hash of model.onnx is {actual[:12]}..., not {expected[:12]}...",
+            path=folder,
+            hint="the file was altered or damaged; reinstall the model",
+        )
+    return actual

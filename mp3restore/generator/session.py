@@ -1,0 +1,173 @@
+"""The generator of a model, run by ONNX Runtime on one chunk after the other."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
+from mp3restore.errors import ModelError
+from mp3restore.generator.devices import Device, device_of, providers_for
+from mp3restore.generator.excitation import CONTEXT, GAINS, Excitations
+from mp3restore.generator.noise import NoiseSource
+from mp3restore.generator.uncertainty import PLANES, unknown_row
+from mp3restore.timings import Timings
+
+if TYPE_CHECKING:
+    from mp3restore.generator.model import Model
+
+__all__ = ["GeneratorSession"]
+
+_PLANES = 2
+
+
+class _Buffers(threading.local):
+    """Large arrays that a thread fills again for every chunk.
+
+    New ones would cost as much time as the transforms that fill them, and how much of them the system keeps for each
+    thread cannot be foreseen.
+    """
+
+    def __init__(self) -> None:
+        self._buffers: dict[str, NDArray[np.float32]] = {}
+
+    def get(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """Give the array `name` in some shape, with what it happens to hold."""
+        size = prod(shape)
+        if name not in self._buffers or self._buffers[name].size < size:
+            self._buffers[name] = np.empty(size, np.float32)
+        return self._buffers[name][:size].reshape(shape)
+
+
+class GeneratorSession:
+    """The network of a model with the transforms around it. Safe to use from several threads.
+
+    Parameters
+    ----------
+    model
+        The model to run.
+    device
+        What to run it on; the attribute `device` says what it has got.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime cannot load the network.
+    UsageError
+        If the device cannot be had.
+    """
+
+    def __init__(self, model: Model, device: Device) -> None:
+        self._config = model.config
+        self._hop = model.config.fft_size // OVERLAP
+        self._buffers = _Buffers()
+        providers = providers_for(device)
+        options = ort.SessionOptions()
+        # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        # Whole blocks for each length of a chunk, besides the pieces that its first run has taken.
+        options.enable_mem_pattern = False
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(model.onnx_path, options, providers=providers)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
+        self.device = device_of(self._session.get_providers(), device)
+        config = model.config
+        wanted = dict.fromkeys(("power", *GAINS), self._bins)
+        wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
+        ports = (*self._session.get_inputs(), *self._session.get_outputs())
+        if {port.name: port.shape[-1] for port in ports} != wanted:
+            raise ModelError("the network is not what its configuration says", path=model.onnx_path)
+
+    @property
+    def margin(self) -> int:
+        """Samples that a chunk needs on either side: halo, the frames over its edge, context of the excitations."""
+        return (self._config.halo_frames + OVERLAP - 1) * self._hop + CONTEXT
+
+    @property
+    def _bins(self) -> int:
+        return self._config.fft_size // 2 + 1
+
+    def frames(self, hops: int) -> int:
+        """Frames that the network must see to make `hops` hop blocks."""
+        return hops + OVERLAP - 1 + 2 * self._config.halo_frames
+
+    def first_row(self, first_hop: int) -> int:
+        """Row of the uncertainty map, of frames centred on multiples of the hop, that its first such frame has."""
+        return first_hop - self._config.halo_frames - 1
+
+    def restore(
+        self,
+        planes: NDArray[np.float32],
+        uncertainty: NDArray[np.float32] | None,
+        first_hop: int,
+        noise: NoiseSource | None,
+        timings: Timings,
+    ) -> NDArray[np.float32]:
+        """Mid and side (2, n + 2 * margin) to restored mid and side (2, n), n being a multiple of the hop.
+
+        `uncertainty` has a row for every frame that the network sees; None if nothing is known. The chunk begins at hop
+        block `first_hop` of its file. Without `noise`, nothing is left to chance.
+        """
+        config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
+        around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
+        kept = around - 2 * halo  # frames of the excitations and of the result
+        with timings.measure("stft"):
+            power, spectra = self._analyse(planes[:, CONTEXT:-CONTEXT], around)
+            cut = halo * self._hop
+            wave = None
+            if noise is not None:
+                wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
+            excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
+            z = self._latents(first_hop - halo, around, noise)
+        known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
+        with timings.measure("generator"):
+            gains = self._gains(power, np.ascontiguousarray(known), z, kept)
+
+        restored = timings.measure_items("stft", excitations.apply_gains(gains, spectra))
+        samples = timings.measure_stage("inverse", partial(synthesise, size=size), restored)
+        return np.concatenate(list(samples), axis=1)
+
+    def _analyse(self, planes: NDArray[np.float32], around: int) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+        """Power (2, around, bins) of what the network sees, and spectra (2, kept, bins) of what it restores."""
+        halo, size = self._config.halo_frames, self._config.fft_size
+        power = self._buffers.get("power", _PLANES, around, self._bins)
+        parts = self._buffers.get("spectra", _PLANES, around - 2 * halo, self._bins, 2)
+        spectra = parts.view(np.complex64)[..., 0]
+        for piece, spectrum in analyse_stretches(planes, size):
+            np.abs(spectrum, out=power[:, piece])
+            power[:, piece] *= power[:, piece]
+            first, end = max(piece.start, halo), min(piece.stop, around - halo)
+            if first < end:
+                spectra[:, first - halo : end - halo] = spectrum[:, first - piece.start : end - piece.start]
+        return power, spectra
+
+    def _gains(
+        self, power: NDArray[np.float32], uncertainty: NDArray[np.float32], z: NDArray[np.float32], kept: int
+    ) -> dict[str, NDArray[np.float32]]:
+        """Run the network: a gain (2 planes, kept, bins) for every bin of the input and of the excitations."""
+        binding = self._session.io_binding()
+        for name, values in (("power", power), ("uncertainty", uncertainty), ("z", z)):
+            binding.bind_cpu_input(name, values[None])
+        gains = {name: self._buffers.get(name, _PLANES, kept, self._bins) for name in GAINS}
+        for name, values in gains.items():
+            binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
+        self._session.run_with_iobinding(binding)
+        return gains
+
+    def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
+        """z of all frames: (frames, frame_latents + file_latents)."""
+        config = self._config
+        z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
+        if noise is not None:
+            z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
+            z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
+        return z

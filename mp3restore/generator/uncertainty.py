@@ -1,0 +1,191 @@
+"""A map of what an MP3 lost, in the frames and bands that the generator works in.
+
+A line that the encoder rounded to zero was smaller than half a quantiser step: so the bitstream bounds what is missing
+there. Above the encoder's low-pass nothing is known. For each plane, mid = (L + R) / 2 and side = (L - R) / 2, and each
+band of each STFT frame the map has three values:
+
+- the logarithm of the STFT amplitude that its quantised zeros would add if the originals lay evenly in their cells;
+- the share of its lines that are zero;
+- the share that is free: zero and above the low-pass, or in a granule of which nothing is known.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mp3restore.dsp.stft import mel_bands
+from mp3restore.mp3.lattice import cell_limits
+from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
+from mp3restore.mp3.tables import LINES, SHORT_BLOCK
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mp3restore.mp3.granules import CodedGranules
+    from mp3restore.mp3.stream import Mp3Stream
+
+N_FFT: Final = 2048
+HOP: Final = 512
+LOG_FLOOR: Final = float(np.log(1e-7))
+"""Value of the amplitude where there are no quantised zeros."""
+
+PLANES: Final = 6
+"""Amplitude of mid and side, zeros of mid and side, free share of mid and side."""
+
+# Energy of a granule's long functions: the sine window of 36 sub-band samples, after half of the polyphase delay.
+_ENVELOPE_START: Final = 240
+_ENVELOPE: Final = 1152
+# Squared norms of the basis functions: 9 and 3 (MDCT) times 32 (polyphase filter).
+_LONG_NORM: Final = 288
+_SHORT_NORM: Final = 96
+_HANN_POWER: Final = 3 / 8
+# Width of a line as the Hann window of the STFT sees it, fitted to synthesised lines.
+_SPREAD_BINS: Final = 1.1
+_ZERO_LIMIT: Final = float(cell_limits(np.zeros(1, np.intp))[1][0])
+
+
+def unknown_row(bands: int) -> NDArray[np.float32]:
+    """Row of the map where nothing is known: shape (6 * bands,)."""
+    row = np.ones((PLANES, bands), np.float32)
+    row[:2] = LOG_FLOOR
+    return row.ravel()
+
+
+@cache
+def _line_to_band(ratio: float, bands: int) -> NDArray[np.float32]:
+    """Weight of lines in bands, shape (577, bands): columns add up to 1.
+
+    The last row stands for all frequencies above the lines. `ratio` is the rate of the file over that of the STFT.
+    """
+    bins = N_FFT // 2 + 1
+    centre = (np.arange(LINES) + 0.5) * ratio * N_FFT / (2 * LINES)
+    distance = (np.arange(bins)[None, :] - centre[:, None]) / (_SPREAD_BINS * max(1.0, ratio))
+    spread = np.where(np.abs(distance) < 5, np.exp(-0.5 * np.square(distance)), 0)
+    covered = np.arange(bins) <= ratio * (bins - 1)
+    weight = np.zeros((LINES + 1, bins))
+    weight[:LINES, covered] = spread[:, covered] / spread[:, covered].sum(axis=0)
+    weight[LINES, ~covered] = 1
+    triangles = mel_bands(bands, bins)
+    return np.asarray(weight @ (triangles / triangles.sum(axis=1, keepdims=True)).T, dtype=np.float32)
+
+
+@cache
+def _overlap_by_distance(length: int) -> NDArray[np.float64]:
+    """Energy that an STFT frame of `length` samples sees of a granule, by (granule start - frame start + 1391)."""
+    window = np.square(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length))
+    envelope = np.square(np.sin(np.pi * (np.arange(_ENVELOPE) + 0.5) / _ENVELOPE))
+    return np.asarray(np.convolve(window, envelope[::-1]))
+
+
+class UncertaintyMap:
+    """Renders the map of one file, granule by granule, with bounded memory.
+
+    Parameters
+    ----------
+    stream, offset
+        As for `holes.GranuleReader`.
+    working_rate
+        Sample rate of the STFT in Hz, that of the file or higher.
+    bands
+        Number of bands, see `bands.mel_bands`.
+    """
+
+    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int) -> None:
+        self._stream = stream
+        self._offset = offset
+        self._ratio = stream.sample_rate / working_rate
+        self._bands = bands
+        self._first_free = first_free_line(stream)
+        self._granules = np.zeros((0, PLANES, bands), np.float32)
+        self._begin = 0  # granule of the first row of `_granules`
+        self._frame = 0  # first frame that is not rendered yet
+
+    def push(self, run: CodedGranules) -> NDArray[np.float32]:
+        """Take the next granules of the file; gives the frames that are complete with them, (frames, 6 * bands).
+
+        Frame k is centred on sample ``512 * k`` of the decoded signal at the working rate.
+        """
+        if not len(self._granules):
+            self._begin = run.first
+        self._granules = np.concatenate([self._granules, self._planes(run)])
+        # A frame is complete when the next granule starts after its last sample.
+        end = self._offset + GRANULE_SAMPLES * (self._begin + len(self._granules)) + _ENVELOPE_START
+        ready = max(self._frame, int(np.ceil((end / self._ratio - N_FFT // 2) / HOP)))
+        rows = self._render(ready)
+        oldest = self._frame_start(np.array([self._frame]))[0] - self._offset - _ENVELOPE_START - _ENVELOPE
+        drop = int(np.clip(oldest // GRANULE_SAMPLES - self._begin, 0, len(self._granules) - 1))
+        self._granules, self._begin = self._granules[drop:], self._begin + drop
+        return rows
+
+    def finish(self, frames: int) -> NDArray[np.float32]:
+        """The rest of the `frames` frames of the file; what no granule covers is unknown."""
+        return self._render(max(frames, self._frame))
+
+    def _planes(self, run: CodedGranules) -> NDArray[np.float32]:
+        """(n, 6, bands): power of the zeros, zeros and free share, each of mid and side."""
+        stream, count = self._stream, len(run.sound)
+        part = slice(run.first, run.first + count)
+        zero = run.values == 0
+        norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
+        free = zero[..., self._first_free :]
+        bounded = zero[..., : self._first_free]
+        bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps[..., : self._first_free])
+        weights = _line_to_band(self._ratio, self._bands)
+        low, high = weights[: self._first_free], weights[self._first_free : LINES]
+        # (n, 3, channels, bands): power, zeros and free share of the planes as they were coded
+        bands = np.zeros((count, PLANES // 2, 2, self._bands), np.float32)
+        bands[:, 0, : stream.channels] = _in_bands(bound * bounded, low)
+        bands[:, 2, : stream.channels] = _in_bands(free, high)
+        bands[:, 1, : stream.channels] = _in_bands(bounded, low) + bands[:, 2, : stream.channels]
+        if stream.channels == 2:
+            # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
+            bands[:, 0] /= 2
+            left_right = ~stream.ms[part]
+            bands[left_right] = bands[left_right].mean(axis=2, keepdims=True)
+        bands[:, 1:, : stream.channels] += weights[LINES]
+        planes: NDArray[np.float32] = bands.reshape(count, PLANES, self._bands)
+        planes[~run.sound] = _unknown_planes()
+        return planes
+
+    def _frame_start(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
+        """First sample of frames, in samples of the file."""
+        return np.asarray(np.round((HOP * frames - N_FFT // 2) * self._ratio), dtype=np.int64)
+
+    def _render(self, stop: int) -> NDArray[np.float32]:
+        """Frames up to `stop`; granules that were not pushed are unknown."""
+        frames = np.arange(self._frame, stop)
+        self._frame = stop
+        if not len(frames):
+            return np.zeros((0, PLANES * self._bands), np.float32)
+        length = round(N_FFT * self._ratio)
+        table = _overlap_by_distance(length)
+        starts = self._frame_start(frames)
+        reach = length // GRANULE_SAMPLES + 4
+        low = min(int(starts[0] - self._offset) // GRANULE_SAMPLES - reach, self._begin)
+        high = max(int(starts[-1] - self._offset) // GRANULE_SAMPLES + reach, self._begin + len(self._granules))
+        granule_starts = self._offset + GRANULE_SAMPLES * np.arange(low, high) + _ENVELOPE_START
+        index = granule_starts[None, :] - starts[:, None] + _ENVELOPE - 1
+        inside = (index >= 0) & (index < table.size)
+        weights = np.where(inside, table[np.clip(index, 0, table.size - 1)], 0)
+        weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+        padded = np.empty((high - low, PLANES, self._bands), np.float32)
+        padded[:] = _unknown_planes()
+        padded[self._begin - low : self._begin - low + len(self._granules)] = self._granules
+        rows = np.tensordot(weights, padded, axes=1)
+        power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
+        rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))
+        return np.asarray(rows.reshape(len(frames), -1), dtype=np.float32)
+
+
+def _in_bands(lines: NDArray[np.float32] | NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted sums of lines (n, channels, lines), one product for all granules: (n, channels, bands)."""
+    flat = lines.reshape(-1, lines.shape[-1]).astype(np.float32, copy=False)
+    return (flat @ weights).reshape(*lines.shape[:-1], -1)
+
+
+def _unknown_planes() -> NDArray[np.float32]:
+    """Planes of an unknown granule, shape (6, 1)."""
+    return np.array([[0], [0], [1], [1], [1], [1]], dtype=np.float32)

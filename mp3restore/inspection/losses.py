@@ -1,0 +1,71 @@
+"""Signs that a file is not what this program is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.stft import analyse
+from mp3restore.mp3.grid import find_grid
+
+__all__ = ["has_low_pass", "shows_no_loss"]
+
+_Block = NDArray[np.float32]
+
+_SEARCH_SECONDS = 10.0
+_LEAST_SECONDS = 0.4  # what the search for the grid needs
+_AUDIBLE = 1e-3
+_FULL_RATE = 44100
+_SIZE = 2048
+# A low-pass: so far the spectrum falls between the bands on either side of a slope, at frequencies in this range.
+_EDGE_DB = 20.0
+_BESIDE_HZ, _SLOPE_HZ = 500.0, 150.0
+_LOWEST_EDGE_HZ, _HIGHEST_EDGE_HZ = 3000.0, 15500.0
+_LOSSLESS = ("WAV", "WAVEX", "FLAC", "AIFF", "RF64", "W64", "CAF", "AU")
+
+
+def shows_no_loss(path: Path, decoder: str) -> bool:
+    """Whether a file of a lossless format shows nothing that a codec took away in its first audible seconds.
+
+    That is: a full sample rate, no zeros on the grid of an MP3's granules, and no low-pass; what is too short to tell
+    shows nothing either. Codecs that leave neither, such as Opus, are not found out.
+    """
+    if not any(f", {kind} " in decoder for kind in _LOSSLESS) or "ADPCM" in decoder:
+        return False
+    head: list[_Block] = []
+    heard = 0
+    with open_audio(path) as source:
+        rate = source.sample_rate
+        if rate < _FULL_RATE:
+            return False
+        for block in source.blocks():
+            if head or np.abs(block).max(initial=0) > _AUDIBLE:
+                head.append(block)
+                heard += block.shape[1]
+            if heard >= _SEARCH_SECONDS * rate:
+                break
+    if heard < _LEAST_SECONDS * rate:
+        return True
+    samples = np.concatenate(head, axis=1)
+    return not has_low_pass(samples, rate) and not find_grid(samples[:2], rate).found
+
+
+def has_low_pass(samples: _Block, sample_rate: int) -> bool:
+    """Whether music (channels, n) ends at a low-pass, somewhere where music without one would go on.
+
+    Of 40 recordings and their encodes the spectrum of the originals fell by 19 dB at most within the width of a
+    low-pass, that of MP3 and AAC at 64 kbit/s by 24 dB and more wherever there had been any treble to lose.
+    """
+    power = (np.abs(analyse(samples, _SIZE)) ** 2).reshape(-1, _SIZE // 2 + 1)
+    loudness = power.sum(axis=1)
+    level = 10 * np.log10(np.quantile(power[loudness >= 0.1 * np.median(loudness)], 0.95, axis=0) + 1e-12)
+    hz = np.arange(len(level)) * sample_rate / _SIZE
+    width, slope = np.searchsorted(hz, (_BESIDE_HZ, _SLOPE_HZ))
+    means = sliding_window_view(level, width).mean(axis=-1)
+    drop = means[: -(width + 2 * slope)] - means[width + 2 * slope :]
+    edge = hz[width + slope :][: len(drop)]
+    return bool(drop[(edge > _LOWEST_EDGE_HZ) & (edge < _HIGHEST_EDGE_HZ)].max(initial=0) > _EDGE_DB)

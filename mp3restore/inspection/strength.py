@@ -1,0 +1,46 @@
+"""How far to go from a file to its restoration: as far as its losses warrant.
+
+A restoration adds what is likely, and the less a file has lost, the likelier it is that nothing was there. Part of the
+way keeps most of the gain at little of the risk: on validation clips 0.6 of the way gave as much ViSQOL as all of it at
+16 to 64 kbit/s and three quarters or more of the gain at 96, with fewer clips that got worse, and by less. From 128
+kbit/s on there is little to hear, and a recording that was never whole loses by every fill, however weak: nothing in
+its MP3 tells it from others. The experiments in ``mp3restore/training/README.md`` have the numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mp3restore.audio.decode import AudioSource
+from mp3restore.audio.metadata import mp3_kbps
+from mp3restore.inspection.losses import shows_no_loss
+from mp3restore.mp3.stream import Mp3Stream
+
+__all__ = ["known_kbps", "warranted_strength"]
+
+_MOST = 0.6
+_STEREO_KBPS = (64, 96, 128)
+_STRENGTH = (_MOST, 0.55, 0.0)
+# What stereo costs over mono: an encoder gives the side plane less than the mid.
+_COST_OF_STEREO = 1.5
+# A file at a lower rate lacks all treble, however many bits it has for the rest.
+_LEAST_RATE = 32000
+
+
+def known_kbps(source: AudioSource, stream: Mp3Stream | None) -> float | None:
+    """Bitrate of an MP3, counted where its `stream` is understood, else as it states it; None where it is not known."""
+    return stream.kbps if stream is not None else mp3_kbps(source.path)
+
+
+def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
+    """Strength at which to restore a file whose user did not say, 0 to 1; `stream` is an MP3's that is understood.
+
+    Of what is no MP3 there is no telling how much it has lost, but that it has lost nothing can often be seen.
+    """
+    kbps = known_kbps(source, stream)
+    if kbps is None:
+        return 0.0 if shows_no_loss(source.path, source.decoder) else _MOST
+    if source.sample_rate < _LEAST_RATE:
+        return _MOST
+    stereo_kbps = kbps if source.channels > 1 else kbps * _COST_OF_STEREO
+    return round(float(np.interp(stereo_kbps, _STEREO_KBPS, _STRENGTH)), 2)

@@ -1,0 +1,196 @@
+"""What is going to be written where, decided and checked before any work."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from mp3restore.errors import OutputError, OutputExistsError, UsageError
+
+__all__ = [
+    "CONTAINERS",
+    "BitDepth",
+    "Container",
+    "Job",
+    "OutputFormat",
+    "check_job",
+    "lay_out",
+    "path_key",
+    "plan_jobs",
+]
+
+_LONGEST_NAME_BYTES = 255
+CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+
+Container = Literal["wav", "flac"]
+BitDepth = Literal["16", "24", "32f"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One result to make.
+
+    Attributes
+    ----------
+    source, target : Path
+        The file to restore, and the file to write.
+    output_format : OutputFormat
+        How to write it.
+    variant : int
+        Which of the possible restorations, from 1.
+    overwrite : bool
+        Whether a file at `target` may be replaced.
+    """
+
+    source: Path
+    target: Path
+    output_format: OutputFormat
+    variant: int = 1
+    overwrite: bool = False
+
+
+def _container(output: Path | None, container: Container | None) -> Container:
+    """Choose the container by the option, else by the suffix of the output, else FLAC."""
+    by_suffix = None if output is None else CONTAINERS.get(output.suffix.lower())
+    if output is None:
+        return container or "flac"
+    if container is None:
+        if by_suffix is None:
+            raise UsageError(
+                f"the format of '{output.name}' is not known", hint="end it in .wav or .flac, or add --format"
+            )
+        return by_suffix
+    if by_suffix not in (None, container):
+        raise UsageError(f"'{output.name}' is not the name of a {container} file", hint="change -o or --format")
+    return container
+
+
+def lay_out(
+    source: Path,
+    output: Path | None = None,
+    *,
+    container: Container | None = None,
+    bit_depth: BitDepth | None = None,
+    variants: int = 1,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Name the results of one file, unchecked; nothing is looked at or written.
+
+    Without `output` the result lies beside the source as ``<stem>.restored.flac``. With more than one variant,
+    ``.v1``, ``.v2`` and so on come before the suffix.
+
+    Raises
+    ------
+    UsageError
+        If the options contradict each other.
+    """
+    if variants < 1:
+        raise UsageError("the number of variants must be 1 or more")
+    kind = _container(output, container)
+    target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
+    names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
+    output_format = OutputFormat(kind, bit_depth or "24")
+    return [
+        Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
+        for k, name in enumerate(names)
+    ]
+
+
+def plan_jobs(
+    source: Path,
+    output: Path | None = None,
+    *,
+    container: Container | None = None,
+    bit_depth: BitDepth | None = None,
+    variants: int = 1,
+    overwrite: bool = False,
+) -> list[Job]:
+    """Name the results of one file as `lay_out` does, and check that they can be written; nothing is written.
+
+    Raises
+    ------
+    UsageError, OutputError
+        If the options contradict each other, or a target cannot be written.
+    """
+    jobs = lay_out(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=overwrite)
+    for job in jobs:
+        check_job(job)
+    return jobs
+
+
+def check_job(job: Job, *, make_folders: bool = False) -> None:
+    """Refuse a job that would destroy something or cannot succeed.
+
+    With `make_folders` the target's folder need not exist yet: it is enough if it can be made.
+
+    Raises
+    ------
+    UsageError
+        If source and target are one file, by name or through links, or the target is no ordinary file.
+    OutputExistsError
+        If the target exists and may not be overwritten.
+    OutputError
+        If the target's folder does not exist or cannot be written to.
+    """
+    source, target = job.source, job.target
+    if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
+        raise OutputError("the name is too long", path=target, hint="give another one with -o or --template")
+    try:
+        exists = target.exists()
+        if exists and source.exists() and target.samefile(source):
+            raise UsageError("input and output are the same file", path=target, hint="give another name with -o")
+        if exists and not target.is_file():
+            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
+        if os.path.lexists(target) and not job.overwrite:
+            raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
+        folder = target.parent
+        while make_folders and not os.path.lexists(folder):
+            folder = folder.parent
+        folder_exists = folder.is_dir()
+    except PermissionError as error:
+        raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
+    if not folder_exists and os.path.lexists(folder):
+        raise OutputError("is no folder", path=folder, hint="choose another folder with -o")
+    if not folder_exists:
+        raise OutputError("there is no such folder", path=folder, hint="create it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError("may not be written to", path=folder, hint="choose another folder with -o")
+
+
+def path_key(path: Path) -> str:
+    """What all names of one file have in common."""
+    return os.path.normcase(os.path.realpath(path))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """Container and sample format of a result.
+
+    Raises
+    ------
+    UsageError
+        If there is no such format.
+    """
+
+    container: Container = "flac"
+    bit_depth: BitDepth = "24"
+
+    def __post_init__(self) -> None:
+        if self.container not in get_args(Container):
+            raise UsageError(f"unknown format '{self.container}'", hint="use wav or flac")
+        if self.bit_depth not in get_args(BitDepth):
+            raise UsageError(f"unknown bit depth '{self.bit_depth}'", hint="use 16, 24 or 32f")
+        if self.container == "flac" and self.is_float:
+            raise UsageError("FLAC cannot hold 32-bit float samples", hint="use WAV, or a bit depth of 24")
+
+    @property
+    def is_float(self) -> bool:
+        """Whether samples are stored as float, which can hold peaks above full scale."""
+        return self.bit_depth == "32f"
+
+    @property
+    def bits(self) -> int:
+        """Bits per sample."""
+        return 32 if self.is_float else int(self.bit_depth)

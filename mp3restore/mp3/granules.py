@@ -1,0 +1,141 @@
+"""What the quantiser did to every line of a file: the decoded signal read back on its lattice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT, analyse
+from mp3restore.mp3.lattice import cell_limits, coded_lines, lattice_values, rotate_ms
+from mp3restore.mp3.stream import GRANULE_SAMPLES
+from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule, lead_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from mp3restore.mp3.stream import Mp3Stream
+
+# A granule whose decoded lines miss the lattice was not decoded from what we read: damage that the bitstream hides, a
+# clipping decoder, or a wrong offset.
+_MISS: Final = 0.1
+_MISS_SHARE: Final = 0.25
+_JUDGED_LINES: Final = 8
+# A decoder that loses a granule loses its samples; the granules before and after whose functions reach there suffer.
+_REACH: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CodedGranules:
+    """A run of granules, in the planes in which they were coded (mid and side, or left and right)."""
+
+    first: int
+    """Index of the first granule in the stream."""
+    values: NDArray[np.int16]
+    """``q`` of every line with its sign, shape (n, channels, 576)."""
+    steps: NDArray[np.float32]
+    """Quantiser step of every line, same shape."""
+    sound: NDArray[np.bool_]
+    """Granules whose samples lie on the lattice, shape (n,); elsewhere the others mean nothing."""
+
+    @property
+    def magnitudes(self) -> NDArray[np.int16]:
+        """``q`` of every line, same shape."""
+        return np.abs(self.values)
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """First line after the last that is not zero, 0 to 576, shape (n, channels)."""
+        coded = self.values != 0
+        last = coded.shape[-1] - np.argmax(coded[..., ::-1], axis=-1)
+        return np.where(coded.any(axis=-1), last, 0)
+
+
+class GranuleReader:
+    """Reads the granules of a stream off the decoder's output, in order, with bounded memory.
+
+    Parameters
+    ----------
+    stream
+        The file as `read_stream` reads it.
+    offset
+        Where granule 0 starts in the decoder's output, in samples; see `grid.expected_offset` and `grid.locate`.
+    """
+
+    def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
+        self._stream = stream
+        self._offset = offset
+        self._trusted = trusted_granules(stream)
+        self._windows = GranuleWindows(rows=stream.channels, offset=offset)
+        self._first = first_granule(offset)  # of the next window
+
+    def push(self, block: NDArray[np.float32]) -> Iterator[CodedGranules]:
+        """Take the next decoded samples (channels, n) at full scale 1.0; yields the granules that they complete."""
+        return self._read(self._windows.push(block))
+
+    def finish(self) -> Iterator[CodedGranules]:
+        """Yield the last granules, when all samples have been pushed."""
+        return self._read(self._windows.finish())
+
+    def _read(self, windows: Iterator[tuple[NDArray[np.float32], int]]) -> Iterator[CodedGranules]:
+        stream = self._stream
+        for window, filled in windows:
+            first = self._first
+            self._first += BATCH
+            low, high = max(first, 0), min(first + BATCH, stream.granules)
+            if high <= low:
+                continue
+            place = GRANULE_SAMPLES * (low - first)
+            span = GRANULE_SAMPLES * (high - low) + OVERLAP + 2 * HALO
+            lines = analyse(window[:, place : place + span], stream.block_type[low:high], stream.mixed[low:high])
+            rotate_ms(lines, stream.ms[low:high])
+            steps = stream.line_steps(low, high)
+            scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
+            coded, magnitudes = coded_lines(scaled)
+            inside = complete_granules(self._offset, first, filled)[low - first : high - first]
+            sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
+            values = np.zeros(lines.shape, np.int16)
+            values.ravel()[coded] = np.where(lines.ravel()[coded] < 0, -magnitudes, magnitudes)
+            yield CodedGranules(low, values, steps, sound)
+
+
+def coded_granules(
+    stream: Mp3Stream, decoded: Iterable[NDArray[np.float32]], *, offset: int
+) -> Iterator[CodedGranules]:
+    """Yield the granules of a stream that the decoder's output covers; see `GranuleReader`."""
+    reader = GranuleReader(stream, offset=offset)
+    for block in decoded:
+        yield from reader.push(block)
+    yield from reader.finish()
+
+
+def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
+    """Return which granules can be projected: known without intensity stereo, as are two on each side; (granules,)."""
+    good = np.pad(stream.known & ~stream.intensity, _REACH, constant_values=True)
+    windows = np.lib.stride_tricks.sliding_window_view(good, 2 * _REACH + 1)
+    return np.asarray(windows.all(axis=1))
+
+
+def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]:
+    """Return which granules of a window have all their samples, shape (BATCH,); see `windows.granule_windows`."""
+    granule = np.arange(first, first + BATCH)
+    inside = HALO + GRANULE_SAMPLES * (granule - first) + SUPPORT <= filled
+    cut = (granule == first_granule(offset)) & (lead_in(offset) > HALO)
+    return np.asarray(inside & ~cut)
+
+
+def fits_lattice(
+    scaled: NDArray[np.float32], coded: NDArray[np.intp], magnitudes: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Return in which granules the decoded lines lie on the lattice, shape (n,).
+
+    ``scaled`` are magnitudes in steps, shape (n, channels, 576); ``coded`` and ``magnitudes`` are the places and the
+    ``q`` of those that are not zero, see `lattice.coded_lines`.
+    """
+    lower, upper = cell_limits(magnitudes)
+    missed = coded[np.abs(scaled.ravel()[coded] - lattice_values(magnitudes)) > _MISS * (upper - lower)]
+    total, wrong = (np.bincount(lines // scaled[0].size, minlength=len(scaled)) for lines in (coded, missed))
+    return np.asarray((total < _JUDGED_LINES) | (wrong <= _MISS_SHARE * total))

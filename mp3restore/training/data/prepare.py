@@ -1,0 +1,170 @@
+"""Turn a folder or manifest of music into training data: pairs of an original and its real encodes.
+
+A data set is a folder with one ``pairs/<id>.npy`` per pair (int16, ``(2, channels, samples)``: original and degraded)
+and beside it ``<id>.json`` with what is known of it and ``<id>.map.npy`` (float16), its uncertainty map.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from rich.progress import Progress
+
+from mp3restore.dsp.resample import resample_stream
+from mp3restore.errors import NoInputError
+from mp3restore.training.data.conditions import CONDITIONS, Condition
+from mp3restore.training.data.pairs import make_pair
+
+__all__ = ["HEADROOM", "Source", "find_sources", "measure_bandwidth", "prepare"]
+
+# Decoded MP3 overshoots full scale; int16 storage needs room for it.
+HEADROOM = 0.7
+_AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
+_SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One recording. `bandwidth_hz` is the highest frequency it really holds, None where it must be measured."""
+
+    path: Path
+    name: str
+    split: str
+    genre: str
+    bandwidth_hz: float | None
+
+
+def find_sources(corpus: Path) -> list[Source]:
+    """Recordings under a folder: as its ``manifest.tsv`` lists them, or all audio files, split by a hash of the name.
+
+    Raises
+    ------
+    NoInputError
+        If there is none.
+    """
+    manifest = corpus / "manifest.tsv"
+    if manifest.exists():
+        with manifest.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        found = [
+            Source(corpus / r["path"], r["path"], r["split"], r["genre"], float(r["bandwidth_hz"]))
+            for r in rows
+            if (corpus / r["path"]).exists()
+        ]
+    else:
+        paths = sorted(p for p in corpus.rglob("*") if p.suffix.lower() in _AUDIO_SUFFIXES)
+        found = [Source(p, name := str(p.relative_to(corpus)), _split(name), "", None) for p in paths]
+    if not found:
+        raise NoInputError("no recordings found", path=corpus, hint="give a folder of WAV, FLAC or Ogg files")
+    return found
+
+
+def _split(name: str) -> str:
+    draw = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    return next(split for split, upper in _SPLITS if draw < upper)
+
+
+def measure_bandwidth(samples: NDArray[np.float32], sample_rate: int) -> float:
+    """Highest frequency in Hz that a recording (channels, samples) holds.
+
+    The upper edge of the loudest 5 % of frames, where it falls below -75 dB of the strongest band or into the noise of
+    16 bits. A low-pass of a lossy source shows as this edge.
+    """
+    size = 2048
+    frames = samples.shape[1] // size
+    if frames == 0:
+        return 0.0
+    blocks = samples[:, : frames * size].mean(axis=0).reshape(frames, size) * np.hanning(size)
+    power = np.quantile(np.abs(np.fft.rfft(blocks)) ** 2, 0.95, axis=0)
+    smooth = np.convolve(power, np.full(9, 1 / 9), mode="same")
+    floor = max(float(smooth.max()) * 10**-7.5, 3e-6)
+    above = np.flatnonzero(smooth > floor)
+    return float(above[-1] * sample_rate / size) if len(above) else 0.0
+
+
+def _draw_conditions(rng: np.random.Generator, count: int) -> list[Condition]:
+    weights = np.array([c.weight for c in CONDITIONS])
+    drawn = rng.choice(len(CONDITIONS), size=count, replace=False, p=weights / weights.sum())
+    return [CONDITIONS[i] for i in drawn]
+
+
+def _excerpts(source: Source, seconds: float, most: int) -> Iterator[tuple[int, NDArray[np.float32], int]]:
+    """Loud enough excerpts, evenly spread: (start sample, (channels, samples), rate)."""
+    info = soundfile.info(source.path)
+    count = min(most, 1 + int(info.duration // 60))
+    length = int(seconds * info.samplerate)
+    for k in range(count):
+        start = max(0, int((k + 0.5) / count * info.frames) - length // 2)
+        samples, rate = soundfile.read(source.path, start=start, frames=length, dtype="float32", always_2d=True)
+        samples = np.ascontiguousarray(samples.T[:2])
+        if samples.shape[1] < 3 * rate or float(np.abs(samples).max()) < 0.01:
+            continue
+        if rate > 48000:
+            samples = np.concatenate(list(resample_stream([samples], rate, 48000)), axis=1)
+            rate = 48000
+        yield start, samples, rate
+
+
+def _prepare_source(source: Source, folder: Path, seconds: float, excerpts: int, encodes: int) -> int:
+    """Make all pairs of one recording; returns how many are there. A pair that exists is kept."""
+    made = 0
+    for start, samples, rate in _excerpts(source, seconds, excerpts):
+        key = hashlib.sha256(f"{source.name}:{start}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
+        bandwidth = source.bandwidth_hz or measure_bandwidth(samples, rate)
+        for condition in _draw_conditions(rng, encodes):
+            name = f"{key.hex()[:12]}-{condition.name}"
+            made += 1
+            if (folder / f"{name}.json").exists():
+                continue
+            pair = make_pair(samples, rate, condition)
+            data = np.stack([pair.original, pair.degraded]) * HEADROOM
+            if float(np.abs(data[1]).max()) < 0.005:
+                continue
+            np.save(folder / f"{name}.npy", np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
+            np.save(folder / f"{name}.map.npy", pair.uncertainty.astype(np.float16))
+            facts = {
+                "source": source.name, "split": source.split, "genre": source.genre, "bandwidth_hz": bandwidth,
+                "sample_rate": pair.sample_rate, "start": start, "lag": pair.lag, "lead": pair.start, "gain": pair.gain,
+                "samples": int(data.shape[2]), "condition": asdict(condition),
+            }  # fmt: skip
+            (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+    return made
+
+
+def prepare(
+    corpus: Path,
+    folder: Path,
+    *,
+    splits: tuple[str, ...] = ("train", "val"),
+    seconds: float = 10.0,
+    excerpts: int = 2,
+    encodes: int = 2,
+    jobs: int | None = None,
+) -> int:
+    """Make the data set `folder` from the recordings in `corpus`; returns the number of pairs.
+
+    Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
+    the weights of `CONDITIONS` from a generator keyed by the recording's name. Can be stopped and run again.
+    """
+    sources = [s for s in find_sources(corpus) if s.split in splits]
+    pairs = folder / "pairs"
+    pairs.mkdir(parents=True, exist_ok=True)
+    total = 0
+    with ProcessPoolExecutor(jobs or os.cpu_count()) as pool, Progress() as progress:
+        task = progress.add_task("encoding", total=len(sources))
+        futures = {pool.submit(_prepare_source, s, pairs, seconds, excerpts, encodes): s for s in sources}
+        for future in as_completed(futures):
+            total += future.result()
+            progress.advance(task)
+    return total

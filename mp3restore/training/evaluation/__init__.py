@@ -1,0 +1,1 @@
+"""Scores of the tool and of other systems on the same clips."""

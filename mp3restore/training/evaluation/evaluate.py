@@ -1,0 +1,220 @@
+"""Scores of a model on held-out recordings, the unprocessed MP3 and other systems always beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+from mp3restore.dsp.resample import resample_stream
+from mp3restore.errors import UsageError
+from mp3restore.generator.model import load_model
+from mp3restore.generator.restorer import Restorer
+from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
+from mp3restore.training.data.pairs import Pair, make_pair
+from mp3restore.training.data.prepare import Source, find_sources, measure_bandwidth
+from mp3restore.training.evaluation.diversity import distances, regions
+from mp3restore.training.evaluation.metrics import Scorer
+from mp3restore.training.evaluation.summary import GROUPINGS, summarise, summarise_diversity
+from mp3restore.training.evaluation.systems import SYSTEMS, open_tool
+
+if TYPE_CHECKING:
+    from mp3restore.training.paper.restorer import PaperRestorer
+
+__all__ = ["QUICK_CONDITIONS", "EvaluationConfig", "evaluate", "write_json"]
+
+QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr64", "lame-cbr128")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationConfig:
+    """What is judged.
+
+    Parameters
+    ----------
+    corpus
+        Recordings as in ``prepare``.
+    model
+        Name or folder of a model.
+    split
+        Which recordings.
+    clips
+        At most so many, each of another stretch; as evenly over the recordings as it goes.
+    full_clips
+        On so many of them all systems are judged, on the others the MP3, the paper's networks, and one draw of ours.
+    conditions
+        Names of `EVALUATION_CONDITIONS`; all when empty.
+    perceptual
+        Also ViSQOL and Zimtohrli.
+    papers
+        Checkpoints of the paper's networks, at most one with z and one without.
+    """
+
+    corpus: Path
+    model: str
+    split: str = "test"
+    clips: int = 40
+    full_clips: int = 4
+    seconds: float = 5.0
+    conditions: tuple[str, ...] = ()
+    perceptual: bool = True
+    papers: tuple[Path, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        unknown = set(self.conditions) - {c.name for c in EVALUATION_CONDITIONS}
+        if unknown:
+            names = ", ".join(c.name for c in EVALUATION_CONDITIONS)
+            raise UsageError(f"no such condition: {', '.join(sorted(unknown))}", hint=f"there are {names}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    source: Source
+    start_s: float
+    full: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.source.name} at {self.start_s:.0f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    """Scores of one clip under one condition: a row per system, and the distances of the draws."""
+
+    rows: list[dict[str, Any]]
+    diversity: list[dict[str, Any]]
+
+
+def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
+    """Stretches in a fixed pseudo-random order of recordings; a second of the same recording only when all are used."""
+    sources = [s for s in find_sources(config.corpus) if s.split == config.split]
+    sources.sort(key=lambda s: hashlib.sha256(s.name.encode()).digest())
+    clips: list[_Clip] = []
+    for position in (0.4, 0.7, 0.15):
+        for source in sources:
+            duration = soundfile.info(source.path).duration
+            if duration >= 3 * config.seconds:
+                clips.append(_Clip(source, position * duration, len(clips) < config.full_clips))
+    return clips[: config.clips]
+
+
+def _read(clip: _Clip, seconds: float) -> tuple[NDArray[np.float32], int]:
+    rate = soundfile.info(clip.source.path).samplerate
+    samples, _ = soundfile.read(
+        clip.source.path, start=int(clip.start_s * rate), frames=int(seconds * rate), dtype="float32", always_2d=True
+    )
+    channels = np.ascontiguousarray(samples.T[:2])
+    if rate > 48000:
+        return np.concatenate(list(resample_stream([channels], rate, 48000)), axis=1), 48000
+    return channels, rate
+
+
+@lru_cache(maxsize=1)
+def _restorer(model: str) -> Restorer:
+    return Restorer(load_model(model), threads=1)
+
+
+@lru_cache(maxsize=2)
+def _paper(checkpoint: Path) -> PaperRestorer:
+    # PyTorch is needed for this system only, and takes seconds to load.
+    import torch  # noqa: PLC0415
+
+    from mp3restore.training.paper.restorer import PaperRestorer  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+    return PaperRestorer(checkpoint)
+
+
+def _papers(pair: Pair, config: EvaluationConfig) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    for checkpoint in config.papers:
+        paper = _paper(checkpoint)
+        name = "paper" if paper.config.latents else "paper-deterministic"
+        yield name, paper.restore(pair.degraded, seed=config.seed)
+
+
+def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
+    """Score what each system makes of one clip under one condition."""
+    samples, rate = _read(clip, config.seconds)
+    if condition.mono and samples.shape[0] == 1:
+        return _Judgement([], [])  # the same as the stereo condition
+    bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
+    pair = make_pair(samples, rate, condition)
+    about: dict[str, Any] = {
+        "clip": clip.name,
+        "genre": clip.source.genre,
+        "condition": condition.name,
+        "encoder": condition.encoder,
+    }
+    about |= {"kbps": condition.kbps, "mono": condition.mono}
+    rows, diversity = [], []
+
+    def score(system: str, output: NDArray[np.float32]) -> dict[str, float]:
+        scores = Scorer(config.perceptual).scores(pair.original, output, pair.sample_rate, bandwidth)
+        rows.append({**about, "system": system, **scores})
+        return scores
+
+    with open_tool(pair, _restorer(config.model), config.seed) as tool:
+        restored = tool.restore()
+        score("mp3", pair.degraded)
+        score("restored", restored)
+        for system, output in _papers(pair, config):
+            score(system, output)
+        if clip.full:
+            draws = tool.draws(restored)
+            key = hashlib.sha256(f"{config.seed}:{condition.name}:{clip.name}".encode()).digest()
+            rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
+            scores = {system: score(system, output) for system, output in tool.others(draws, rng)}
+            quick = Scorer()
+            by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
+            best = int(np.argmin(by_draw))
+            score("best", draws[best])
+            masks = regions(
+                pair.degraded, pair.sample_rate, measure_bandwidth(pair.degraded, pair.sample_rate), bandwidth
+            )
+            ahead = scores["deterministic"]["log_mel"] - by_draw[best]
+            diversity.append({**about, "distances": distances(pair.original, draws, masks), "best_ahead": ahead})
+    return _Judgement(rows, diversity)
+
+
+def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
+    """Judge a model; the result is plain data for JSON: the scores of all clips, their summaries, and what was judged.
+
+    Deterministic given the configuration, whatever `jobs`.
+    """
+    order = {c.name: k for k, c in enumerate(EVALUATION_CONDITIONS)}
+    conditions = [c for c in EVALUATION_CONDITIONS if not config.conditions or c.name in config.conditions]
+    clips = _choose_clips(config)
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with ProcessPoolExecutor(jobs) as pool, Progress(*columns) as progress:
+        # The long ones, on which all systems run, come first.
+        futures = [pool.submit(_judge, clip, condition, config) for clip in clips for condition in conditions]
+        done = progress.track(as_completed(futures), total=len(futures), description="judging")
+        found = [future.result() for future in done]
+    rows = sorted((r for j in found for r in j.rows), key=lambda r: (order[r["condition"]], r["clip"], r["system"]))
+    diversity = sorted((d for j in found for d in j.diversity), key=lambda d: (order[d["condition"]], d["clip"]))
+    compressed = [row for row in rows if row["kbps"]]
+    model = load_model(config.model)
+    return {
+        "model": model.name, "version": model.config.version, "sha256": model.sha256, "split": config.split,
+        "clips": len(clips), "full_clips": min(config.full_clips, len(clips)), "seconds": config.seconds,
+        "seed": config.seed, "systems": SYSTEMS, "summary": summarise(rows),
+        "groups": {name: summarise(sorted(compressed, key=label), label) for name, label in GROUPINGS.items()},
+        "diversity": summarise_diversity(diversity), "rows": rows,
+    }  # fmt: skip
+
+
+def write_json(result: dict[str, Any], path: Path) -> None:
+    """Write the result of `evaluate`."""
+    path.write_text(json.dumps(result, indent=1), encoding="utf-8")

@@ -1,0 +1,104 @@
+"""The systems that an evaluation compares, each a function of one pair of an original and its MP3."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from mp3restore.generator.chunks import Passage
+from mp3restore.generator.restorer import Restorer
+from mp3restore.job import plan_jobs
+from mp3restore.options import RunOptions
+from mp3restore.pipeline.file import run_job
+from mp3restore.training.data.pairs import Pair
+from mp3restore.training.evaluation.baselines import gain_corrected, noise_filled
+
+__all__ = ["BEST_OF", "SYSTEMS", "BlindRestorer", "Tool", "open_tool"]
+
+_Samples = NDArray[np.float32]
+
+BEST_OF = 8
+_MEAN_OF = 4
+
+SYSTEMS = {
+    "mp3": "The MP3 as it is.",
+    "gain-corrected": "The MP3 with the gain that brings it nearest to the original.",
+    "noise": "The MP3 with uniform noise in its holes, within the cells that round to zero.",
+    "paper-deterministic": "The networks of the paper without z, mono, each channel by itself.",
+    "paper": "The networks of the paper with z, one draw.",
+    "restored": "mp3restore as it comes, one draw, as far as the losses of the MP3 warrant.",
+    "deterministic": "mp3restore without chance.",
+    "full": "mp3restore, all the way from the MP3 to the restoration (strength 1).",
+    "unheld": "mp3restore, not held to the bitstream.",
+    "no-map": "mp3restore without its map of what the MP3 lost, but held to the bitstream.",
+    "mean": f"Mean of the samples of {_MEAN_OF} draws.",
+    "best": f"The best of {BEST_OF} draws by log-mel distance, chosen with knowledge of the original.",
+}
+"""Names and meanings, in the order of the tables."""
+
+
+class BlindRestorer(Restorer):
+    """A restorer that does not look at the map, as if nothing were known of the bitstream."""
+
+    def stream(
+        self,
+        blocks: Iterable[NDArray[np.float32] | Passage],
+        **options: Any,  # noqa: ANN401 - those of `Restorer.stream`
+    ) -> Iterator[NDArray[np.float32]]:
+        """Restore blocks as `Restorer.stream` does."""
+        return super().stream((b.samples if isinstance(b, Passage) else b for b in blocks), **options)
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """The tool itself on one MP3: every restoration runs from the file to a float WAV."""
+
+    pair: Pair
+    restorer: Restorer
+    source: Path
+    seed: int
+
+    def restore(self, *, variant: int = 1, **options: Any) -> _Samples:  # noqa: ANN401 - fields of RunOptions
+        """One restoration, aligned with the pair: (channels, samples)."""
+        target = self.source.with_name("restored.wav")
+        (job,) = plan_jobs(self.source, target, bit_depth="32f", overwrite=True)
+        chosen = RunOptions(self.seed, sample_rate=self.pair.sample_rate, tags=False, **options)
+        run_job(replace(job, variant=variant), lambda: self.restorer, chosen)
+        samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
+        return np.ascontiguousarray(samples.T[:, self.pair.start : self.pair.start + self.pair.degraded.shape[1]])
+
+    def draws(self, first: _Samples) -> list[_Samples]:
+        """`BEST_OF` draws, of which `first` is the first."""
+        return [first, *(self.restore(variant=k) for k in range(2, BEST_OF + 1))]
+
+    def others(self, draws: Sequence[_Samples], rng: np.random.Generator) -> Iterator[tuple[str, _Samples]]:
+        """All systems but the MP3, the draws themselves, and the paper's."""
+        yield "gain-corrected", gain_corrected(self.pair)
+        yield "full", self.restore(strength=1.0)
+        if self.pair.mp3:
+            yield "noise", noise_filled(self.pair, self.source, rng)
+            yield "unheld", self.restore(consistency=False)
+            blind = BlindRestorer(self.restorer.model, threads=1)
+            yield "no-map", replace(self, restorer=blind).restore()
+        yield "deterministic", self.restore(deterministic=True)
+        yield "mean", np.mean(draws[:_MEAN_OF], axis=0)
+
+
+@contextmanager
+def open_tool(pair: Pair, restorer: Restorer, seed: int) -> Iterator[Tool]:
+    """Put the pair's MP3 (or, of a clean pair, its samples) into a file for as long as it is needed."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / ("clip.mp3" if pair.mp3 else "clip.wav")
+        if pair.mp3:
+            source.write_bytes(pair.mp3)
+        else:
+            soundfile.write(source, pair.degraded.T, pair.sample_rate, subtype="FLOAT")
+        yield Tool(pair, restorer, source, seed)

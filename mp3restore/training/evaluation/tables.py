@@ -1,0 +1,164 @@
+"""Tables, pages and model cards from evaluation results; nothing in them is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mp3restore.generator.model import load_model
+from mp3restore.training.evaluation.diversity import REGIONS
+from mp3restore.training.evaluation.metrics import METRICS
+from mp3restore.training.export.lineage import training_so_far
+from mp3restore.views.render import render
+
+__all__ = ["diversity_table", "markdown", "page", "score_tables", "table", "worst_table", "write_card"]
+
+Table = dict[str, Any]
+"""``caption``, ``columns`` (their headings) and ``rows`` (their cells, all text)."""
+
+_TITLES = {
+    "log_mel": "log-mel dB", "lsd": "LSD dB", "lsd_low": "LSD < 4 kHz", "lsd_mid": "LSD 4-8 kHz",
+    "lsd_high": "LSD 8-16 kHz", "si_sdr": "SI-SDR dB", "visqol": "ViSQOL", "zimtohrli": "Zimtohrli",
+}  # fmt: skip
+
+_CARD = """# {name} {version}
+
+A generator for `mp3restore`: restores music from MP3 at low bitrates. Licence of the weights: Apache-2.0.
+
+- **Network**: {parameters:.1f} million parameters, STFT of {fft_size}, receptive field {halo} frames on either side.
+- **Data**: the training split of the project's corpus of freely licensed music (game music, renderings of MIDI files
+  with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame and
+  ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. Nothing was taken from outside it.
+- **Training**: {steps} steps, {hours:.1f} process-hours on shared cores, spectral energy distance.
+- **Parity**: largest difference of ONNX Runtime to PyTorch on fixed vectors {error:.1e} of the peak, in float32; large
+  matrix products are in eight bits, whose error is {precision:.0f} dB below the output.
+- **SHA-256** of `model.onnx`: `{sha256}`
+
+## Scores
+
+On clips of {seconds:g} s of the {split} split, aligned in time and level. {legend}
+
+{table}
+
+{diversity}
+
+## Limits
+
+- What it adds is plausible, not what was there: at low bitrates SI-SDR falls, as it must for any restoration that
+  fills in energy whose phase nobody knows.
+- Trained on little singing and little speech; cymbals and dense rock fare better than solo voices.
+- {worst}
+"""
+
+
+_CARD_SYSTEMS = ("mp3", "paper-deterministic", "paper", "restored", "deterministic")
+_LEGEND = """In brackets the mean change against the MP3 of the same clips, above zero where it is better, and the share
+of clips that got better (for SI-SDR: that lost at most 0.5 dB). Lower is better for log-mel and LSD. Nothing above the
+bandwidth of the original, which may be a Vorbis file, is judged by any metric but SI-SDR."""
+_DIVERSITY = """Two draws differ from each other by so much of what one differs from the original (1 is calibrated):
+in what the MP3 kept, in its holes, and above its edge. Then the best of 8 draws against the output without chance, by
+log-mel."""
+
+
+def _cell(row: dict[str, Any], metric: str) -> str:
+    if metric not in row:
+        return "-"
+    if row["system"] == "mp3":
+        return f"{row[metric]:.2f}"
+    return f"{row[metric]:.2f} ({row[metric + '_change']:+.2f}, {round(100 * row[metric + '_improved'])} %)"
+
+
+def table(summary: list[dict[str, Any]]) -> Table:
+    """A row per condition and system, a column per metric."""
+    metrics = [m for m in METRICS if any(m in row for row in summary)]
+    rows = [[row["condition"], row["system"], str(row["clips"]), *(_cell(row, m) for m in metrics)] for row in summary]
+    return {"caption": "Scores", "columns": ["encode", "system", "clips", *(_TITLES[m] for m in metrics)], "rows": rows}
+
+
+def score_tables(summary: list[dict[str, Any]]) -> list[Table]:
+    """The same in a table for each condition."""
+    tables = []
+    for condition in dict.fromkeys(row["condition"] for row in summary):
+        whole = table([row for row in summary if row["condition"] == condition])
+        rows = [row[1:] for row in whole["rows"]]
+        tables.append({"caption": condition, "columns": whole["columns"][1:], "rows": rows})
+    return tables
+
+
+def diversity_table(diversity: list[dict[str, Any]]) -> Table:
+    """How calibrated the draws are, by condition."""
+    columns = ["encode", "clips", *REGIONS, "best of 8 wins", "by dB"]
+    rows = [
+        [
+            row["condition"], str(row["clips"]), *("-" if row[r] is None else f"{row[r]:.2f}" for r in REGIONS),
+            f"{round(100 * row['best_wins'])} %", f"{row['best_ahead']:+.2f}",
+        ]
+        for row in diversity
+    ]  # fmt: skip
+    return {"caption": "Diversity", "columns": columns, "rows": rows}
+
+
+def worst_table(summary: list[dict[str, Any]], system: str = "restored") -> Table:
+    """The clip that a system changed worst, by condition and metric."""
+    rows = [
+        [row["condition"], _TITLES[m], row[f"{m}_worst"]["clip"], f"{row[f'{m}_worst']['gain']:+.2f}"]
+        for row in summary
+        if row["system"] == system
+        for m in METRICS
+        if m in row
+    ]
+    return {"caption": f"Worst clips of {system}", "columns": ["encode", "metric", "clip", "change"], "rows": rows}
+
+
+def markdown(content: Table) -> str:
+    """A table in Markdown."""
+    lines = [content["columns"], ["---"] * len(content["columns"]), *content["rows"]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(result: dict[str, Any]) -> str:
+    """A web page, complete in itself, of what `evaluate` gives."""
+    groups = {f"By {name}": score_tables(summary) for name, summary in result["groups"].items()}
+    return render(
+        "evaluation.html", scripts=[], data=None, title=f"Evaluation of {result['model']} {result['version']}",
+        result=result, sections={"By encode": score_tables(result["summary"]), **groups},
+        diversity=diversity_table(result["diversity"]), worst=worst_table(result["summary"]),
+        legend=_LEGEND, about_diversity=_DIVERSITY,
+    )  # fmt: skip
+
+
+def _worst(summary: list[dict[str, Any]]) -> str:
+    rows = [r for r in summary if r["system"] == "restored"]
+    row = min(rows, key=lambda r: r["log_mel_worst"]["gain"])
+    worst = row["log_mel_worst"]
+    change = f"{-worst['gain']:+.2f} dB against the MP3 (above zero is worse)"
+    return f"The worst clip by log-mel: `{worst['clip']}` as {row['condition']}, {change}."
+
+
+def write_card(json_path: Path, folder: Path, run: Path) -> None:
+    """Write ``MODEL_CARD.md`` into a model folder that `export` made."""
+    import onnx  # noqa: PLC0415 - slow, and only this function needs it
+
+    result = json.loads(json_path.read_text(encoding="utf-8"))
+    model = load_model(folder)
+    exported = json.loads((run / "export.json").read_text(encoding="utf-8"))
+    weights = onnx.load(model.onnx_path).graph.initializer
+    steps, hours = training_so_far(run)
+    text = _CARD.format(
+        name=model.name, version=model.config.version, fft_size=model.config.fft_size, halo=model.config.halo_frames,
+        parameters=sum(_size(w.dims) for w in weights) / 1e6, steps=steps, hours=hours,
+        error=exported["largest_error"], precision=exported["precision_db"],
+        sha256=model.sha256, seconds=result["seconds"], split=result["split"],
+        legend=_LEGEND, table=markdown(table([r for r in result["summary"] if r["system"] in _CARD_SYSTEMS])),
+        diversity=f"{_DIVERSITY}\n\n{markdown(diversity_table(result['diversity']))}" if result["diversity"] else "",
+        worst=_worst(result["summary"]),
+    )  # fmt: skip
+    (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+
+
+def _size(dims: list[int]) -> int:
+    product = 1
+    for d in dims:
+        product *= d
+    return product

@@ -1,0 +1,183 @@
+"""From a checkpoint to a model folder that the tool can run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+
+from mp3restore.errors import ModelError, UsageError
+from mp3restore.generator.excitation import EXCITATIONS, GAINS
+from mp3restore.generator.model import ModelConfig
+from mp3restore.training.configs import updated
+from mp3restore.training.export.lineage import training_so_far
+from mp3restore.training.export.quantise import quantise
+from mp3restore.training.export.weights import write_training
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains
+
+__all__ = ["Exported", "export", "load_average", "record"]
+
+_OPSET = 20
+_TOLERANCE = 1e-3  # of the peak of the output; float32 sums in another order
+_LEAST_PRECISION_DB = 35.0  # of eight-bit products; the copy path takes most of the example's energy
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written, and how exact it is."""
+
+    folder: Path
+    step: int
+    largest_error: float
+    """Difference of ONNX Runtime to PyTorch in float32, over the peak."""
+    precision_db: float
+    """How far below the output the error of eight-bit products is."""
+
+
+def load_average(checkpoint: Path) -> tuple[Generator, int]:
+    """The generator with averaged weights of a checkpoint, and its step.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file.
+    """
+    if not checkpoint.is_file():
+        raise UsageError("there is no such checkpoint", path=checkpoint)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    generator = Generator(updated(GeneratorConfig(), state["config"]["generator"]))
+    generator.load_state_dict(state["average"])
+    return generator.eval(), int(state["step"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """Fixed inputs of a network with the dynamics of music, and what the gains that it gives are applied to."""
+
+    inputs: dict[str, torch.Tensor]
+    spectrum: torch.Tensor
+    excitations: list[torch.Tensor]
+
+    def restored(self, gains: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+        """The output, as the engine makes it."""
+        restored: NDArray[np.float32] = apply_gains(gains, self.spectrum, self.excitations).numpy()
+        return restored
+
+
+def _example(config: GeneratorConfig, frames: int) -> _Example:
+    rng = np.random.default_rng(20210511)
+    halo = config.halo_frames
+    around = frames + 2 * halo
+    slope = 10 ** (-3 * np.arange(config.bins) / config.bins)
+    spectrum = rng.standard_normal((1, 2, 2, around, config.bins)) * slope * 20
+    spectrum[..., config.bins // 3 :] *= 1e-6
+    holes = rng.uniform(-12, 2, (1, around, 2 * config.bands))
+    shares = rng.uniform(0, 1, (1, around, 4 * config.bands))
+    inputs = {
+        "power": (spectrum**2).sum(axis=2),
+        "uncertainty": np.concatenate([holes, shares], axis=-1),
+        "z": rng.standard_normal((1, around, 2 * config.latents)),
+    }
+    excitations = [rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for _ in EXCITATIONS]
+
+    def tensor(values: NDArray[np.float64]) -> torch.Tensor:
+        return torch.from_numpy(values.astype(np.float32))
+
+    return _Example(
+        {name: tensor(values) for name, values in inputs.items()},
+        tensor(spectrum[..., halo:-halo, :]),
+        [tensor(values) for values in excitations],
+    )
+
+
+def _to_onnx(generator: Generator, path: Path) -> None:
+    example = _example(generator.config, 64).inputs
+    axes = {name: {2 if name == "power" else 1: "around"} for name in example}
+    axes |= {name: {2: "frames"} for name in GAINS}
+    with torch.no_grad(), warnings.catch_warnings():
+        # The exporter warns of its own age and of constants that it cannot fold; parity is checked below.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            generator,
+            tuple(example.values()),
+            path,
+            input_names=list(example),
+            output_names=list(GAINS),
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(onnx.load(path))
+
+
+def _run(path: Path, example: _Example) -> NDArray[np.float32]:
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    gains = session.run(list(GAINS), {name: values.numpy() for name, values in example.inputs.items()})
+    return example.restored([torch.from_numpy(values) for values in gains])
+
+
+def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float, float]:
+    """Write the network that is shipped; gives both errors, at a length that the export did not see.
+
+    Raises
+    ------
+    ModelError
+        If one is too large; it names the checkpoint.
+    """
+    _to_onnx(generator, path)
+    example = _example(generator.config, 101)
+    with torch.no_grad():
+        expected = example.restored(generator(*example.inputs.values()))
+    exact = _run(path, example)
+    error = float(np.abs(exact - expected).max() / np.abs(expected).max())
+    if not error < _TOLERANCE:
+        raise ModelError(f"ONNX Runtime differs from PyTorch by {error:.2g} of the peak", path=checkpoint)
+    quantise(path, path)
+    rounding = ((_run(path, example) - exact) ** 2).sum() / (exact**2).sum()
+    precision = -10 * float(np.log10(rounding + 1e-12))
+    if not precision > _LEAST_PRECISION_DB:
+        raise ModelError(f"eight-bit products are only {precision:.0f} dB precise", path=checkpoint)
+    return error, precision
+
+
+def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Exported:
+    """Write ``model.onnx``, ``config.json`` and ``SHA256`` into `folder`, after checking the network's parity.
+
+    The large matrix products are rewritten in eight bits.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime does not give what PyTorch gives, or eight bits are too few.
+    """
+    generator, step = load_average(checkpoint)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "model.onnx"
+        error, precision = _network(generator, path, checkpoint)
+        write_training(path, *training_so_far(checkpoint.parent))
+        data = path.read_bytes()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(data)
+    config = generator.config
+    written = ModelConfig(
+        name, version, config.fft_size, config.halo_frames, config.latents, config.latents, config.bands
+    )
+    (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
+    (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
+    return Exported(folder, step, error, precision)
+
+
+def record(exported: Exported, run: Path) -> None:
+    """Write ``export.json`` into the folder of a run: what the card of the exported model says of it."""
+    facts = {name: value for name, value in asdict(exported).items() if name != "folder"}
+    (run / "export.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -1,0 +1,35 @@
+"""How much training went into a run: its own, and that of the runs whose weights it began with."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from mp3restore.training.export.weights import read_training
+
+__all__ = ["record_start", "training_so_far"]
+
+_BEFORE = "before.json"
+
+
+def record_start(run: Path, start: Path) -> None:
+    """Write into a new run what its weights have behind them: those of a checkpoint or a model folder."""
+    steps, hours = read_training(start) if start.is_dir() else training_so_far(start.parent)
+    (run / _BEFORE).write_text(json.dumps({"steps": steps, "process_hours": hours}), encoding="utf-8")
+
+
+def training_so_far(run: Path) -> tuple[int, float]:
+    """Steps and process-hours; the clock of the log starts anew each time that a run is started."""
+    steps, seconds = 0, 0.0
+    if (run / "log.csv").exists():
+        with (run / "log.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row, following in zip(rows, [*rows[1:], None], strict=True):
+            if following is None or float(following["seconds"]) < float(row["seconds"]):
+                seconds += float(row["seconds"]) * int(row["processes"])
+            steps = int(row["step"])
+    if (run / _BEFORE).exists():
+        before = json.loads((run / _BEFORE).read_text(encoding="utf-8"))
+        return steps + before["steps"], seconds / 3600 + before["process_hours"]
+    return steps, seconds / 3600

@@ -1,0 +1,319 @@
+"""What one step of training does: two draws, their distance from the original, and what the critic makes of them."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from mp3restore.dsp.stft import OVERLAP
+from mp3restore.errors import Mp3RestoreError, UsageError
+from mp3restore.generator.excitation import CONTEXT
+from mp3restore.generator.noise import LATENT_SPAN, latent_kernel
+from mp3restore.training.data.segments import Batch
+from mp3restore.training.export.weights import read_weights
+from mp3restore.training.networks import similarity
+from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
+from mp3restore.training.networks.frontend import Frontend, to_parts
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of
+from mp3restore.training.networks.objective import (
+    RESOLUTIONS,
+    Distance,
+    band_weights,
+    distortion_db,
+    known_bins,
+    magnitudes,
+    share_kept,
+    spectral_distance,
+    waveform_distance,
+)
+
+__all__ = ["FitConfig", "Trainer"]
+
+# Frames at the edges of a segment whose context is cut off are not judged.
+_MARGIN_FRAMES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FitConfig:
+    """Everything that decides a training run, saved beside its checkpoints.
+
+    `map_dropout` is the share of segments whose uncertainty map is withheld; a run that is not `stochastic` has neither
+    z nor noise, and no reward for diversity.
+    """
+
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    distance: Distance = field(default_factory=Distance)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    stochastic: bool = True
+    map_dropout: float = 0.1
+    steps: int = 20_000
+    batch: int = 12
+    frames: int = 96
+    learning_rate: float = 8e-4
+    warm_up: int = 200
+    ema_decay: float = 0.998
+    seed: int = 0
+    checkpoint_minutes: float = 4.0
+    validation_minutes: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A batch as the networks see it, and what the draws are compared with."""
+
+    spectrum: Tensor
+    harmonic: Tensor
+    envelope: Tensor
+    target: Tensor
+    """Original planes (batch, 2, samples) of the stretch that is judged; `degraded` likewise."""
+    degraded: Tensor
+    placed: Tensor
+    """Spectrum of the original (batch, 2 planes, 2 parts, frames, bins), of the frames that are judged."""
+
+
+class Trainer:
+    """State of a run: generator, its moving average, critic if there is one, optimisers and step."""
+
+    def __init__(self, config: FitConfig, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config = config
+        self.device = device
+        self.generator = Generator(config.generator).to(device)
+        self.average = copy.deepcopy(self.generator).requires_grad_(requires_grad=False)
+        decayed = [p for p in self.generator.parameters() if p.ndim > 1]
+        plain = [p for p in self.generator.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.8, 0.98))
+        self.frontend = Frontend(config.generator.fft_size)
+        self.step = 0
+        self.critic: Critic | None = None
+        if config.critic.wanted:
+            self.critic = Critic(config.critic).to(device)
+            rate = config.critic.learning_rate
+            self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), lr=rate, betas=(0.5, 0.9))
+
+    def learning_rate(self) -> float:
+        """Linear warm-up, then a half cosine down to a fiftieth."""
+        c = self.config
+        progress = min(1.0, self.step / c.steps)
+        return c.learning_rate * min(1.0, (self.step + 1) / c.warm_up) * (0.51 + 0.49 * math.cos(math.pi * progress))
+
+    def update(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
+        """One optimiser step of generator and critic; raises when a loss is not finite."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate()
+        segment = self._segment(batch)
+        draws = self._draws(segment, batch)
+        total, parts = self._energy(segment, batch, draws, rng)
+        if self.critic is not None:
+            judged, more = self._judge(self.critic, segment, batch, draws[0], rng)
+            total, parts = total + judged, parts | more
+        values = {"loss": total, **parts}
+        numbers = {name: float(value.detach()) for name, value in values.items()}
+        if not all(math.isfinite(v) for v in numbers.values()):
+            raise Mp3RestoreError(f"the loss is not finite at step {self.step}", hint="lower the learning rate")
+        _descend(self.generator, self.optimiser, total)
+        self.step += 1
+        decay = min(self.config.ema_decay, self.step / (self.step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        return numbers
+
+    @torch.no_grad()
+    def _segment(self, batch: Batch) -> _Segment:
+        front = self.frontend
+        original, degraded = (s[..., CONTEXT:-CONTEXT] for s in (batch.original, batch.degraded))
+        trim = _MARGIN_FRAMES * front.hop
+        placed = to_parts(front.analyse(original))[..., _MARGIN_FRAMES:-_MARGIN_FRAMES, :]
+        return _Segment(
+            spectrum=to_parts(front.analyse(degraded)).contiguous(),
+            harmonic=to_parts(front.harmonic(batch.degraded)).bfloat16(),
+            envelope=front.envelope(batch.degraded),
+            target=original[..., trim:-trim],
+            degraded=degraded[..., trim:-trim],
+            placed=placed,
+        )
+
+    def _draws(self, segment: _Segment, batch: Batch) -> list[Tensor]:
+        """Spectra of two draws for each input, (batch, 2 planes, 2 parts, frames, bins); one if nothing is drawn."""
+        generator, stochastic = self.generator, self.config.stochastic
+        with torch.autocast(self.device.type, torch.bfloat16):
+            encoded = generator.encode(power_of(segment.spectrum), batch.uncertainty)
+        draws = []
+        shape = batch.degraded[..., CONTEXT:-CONTEXT].shape
+        for _ in range(2 if stochastic else 1):
+            noise = torch.rand(shape, device=self.device).sub_(0.5).mul_(12**0.5 if stochastic else 0.0)
+            excitations = (to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16(), segment.harmonic)
+            z = self._latents(len(noise), segment.spectrum.shape[3])
+            with torch.autocast(self.device.type, torch.bfloat16):
+                gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
+                draws.append(apply_gains(gains, segment.spectrum, excitations).float())
+        return draws
+
+    def _energy(
+        self, segment: _Segment, batch: Batch, draws: list[Tensor], rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Energy distance at one random resolution, on one random plane (L, R, M or S) of each item."""
+        distance = self.config.distance
+        plane = _random_planes(rng, batch.original)
+        of_spectrum = plane[..., None, None]
+        resolution = int(rng.choice(RESOLUTIONS))
+        target = (segment.target * plane).sum(1)
+        level = target.square().mean(-1, keepdim=True).sqrt() + 1e-4
+        weights = band_weights(resolution, batch.sample_rate, batch.bandwidth_hz)
+        wanted = magnitudes(target / level, resolution)
+        degraded = (segment.degraded * plane).sum(1)
+        heard, judged, spectra = [], [], []
+        for draw in draws:
+            chosen = (draw * of_spectrum).sum(1)
+            spectra.append(chosen[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES])
+            heard.append(self._samples(chosen))
+            judged.append(magnitudes(heard[-1] / level, resolution))
+        to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
+        given = magnitudes(degraded / level, resolution)
+        lost = weights * (1 - share_kept(given.square(), wanted.square()))
+        apart = spectral_distance(judged[0], judged[-1], lost, distance)
+        harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
+        placed = (segment.placed * of_spectrum).sum(1)
+        kept = (segment.spectrum * of_spectrum).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
+        native = band_weights(self.config.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
+        native = native * share_kept(kept.square().sum(1), placed.square().sum(1))
+        off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
+        distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
+        energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
+        unlike, worse = _unlikeness(batch, target, degraded, heard)
+        looks = distance.similarity * (unlike + distance.harm * worse)
+        total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
+        parts = {
+            "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
+            "distortion": distorted,
+        }  # fmt: skip
+        return total, {name: value.mean() for name, value in parts.items()}
+
+    def _judge(
+        self, critic: Critic, segment: _Segment, batch: Batch, draw: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One step of the critic at one random resolution; gives what it adds to the loss of the generator."""
+        config = self.config.critic
+        size = int(rng.choice(config.sizes))
+        level = segment.target.square().mean((-2, -1), keepdim=True).sqrt() + 1e-4
+        restored, original, degraded = (
+            _left_right(planes / level) for planes in (self._samples(draw), segment.target, segment.degraded)
+        )
+        known = known_bins(size, batch.sample_rate, batch.bandwidth_hz)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            verdicts = [critic(s, degraded, size, known) for s in (original, restored.detach())]
+            wrong = critic_loss(*verdicts)
+        _descend(critic, self.critic_optimiser, wrong)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                expected = critic(original, degraded, size, known)
+            # The critic gathers gradients here that are thrown away before its next step.
+            adversarial, features = generator_losses(expected, critic(restored, degraded, size, known))
+        total = config.adversarial * adversarial.float() + config.features * features.float()
+        return total, {"critic": wrong, "adversarial": adversarial, "features": features}
+
+    def _samples(self, spectrum: Tensor) -> Tensor:
+        """Spectra (..., 2 parts, frames, bins) of all frames to samples of the stretch that is judged."""
+        trim = (_MARGIN_FRAMES - OVERLAP + 1) * self.frontend.hop
+        samples = self.frontend.synthesise(torch.complex(spectrum[..., 0, :, :], spectrum[..., 1, :, :]))
+        return samples[..., trim:-trim]
+
+    def _latents(self, batch: int, frames: int) -> Tensor:
+        """z of one draw, as `NoiseSource` has it: (batch, frames, 2 * latents), the second half constant over time."""
+        count = self.config.generator.latents
+        draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
+        local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
+        whole = torch.randn(batch, 1, count, device=self.device).expand(batch, frames, count)
+        return torch.cat([local, whole], dim=-1)
+
+    def save(self, path: Path) -> None:
+        """Write everything needed to go on, under a temporary name first."""
+        state = {
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "config": asdict(self.config),
+        }
+        if self.critic is not None:
+            state |= {"critic": self.critic.state_dict(), "critic_optimiser": self.critic_optimiser.state_dict()}
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    def begin_with(self, path: Path) -> None:
+        """Take over the averaged weights of another run's checkpoint, or those of a model folder."""
+        if path.is_dir():
+            weights = read_weights(path, self.config.generator)
+        elif path.is_file():
+            weights = torch.load(path, map_location=self.device, weights_only=True)["average"]
+        else:
+            raise UsageError("there is no such checkpoint or model folder to begin with", path=path)
+        self.generator.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
+    def load(self, path: Path) -> None:
+        """Go on from a checkpoint."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.generator.load_state_dict(state["generator"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        if self.critic is not None:
+            self.critic.load_state_dict(state["critic"])
+            self.critic_optimiser.load_state_dict(state["critic_optimiser"])
+
+
+def _left_right(planes: Tensor) -> Tensor:
+    """Mid and side (batch, 2, samples) to left and right."""
+    return torch.stack([planes[:, 0] + planes[:, 1], planes[:, 0] - planes[:, 1]], dim=1)
+
+
+def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
+    """Weights of mid and side (batch, 2, 1) that give left, right, mid or side; mid where there is no side."""
+    choices = np.array([[1, 1], [1, -1], [1, 0], [0, 1]], np.float32)
+    drawn = torch.from_numpy(choices[rng.choice(4, size=len(planes), p=(0.35, 0.35, 0.15, 0.15))]).to(planes.device)
+    power = planes.square().mean(-1)
+    mono = power[:, 1] < 1e-5 * power[:, 0]
+    drawn[mono] = drawn.new_tensor([1.0, 0.0])
+    return drawn.unsqueeze(-1)
+
+
+def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """What the spectrograms of draws lack of looking like the original's, and how much more than the MP3's does."""
+    known = known_bins(similarity.SIZE, batch.sample_rate, batch.bandwidth_hz).unsqueeze(1)
+    original, given, *drawn = (magnitudes(s, similarity.SIZE, overlap=4) for s in (target, degraded, *draws))
+    before = similarity.dissimilarity(given, original, known)
+    unlike = torch.stack([similarity.dissimilarity(picture, original, known) for picture in drawn])
+    return unlike.mean(0), (unlike - before).relu().mean(0)
+
+
+def _descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """One step on gradients of all processes, clipped."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    _average_gradients(network)
+    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+    optimiser.step()
+
+
+def _average_gradients(module: nn.Module) -> None:
+    if not dist.is_initialized():
+        return
+    gradients = [p.grad for p in module.parameters() if p.grad is not None]
+    flat = torch.cat([g.flatten() for g in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    position = 0
+    for gradient in gradients:
+        gradient.copy_(flat[position : position + gradient.numel()].view_as(gradient))
+        position += gradient.numel()

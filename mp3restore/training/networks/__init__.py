@@ -1,0 +1,1 @@
+"""The networks, and the objective they learn from."""

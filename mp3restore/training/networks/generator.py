@@ -1,0 +1,229 @@
+"""The generator: joint mid/side, at frame rate, with a protected copy path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the field's usual name
+from torch import Tensor, nn
+
+from mp3restore.dsp.stft import mel_bands
+from mp3restore.generator.excitation import EXCITATIONS
+from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
+
+__all__ = ["Generator", "GeneratorConfig", "apply_gains", "power_of"]
+
+_LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
+_SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
+_SIDE_SILENCE = 1e-5  # power of side over mid below which a passage counts as mono
+# Largest fill of mid and side over the level, as logarithms: 99.9 % of what MP3s at 16 to 64 kbit/s lack is below.
+_CEILING = (0.5, -0.5)
+_FEATURE_FLOOR = 1e-10  # 100 dB below the mean power of a bin
+_HOLE_FLOOR = -14.0  # logarithm of the least amplitude of holes over the level
+# Power of the fill in quantised zeros over that of originals spread evenly in their cells: frames differ by so much.
+_HOLE_HEADROOM = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """Shape of the network.
+
+    `latents` is the number of z values drawn for each frame, and again of those drawn once for the file.
+    """
+
+    fft_size: int = 2048
+    width: int = 320
+    expansion: int = 3
+    trunk_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    late_dilations: tuple[int, ...] = (1, 1)
+    bands: int = 96
+    latents: int = 16
+
+    @property
+    def bins(self) -> int:
+        """Bins of a spectrum."""
+        return self.fft_size // 2 + 1
+
+    @property
+    def halo_frames(self) -> int:
+        """Frames on either side that an output frame depends on."""
+        return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
+
+
+class TimeBlock(nn.Module):
+    """Residual block: a 5-tap filter over time in each channel, then a two-layer perceptron in each frame."""
+
+    def __init__(self, width: int, expansion: int, dilation: int) -> None:
+        super().__init__()
+        self.dilation = dilation
+        # Shifted products: PyTorch's depthwise convolution is slow on a CPU, and ONNX would need transposes.
+        self.taps = nn.Parameter(torch.randn(5, width) * 0.2)
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, expansion * width)
+        self.narrow = nn.Linear(expansion * width, width)
+        self.scale = nn.Parameter(torch.full((width,), 0.3))
+
+    def forward(self, x: Tensor, *, pad: bool) -> Tensor:
+        """(batch, frames, width) to the same with `2 * dilation` frames less on either side, or zeros put there."""
+        reach = 2 * self.dilation
+        if pad:
+            x = F.pad(x, (0, 0, reach, reach))
+        frames = x.shape[1] - 2 * reach
+        mixed = x[:, :frames] * self.taps[0]
+        for k in range(1, 5):
+            mixed = mixed + x[:, k * self.dilation : k * self.dilation + frames] * self.taps[k]
+        hidden = self.narrow(F.gelu(self.widen(self.norm(mixed))))
+        result: Tensor = x[:, reach : reach + frames] + self.scale * hidden
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the part of the network before z found in an input."""
+
+    hidden: Tensor
+    """(batch, frames, width), with the frames around that the layers after z see."""
+    amplitude: Tensor
+    """Level of each plane, zero where nothing may be added: (batch, 2 planes, frames, 1)."""
+    power: Tensor
+    """Of the bins of the input: (batch, 2 planes, frames, bins)."""
+    room: Tensor
+    """Largest power of the fill over that of the level: (batch, 2 planes, frames, bins)."""
+    copy: Tensor
+    """Gain of the copy path: (batch, 2 planes, frames, bins)."""
+
+
+def power_of(spectrum: Tensor) -> Tensor:
+    """What the generator sees of a spectrum (batch, 2 planes, 2 parts, frames, bins): the same without parts."""
+    return (spectrum * spectrum).sum(dim=2)
+
+
+def apply_gains(gains: Sequence[Tensor], spectrum: Tensor, excitations: Sequence[Tensor]) -> Tensor:
+    """The restored spectrum: the input's and the excitations' (batch, 2 planes, 2 parts, frames, bins), in their gains.
+
+    In training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+    """
+    restored = gains[0].unsqueeze(2) * spectrum
+    for gain, excitation in zip(gains[1:], excitations, strict=True):
+        restored = restored + gain.unsqueeze(2).to(excitation.dtype) * excitation
+    return restored
+
+
+def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
+    """`x` without `cut` frames at either end."""
+    return x.narrow(dim, cut, x.shape[dim] - 2 * cut)
+
+
+class Generator(nn.Module):
+    """Power spectrogram of an MP3, what is known of its losses, and z to the gains that make one plausible original.
+
+    Two paths make the original (`apply_gains`). The copy path multiplies each bin by a gain within a factor of two,
+    which does not depend on z: chance has no say in what survived. The fill path adds excitations, each bin with its
+    gain, let through only where the input holds less than the fill, and no more than the uncertainty map leaves open: a
+    bin that the MP3 kept is hardly touched whatever the gains are. At initialisation both are inert: the result is the
+    input. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, bins = config.width, config.bins
+        self.mid_in = nn.Linear(bins, width)
+        self.side_in = nn.Linear(bins, width)
+        self.level_in = nn.Linear(2, width)
+        self.uncertainty_in = nn.Linear(PLANES * config.bands, width, bias=False)
+        self.trunk = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.trunk_dilations])
+        self.latent_in = nn.Linear(2 * config.latents, width)
+        self.late = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.late_dilations])
+        self.norm = nn.LayerNorm(width)
+        self.mid_gain = nn.Linear(width, bins)
+        self.side_gain = nn.Linear(width, bins)
+        self.mid_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
+        self.side_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
+        fills = (*self.mid_fill, *self.side_fill)
+        for head in (self.mid_gain, self.side_gain, self.uncertainty_in, *fills):
+            nn.init.normal_(head.weight, std=1e-3)
+        for head in (self.mid_gain, self.side_gain):
+            nn.init.zeros_(head.bias)
+        for head in fills:
+            nn.init.constant_(head.bias, -6.0)
+        self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
+        self.bands: Tensor
+
+    def encode(self, power: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
+        """The part that does not depend on z, of an input's power (batch, 2 planes, frames, bins) and its map.
+
+        With `pad` the frames outside are taken as zero and all frames come out; without, `halo_frames` less on either
+        side. `uncertainty` is (batch, frames, 6 * bands), see `mp3.uncertainty`.
+        """
+        config = self.config
+        plane_power = power.mean(dim=-1)
+        around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES if pad else 0)
+        near, late = (0, 0) if pad else (_LEVEL_FRAMES, 2 * sum(config.late_dilations))
+        cut = 0 if pad else config.halo_frames
+        power_near, here = _inner(power, near, 2), _inner(plane_power, near, 2)
+        mid, side = around[:, :1], around[:, 1:]
+        level = (mid + side + _SILENCE).sqrt()
+        relative = torch.log(power_near * (math.exp(8) / level**2).unsqueeze(-1) + math.exp(8) * _FEATURE_FLOOR) / 6
+        frame = (torch.log(here / level**2 + _FEATURE_FLOOR) / 6).transpose(1, 2)
+        known = _inner(uncertainty, near, 1)
+        holes, shares = known[..., : 2 * config.bands], known[..., 2 * config.bands :]
+        missing = (holes - torch.log(level).transpose(1, 2)).clamp(_HOLE_FLOOR, 3.0)
+        missing = torch.where(holes > LOG_FLOOR + 0.01, missing, _HOLE_FLOOR)
+        hidden = self.mid_in(relative[:, 0]) + self.side_in(relative[:, 1]) + self.level_in(frame)
+        hidden = hidden + self.uncertainty_in(torch.cat([(missing + 5) / 5, shares], dim=-1))
+        for block in self.trunk:
+            hidden = block(hidden, pad=pad)
+        # Digital silence stays silent, and a side plane that is not there stays so.
+        total = here.sum(dim=1, keepdim=True)
+        stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
+        amplitude = level * (total / (total + _SILENCE)) * torch.cat([torch.ones_like(stereo), stereo], dim=1)
+        calm = self.norm(_inner(hidden, late, 1))
+        gains = torch.stack([self.mid_gain(calm), self.side_gain(calm)], dim=1)
+        return Encoded(
+            hidden=hidden,
+            amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
+            power=_inner(power, cut, 2),
+            room=self._room(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
+            copy=torch.exp(0.7 * torch.tanh(gains.float())),
+        )
+
+    def _room(self, missing: Tensor, shares: Tensor) -> Tensor:
+        """What the map leaves open: the cells of quantised zeros, and the general bound where lines are free."""
+        batch, frames = missing.shape[:2]
+        bands = self.config.bands
+        bound = torch.exp(2 * torch.tensor(_CEILING, device=missing.device)).reshape(1, 2, 1, 1)
+        free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands).transpose(1, 2)
+        holes = missing.reshape(batch, frames, 2, bands).transpose(1, 2)
+        room = torch.minimum(free * bound + _HOLE_HEADROOM * torch.exp(2 * holes), bound)
+        return (room + 1e-12) @ self.bands
+
+    def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
+        """One draw from what `encode` gave: gains (batch, 2 planes, frames, bins) as `GAINS` lists them.
+
+        z has (batch, frames of the input, 2 * latents).
+        """
+        hidden = encoded.hidden
+        hidden = hidden + self.latent_in(_inner(z, (z.shape[1] - hidden.shape[1]) // 2, 1))
+        for block in self.late:
+            hidden = block(hidden, pad=pad)
+        hidden = self.norm(hidden)
+        heads = zip(self.mid_fill, self.side_fill, strict=True)
+        logs = [torch.stack([mid(hidden), side(hidden)], dim=1).float() for mid, side in heads]
+        fills = [torch.exp(each.clamp(-14.0, 14.0)) for each in logs]
+        total = fills[0] * fills[0]
+        for fill in fills[1:]:
+            total = total + fill * fill
+        allowed = torch.minimum(total, encoded.room)
+        wanted = allowed * (encoded.amplitude.square() + 1e-20)
+        # Squared: a bin that holds twice the fill gets a 25th of it.
+        gate = wanted / (wanted + encoded.power)
+        gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
+        return encoded.copy, *(fill * gain for fill in fills)
+
+    def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        """One draw for one input with `halo_frames` on either side, which the gains do not have."""
+        return self.decode(self.encode(power, uncertainty, pad=False), z, pad=False)

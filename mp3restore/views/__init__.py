@@ -1,0 +1,1 @@
+"""The parts of pages and pictures: templates, tracks, measures, plots, assets."""
