@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
+from mp3restore.mp3.frame_header import CRC_BYTES, HEADER_BYTES
+from mp3restore.mp3.headers import FrameTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class InfoTag:
     """Samples that the encoder put after the music."""
     stream_bytes: int | None = None
     """Length of the stream, this frame included."""
+    frames: int | None = None
+    """Frames that follow; 0 counts as not said."""
 
 
 def _printable(raw: bytes) -> str | None:
@@ -61,15 +64,19 @@ def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
     """Read the tag of a frame's bytes, or return None if the frame is ordinary audio."""
     if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
         return InfoTag(rate_mode="vbr", encoder="FhG")
-    at = HEADER_BYTES + side_info_bytes
-    magic = frame[at : at + 4]
-    if magic not in (b"Xing", b"Info"):
+    # Behind the place of a CRC in protected frames, or where it would be.
+    starts = (HEADER_BYTES + side_info_bytes, HEADER_BYTES + CRC_BYTES + side_info_bytes)
+    at = next((start for start in starts if frame[start : start + 4] in (b"Xing", b"Info")), None)
+    if at is None:
         return None
+    magic = frame[at : at + 4]
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    count = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
     length_at = at + 8 + 4 * (flags & 1)
     stream_bytes = int.from_bytes(frame[length_at : length_at + 4], "big") if flags & 2 else 0
     at += 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
-    return replace(_lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr"), stream_bytes=stream_bytes or None)
+    tag = _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
+    return replace(tag, stream_bytes=stream_bytes or None, frames=count or None)
 
 
 def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:
