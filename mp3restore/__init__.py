@@ -9,6 +9,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from mp3restore._version import __version__
+
 # ONNX Runtime, from 1.29 on, tells its maker about every run and leaves an identifier on the disk, unless this is set
 # before it is loaded: its own function for that comes too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     )
     from mp3restore.generator.model import Model, list_models, load_model
     from mp3restore.result import FileResult
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BitstreamError",

@@ -8,17 +8,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mp3restore.audio.decode import MAX_CHANNELS
+from mp3restore.audio.source import MAX_CHANNELS
 from mp3restore.errors import InputError, UsageError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
 from mp3restore.job import BitDepth, Container, plan_jobs
 from mp3restore.options import HIGHEST_RATE, LOWEST_RATE, RunOptions
-from mp3restore.pipeline.consistency import mix
+from mp3restore.pipeline.chain import Chain
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
-from mp3restore.pipeline.rates import RatePath
-from mp3restore.pipeline.stages import SampleQueue
 from mp3restore.result import FileResult
 
 __all__ = ["Restoration", "restore", "restore_file"]
@@ -114,7 +112,14 @@ def restore_file(
         All are `Mp3RestoreError`; no partial output is left.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, sample_rate, consistency, strength, tags)
+    options = RunOptions(
+        seed=seed,
+        deterministic=deterministic,
+        sample_rate=sample_rate,
+        consistency=consistency,
+        strength=strength,
+        tags=tags,
+    )
     output = None if target is None else Path(target)
     (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
     job = replace(job, variant=variant)
@@ -162,7 +167,7 @@ def restore(
         If an option is out of range, or the model cannot be loaded.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, output_sample_rate, strength=strength)
+    options = RunOptions(seed=seed, deterministic=deterministic, sample_rate=output_sample_rate, strength=strength)
     array = np.asarray(samples)
     if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
         raise InputError("samples must be floats of shape (channels, samples) or (samples,), and not empty")
@@ -175,19 +180,11 @@ def restore(
         raise InputError("samples must be finite numbers")
     if not isinstance(sample_rate, int) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
         raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
-    path = RatePath(sample_rate, options.sample_rate)
     restorer = make_restorer(model, threads=threads)
-    dry = SampleQueue()
-    restored = restorer.stream(
-        dry.watch(path.before([block])),
-        sample_rate=path.working,
-        seed=seed,
-        variant=variant,
-        deterministic=deterministic,
-    )
-    mixed = restored if strength == 1 else mix(dry, restored, strength)
-    result = np.concatenate(list(path.after(mixed)), axis=1)
-    return Restoration(result if array.ndim == 2 else result[0], path.target, restorer.model.name, seed, variant)
+    chain = Chain(restorer, options, sample_rate=sample_rate, strength=strength, variant=variant)
+    result = np.concatenate(list(chain.restored(chain.passages([block]))), axis=1)
+    rate = chain.rates.target
+    return Restoration(result if array.ndim == 2 else result[0], rate, restorer.model.name, seed, variant)
 
 
 def _check_variant(variant: int) -> None:

@@ -14,7 +14,7 @@ LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
 _LARGEST_SEED = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """How to restore, whatever the file.
 

@@ -8,17 +8,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 from numpy.typing import NDArray
-from typer.testing import CliRunner
+from support import DATA
 
-from mp3restore.cli.app import app
-
-DATA = Path(__file__).parent / "data"
+pytest_plugins = ["mp3_streams"]
 
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -99,13 +96,3 @@ def run() -> Run:
         )  # fmt: skip
 
     return call
-
-
-def part_files(folder: Path) -> list[Path]:
-    """Temporary files that were left behind."""
-    return [path for path in folder.rglob("*") if path.name.startswith(".mp3restore-")]
-
-
-def invoke(*arguments: object, **options: Any) -> Any:
-    """Run the command in this process, which is quicker than in one of its own."""
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="mp3restore", **options)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import mutagen
 import numpy as np
 from mutagen.id3 import ID3
 from numpy.typing import NDArray
+
+from mp3restore.audio.input import InputFile
 
 __all__ = ["Gapless", "read_itunes_gapless"]
 
@@ -37,10 +38,10 @@ class Gapless:
                 yield kept
 
 
-def read_itunes_gapless(path: Path) -> Gapless | None:
+def read_itunes_gapless(file: InputFile) -> Gapless | None:
     """Read the comment "iTunSMPB" of an MP3; None if it has none that makes sense."""
     try:
-        comments = ID3(path).getall("COMM")
+        comments = ID3(file.view()).getall("COMM")
     except (mutagen.MutagenError, OSError, ValueError):
         return None
     for comment in comments:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = ["audio_seconds", "mp3_kbps"]
 
 
-def mp3_kbps(path: Path) -> float | None:
+def mp3_kbps(path: Path | BinaryIO) -> float | None:
     """Bitrate of an MP3 as its first frames state it; None for what is none, or cannot be read."""
     import mutagen  # noqa: PLC0415 - not needed where nothing is planned
     from mutagen.mp3 import MP3, BitrateMode  # noqa: PLC0415

@@ -63,26 +63,27 @@ class Tags:
             self.comments.setdefault(key, []).extend(kept)
 
 
-def read_tags(path: Path) -> tuple[Tags, bool]:
+def read_tags(file: Path | BinaryIO) -> tuple[Tags, bool]:
     """Read the tags of a file as far as they can be read, and whether it is a result of ours."""
+    name = file if isinstance(file, Path) else Path(file.name)
     tags = Tags()
     try:
-        file = mutagen.File(path)
-        raw = None if file is None else file.tags
-        if raw is None and file is not None and path.suffix.lower() in (".mp3", ".mpga"):
-            raw = APEv2(path)
+        found = mutagen.File(file)
+        raw = None if found is None else found.tags
+        if raw is None and found is not None and name.suffix.lower() in (".mp3", ".mpga"):
+            raw = APEv2(file)
     except (mutagen.MutagenError, OSError, ValueError):
         return tags, False
     if isinstance(raw, ID3):
         ours = _from_id3(raw, tags)
-    elif isinstance(file, MP4):
-        ours = _from_comments(EasyMP4(path).tags or {}, tags)
+    elif isinstance(found, MP4):
+        ours = _from_comments(EasyMP4(file).tags or {}, tags)
         tags.pictures += [_picture(bytes(data), _mp4_mime(data)) for data in (raw or {}).get("covr", [])]
     elif isinstance(raw, APEv2):
         ours = _from_ape(raw, tags)
     elif raw is not None:
         ours = _from_comments(raw, tags)
-        tags.pictures += getattr(file, "pictures", []) or _ogg_pictures(raw)
+        tags.pictures += getattr(found, "pictures", []) or _ogg_pictures(raw)
     else:
         ours = False
     return tags, ours

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mp3restore.batch.maker import Execute, Failure, Outcome, Take, Work
-from mp3restore.batch.plan import Task
+from mp3restore.batch.maker import Begun, Execute, Failure, Outcome, ResultMaker, Take
+from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode, MissingExtraError, UsageError
 
 __all__ = ["run_on_cluster"]
@@ -16,12 +16,12 @@ _CONNECT_S = 10
 _RETRIES = 3
 
 
-def _make(work: Work, task: Task) -> Outcome | Failure:
+def _make(maker: ResultMaker, task: Task) -> Outcome | Failure:
     """Make a result on a worker, where the model stays loaded for the next one."""
-    return work.make(task)
+    return maker.make(task)
 
 
-def run_on_cluster(address: str, work: Work) -> Execute:
+def run_on_cluster(address: str, maker: ResultMaker) -> Execute:
     """Make results on the cluster of the scheduler at `address`, such as ``tcp://10.0.0.1:8786``.
 
     The workers need this package, and must see the files under the same names: on a common file system, or as URLs.
@@ -44,8 +44,8 @@ def run_on_cluster(address: str, work: Work) -> Execute:
         with client:
             futures = {}
             for index, task in tasks:
-                futures[client.submit(_make, work, task, pure=False, retries=_RETRIES)] = index
-                take(index, None)
+                futures[client.submit(_make, maker, task, pure=False, retries=_RETRIES)] = index
+                take(index, Begun())
             try:
                 for future in distributed.as_completed(futures):
                     if not take(futures[future], _report(future)):

@@ -1,4 +1,4 @@
-"""The work on single results, wherever it is done: in this process, in others, or on other machines."""
+"""Make one result, in this process, in another, or on another machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from mp3restore.batch.plan import Task
+from mp3restore.batch.task import Task
 from mp3restore.batch.urls import staged
 from mp3restore.errors import ExitCode, InputError, ModelError, Mp3RestoreError, OutputExistsError
 from mp3restore.files import atomic_file, file_hash
@@ -19,7 +19,7 @@ from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.result import FileResult
 
-__all__ = ["Execute", "Failure", "Outcome", "Report", "Take", "Work"]
+__all__ = ["Advanced", "Begun", "Execute", "Failure", "Outcome", "ResultMaker", "Take", "Update"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,23 @@ class Outcome:
     output_sha256: str = ""
 
 
-Report = tuple[float, "float | None"] | Outcome | Failure | None
-"""Progress in seconds done and in all; or how it ended; or None: the work begins."""
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """ResultMaker on a result begins."""
 
-Take = Callable[[int, Report], bool]
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """Part of a result is made: seconds done, and seconds in all as far as they are known."""
+
+    done_s: float
+    total_s: float | None
+
+
+Update = Begun | Advanced | Outcome | Failure
+"""What happens to a task: first `Begun`, then `Advanced` any number of times, and at last one of the other two."""
+
+Take = Callable[[int, Update], bool]
 """Called with the number of a task and what happens to it; says whether to go on."""
 
 Execute = Callable[[Sequence[tuple[int, Task]], Take], None]
@@ -63,8 +76,8 @@ def _restorer(model: str, threads: int, device: Device) -> Restorer:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """How to make results; small, and the same everywhere.
+class ResultMaker:
+    """Makes results; small, and the same everywhere.
 
     Attributes
     ----------
@@ -92,7 +105,7 @@ class Work:
         Raises
         ------
         UsageError
-            If it cannot be had.
+            If the device is not available.
         """
         return device_of(providers_for(self.device), self.device)
 

@@ -18,10 +18,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mp3restore.batch.maker import Execute, Failure, Report, Take, Work
-from mp3restore.batch.plan import Task
+from mp3restore.batch.maker import Advanced, Begun, Execute, Failure, Outcome, ResultMaker, Take, Update
 from mp3restore.batch.signals import FROM_TERMINAL
+from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode
+from mp3restore.pipeline.stages import dedicated_process
 
 __all__ = ["run_in_processes", "run_locally", "share_cores"]
 
@@ -36,7 +37,7 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve(channel: Connection, work: Work) -> None:
+def _serve(channel: Connection, maker: ResultMaker) -> None:
     """Make results as they are asked for, until the channel is closed."""
     for number in FROM_TERMINAL:  # they reach the parent as well, who ends us
         signal.signal(number, signal.SIG_IGN)
@@ -45,19 +46,19 @@ def _serve(channel: Connection, work: Work) -> None:
     # What native libraries print about flaws of a stream is not for the terminal.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
-    with suppress(EOFError, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError), dedicated_process():
         while True:
             task = channel.recv()
-            channel.send(work.make(task, lambda done, total: channel.send((done, total))))
+            channel.send(maker.make(task, lambda done, total: channel.send(Advanced(done, total))))
 
 
 class _Worker:
     """A process, and what it is at: the number of a task, or None."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, maker: ResultMaker) -> None:
         context = multiprocessing.get_context("spawn")  # threads of the parent do not survive a fork
         self.channel, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, maker), daemon=True)
         self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -70,18 +71,18 @@ class _Worker:
             self.channel.send(task)
         return index
 
-    def hear(self) -> tuple[int, Report]:
+    def hear(self) -> tuple[int, Update]:
         index = self.index
         if index is None:
             raise RuntimeError("nothing is awaited from this process")
         try:
-            report: Report = self.channel.recv()
+            update: Update = self.channel.recv()
         except (EOFError, ConnectionResetError):
             self.dead = True
-            report = Failure(f"{self.source}: the process that restored it has died", ExitCode.FAILED)
-        if not isinstance(report, tuple):
+            update = Failure(f"{self.source}: the process that restored it has died", ExitCode.FAILED)
+        if isinstance(update, Outcome | Failure):
             self.index = None
-        return index, report
+        return index, update
 
     def stop(self) -> None:
         self.channel.close()
@@ -89,28 +90,28 @@ class _Worker:
 
 
 def run_in_processes(
-    tasks: Iterable[tuple[int, Task]], work: Work, jobs: int
-) -> Generator[tuple[int, Report], None, None]:
+    tasks: Iterable[tuple[int, Task]], maker: ResultMaker, jobs: int
+) -> Generator[tuple[int, Update], None, None]:
     """Make results in `jobs` processes; yields what happens, with the number of the task that it happens to.
 
     A process that dies, by a fault of a native library or for want of memory, fails only the result that it was making.
     """
     waiting = deque(tasks)
-    workers = [_Worker(work) for _ in range(min(jobs, len(waiting)))]
+    workers = [_Worker(maker) for _ in range(min(jobs, len(waiting)))]
     try:
         for worker in workers:
-            yield worker.begin(*waiting.popleft()), None
+            yield worker.begin(*waiting.popleft()), Begun()
         while busy := {worker.channel: worker for worker in workers if worker.index is not None}:
             for worker in [busy[channel] for channel in wait(list(busy)) if isinstance(channel, Connection)]:
-                index, report = worker.hear()
-                yield index, report
+                index, update = worker.hear()
+                yield index, update
                 if worker.dead:
                     worker.stop()
                     workers.remove(worker)
                     if waiting:
-                        workers.append(_Worker(work))
+                        workers.append(_Worker(maker))
                 for idle in [each for each in workers if each.index is None][: len(waiting)]:
-                    yield idle.begin(*waiting.popleft()), None
+                    yield idle.begin(*waiting.popleft()), Begun()
     finally:
         for worker in workers:
             worker.stop()
@@ -125,23 +126,23 @@ def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:
     return jobs, most if threads is None else max(1, min(threads, most))
 
 
-def run_locally(work: Work, jobs: int) -> Execute:
+def run_locally(maker: ResultMaker, jobs: int) -> Execute:
     """Make results on this machine: in this process, or in `jobs` others."""
 
     def one_by_one(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
         for index, task in tasks:
-            take(index, None)
+            take(index, Begun())
 
             def progress(done: float, total: float | None, index: int = index) -> None:
-                take(index, (done, total))
+                take(index, Advanced(done, total))
 
-            if not take(index, work.make(task, progress)):
+            if not take(index, maker.make(task, progress)):
                 return
 
     def in_processes(tasks: Sequence[tuple[int, Task]], take: Take) -> None:
-        with closing(run_in_processes(tasks, work, jobs)) as reports:
-            for index, report in reports:
-                if not take(index, report):
+        with closing(run_in_processes(tasks, maker, jobs)) as updates:
+            for index, update in updates:
+                if not take(index, update):
                     return
 
     return one_by_one if jobs == 1 else in_processes

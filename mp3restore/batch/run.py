@@ -1,4 +1,4 @@
-"""Carrying out a plan: every result is made, skipped or failed, and no failure stops the others."""
+"""Carry out a plan: every result is made, skipped or failed, and no failure stops the others."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import replace
 from time import perf_counter
 
 from mp3restore.batch.events import Done, Event, Failed, Progressed, Skipped, Started, Summary
-from mp3restore.batch.maker import Execute, Outcome, Report
+from mp3restore.batch.existing import make_recipe, skips_what_appears
+from mp3restore.batch.maker import Advanced, Begun, Execute, Outcome, Update
 from mp3restore.batch.manifest import Entry, append_entry
-from mp3restore.batch.plan import Request, Task, make_recipe
+from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import ExitCode
 from mp3restore.files import output_error, remove_stale_parts
 
@@ -18,7 +19,7 @@ __all__ = ["exit_code", "run_batch"]
 
 def run_batch(
     tasks: Sequence[Task],
-    request: Request,
+    results: ResultOptions,
     execute: Execute,
     tell: Callable[[Event], None],
     *,
@@ -30,7 +31,7 @@ def run_batch(
     ----------
     tasks : sequence of Task
         The plan.
-    request : Request
+    results : ResultOptions
         What it was made for.
     execute : callable
         Who makes the results.
@@ -44,7 +45,7 @@ def run_batch(
     Summary
         What became of the results.
     """
-    run = _Run(tasks, request, tell, fail_fast)
+    run = RunLog(tasks, results, tell, fail_fast)
     ready = []
     for index, task in enumerate(tasks):
         if task.action == "skip":
@@ -67,12 +68,14 @@ def run_batch(
     return run.finish()
 
 
-class _Run:
-    """Keeps count of a run, tells what happens, and notes what is done in the manifests."""
+class RunLog:
+    """Counts results, emits events, and records finished results in the manifests."""
 
-    def __init__(self, tasks: Sequence[Task], request: Request, tell: Callable[[Event], None], fail_fast: bool) -> None:
+    def __init__(
+        self, tasks: Sequence[Task], results: ResultOptions, tell: Callable[[Event], None], fail_fast: bool
+    ) -> None:
         self._tasks = tasks
-        self._request = request
+        self._results = results
         self._tell = tell
         self._fail_fast = fail_fast
         self._counts = Summary()
@@ -94,19 +97,19 @@ class _Run:
         self._failures.append(failed)
         self._tell(failed)
 
-    def take(self, index: int, report: Report) -> bool:
-        """Take note of what happens to a task."""
+    def take(self, index: int, update: Update) -> bool:
+        """Take note of what happens to a task; returns whether to go on."""
         job = self._tasks[index].job
-        if report is None:
+        if isinstance(update, Begun):
             self._tell(Started(job.source, job.target, index, len(self._tasks)))
-        elif isinstance(report, tuple):
-            self._tell(Progressed(job.source, index, *report))
-        elif isinstance(report, Outcome):
-            self._done(index, report)
-        elif report.exists and self._request.on_exists in (None, "skip") and len(self._tasks) > 1:
+        elif isinstance(update, Advanced):
+            self._tell(Progressed(job.source, index, update.done_s, update.total_s))
+        elif isinstance(update, Outcome):
+            self._done(index, update)
+        elif update.exists and skips_what_appears(self._results.on_exists, several=len(self._tasks) > 1):
             self.skip(index, "exists already")
         else:
-            self.fail(index, report.error, report.exit_code, report.trace)
+            self.fail(index, update.error, update.exit_code, update.trace)
         return self.goes_on
 
     def _done(self, index: int, outcome: Outcome) -> None:
@@ -117,10 +120,10 @@ class _Run:
         else:
             self._counts = replace(counts, done=counts.done + 1, audio_s=counts.audio_s + result.duration)
         if result is not None and task.manifest is not None:
-            recipe = make_recipe(self._request, job, outcome.input_sha256)
+            recipe = make_recipe(self._results, job, outcome.input_sha256)
             target = job.target.relative_to(task.manifest).as_posix()
             try:
-                append_entry(task.manifest, Entry(target, str(job.source), outcome.output_sha256, recipe))
+                append_entry(task.manifest, Entry(target, str(job.source.absolute()), outcome.output_sha256, recipe))
             except OSError as error:
                 problem = output_error(error, task.manifest)
                 self.fail(index, f"{problem} (the result is there, but not listed)", problem.exit_code)

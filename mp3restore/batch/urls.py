@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path, PosixPath
 from typing import Any
 
-from mp3restore.batch.plan import Request, Task, plan_batch
+from mp3restore.batch.existing import ExistingResults
+from mp3restore.batch.plan import is_single, name_results
 from mp3restore.batch.sources import AUDIO_SUFFIXES, Source, is_own_name
-from mp3restore.errors import InputError, MissingExtraError, NoInputError, OutputError, OutputExistsError, UsageError
+from mp3restore.batch.task import ResultOptions, Task
+from mp3restore.errors import InputError, MissingExtraError, NoInputError, OutputError, UsageError
 from mp3restore.job import Job
 
 __all__ = ["UrlPath", "is_url", "plan_remote", "staged"]
@@ -75,7 +77,7 @@ def _find(name: str, *, recursive: bool, include: Sequence[str], exclude: Sequen
 
 
 def plan_remote(
-    names: Sequence[str], request: Request, *, recursive: bool, include: Sequence[str], exclude: Sequence[str]
+    names: Sequence[str], results: ResultOptions, *, recursive: bool, include: Sequence[str], exclude: Sequence[str]
 ) -> list[Task]:
     """Plan results for URLs, as `plan_batch` does for files; there is no manifest, so that what exists counts as done.
 
@@ -84,29 +86,24 @@ def plan_remote(
     Mp3RestoreError
         If the plan makes no sense, or a place cannot be reached.
     """
-    if request.output is None:
+    if results.output is None:
         raise UsageError("URLs need a place to write to", hint="name another URL with -o")
-    if request.on_exists == "rename":
+    if results.on_exists == "rename":
         raise UsageError("--on-exists rename is for files, and not for URLs")
     sources = [
         source for name in names for source in _find(name, recursive=recursive, include=include, exclude=exclude)
     ]
     if not sources:
         raise NoInputError("no audio files found", path=names[0] if len(names) == 1 else None)
-    single = len(sources) == 1 and not sources[0].walked
-    policy = request.on_exists or ("error" if single else "skip")
+    tasks = [replace(task, manifest=None) for task in name_results(sources, results, into_folder=True)]
+    policy = results.on_exists or ("error" if is_single(sources) else "skip")
+    existing = ExistingResults(results, policy, [task.job.target for task in tasks])
 
     def settle(task: Task) -> Task:
         system, path = _open(str(task.job.target))
-        if not system.exists(path):
-            return replace(task, manifest=None)
-        if policy == "error":
-            raise OutputExistsError("exists already", path=task.job.target, hint="--force overwrites it")
-        if policy == "skip":
-            return replace(task, action="skip", reason="exists already", manifest=None)
-        return replace(task, job=replace(task.job, overwrite=True), action="overwrite", manifest=None)
+        return existing.settle(task) if system.exists(path) else task
 
-    return plan_batch(sources, request, into_folder=True, settle=settle)
+    return [settle(task) for task in tasks]
 
 
 @contextmanager

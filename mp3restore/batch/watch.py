@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from mp3restore.batch.plan import Request, Task, plan_batch
+from mp3restore.batch.plan import plan_batch
 from mp3restore.batch.sources import Source, find_sources
+from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import MissingExtraError, Mp3RestoreError, NoInputError, UsageError
 
 __all__ = ["SETTLE_S", "watch_folder"]
@@ -70,7 +71,7 @@ def _ticks(folder: Path, stop: threading.Event, settle_s: float) -> Iterator[Non
 
 def watch_folder(
     folder: Path,
-    request: Request,
+    results: ResultOptions,
     restore: Callable[[list[Task]], None],
     complain: Callable[[Mp3RestoreError], None],
     *,
@@ -83,7 +84,7 @@ def watch_folder(
     ----------
     folder : Path
         What is watched, with the folders in it.
-    request : Request
+    results : ResultOptions
         How to restore, and to which folder.
     restore : callable
         Called with plans for files that are complete.
@@ -103,7 +104,7 @@ def watch_folder(
     """
     if not folder.is_dir():
         raise NoInputError("there is no such folder", path=folder)
-    output = request.output
+    output = results.output
     if output is None or (output.exists() and output.samefile(folder)):
         raise UsageError("the results need a folder of their own", path=output)
     files = _Folder(folder, output, settle_s)
@@ -112,7 +113,7 @@ def watch_folder(
         if not sources:
             continue
         try:
-            tasks = plan_batch(sources, request, into_folder=True)
+            tasks = plan_batch(sources, results, into_folder=True)
         except Mp3RestoreError as error:
             complain(error)
         else:

@@ -52,7 +52,7 @@ def formats(as_json: _Json = False) -> None:
     with user_errors(), quiet_decoders():
         import soundfile  # noqa: PLC0415
 
-        from mp3restore.audio.decode import system_decoders  # noqa: PLC0415
+        from mp3restore.audio.external import system_decoders  # noqa: PLC0415
 
         own = sorted(soundfile.available_formats())
         others = system_decoders()

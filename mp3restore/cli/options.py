@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mp3restore import __version__
+from mp3restore._version import __version__
 from mp3restore.cli.config import load_config
 from mp3restore.generator.devices import Device
 from mp3restore.job import BitDepth, Container

@@ -7,6 +7,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from mp3restore.cli import options as o
+from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 from mp3restore.options import RunOptions
@@ -66,14 +67,37 @@ def restore(  # noqa: PLR0917 - one parameter per option
     # What stdout is asked for as well is not to get our events.
     reported = json and output != "-"
     with user_errors(verbosity=verbose - quiet, as_json=reported), quiet_decoders(active=verbose < 2):
-        from mp3restore.cli.run import Look, Machine, Names, Wishes, run  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.batch.task import ResultOptions  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.cli.run import ExecutionOptions, InputOptions, run  # noqa: PLC0415
+        from mp3restore.cli.show import OutputOptions  # noqa: PLC0415
+        from mp3restore.generator.model import load_model  # noqa: PLC0415
 
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
-        names = Names(inputs or [], files_from or [], recursive, include or [], exclude or [], output, raw)
-        how = RunOptions(seed, deterministic, sample_rate, not no_consistency, strength, tags, preserve_mtime)
-        wishes = Wishes(
-            how, model, container, bit_depth, template, flatten, variants, max_bitrate, on_exists, skip_existing, force
+        options = RunOptions(
+            seed=seed, deterministic=deterministic, sample_rate=sample_rate, consistency=not no_consistency,
+            strength=strength, tags=tags, preserve_mtime=preserve_mtime,
+        )  # fmt: skip
+        results = ResultOptions(
+            model=load_model(model), run=options, container=container, bit_depth=bit_depth, variants=variants,
+            template=template, flatten=flatten, max_kbps=max_bitrate,
+            on_exists=_policy(on_exists, skip_existing=skip_existing, force=force),
+        )  # fmt: skip
+        sources = InputOptions(
+            inputs=inputs or [], files_from=files_from or [], recursive=recursive, include=include or [],
+            exclude=exclude or [], output=output, raw=raw,
+        )  # fmt: skip
+        execution = ExecutionOptions(
+            jobs=jobs, threads=threads, device=device, fail_fast=fail_fast, dry_run=dry_run, cluster=cluster
         )
-        machine = Machine(jobs, threads, device, fail_fast, dry_run, cluster)
-        run(names, wishes, machine, Look(verbose - quiet, json, progress, log_file), report=report)
+        shown = OutputOptions(verbosity=verbose - quiet, json=json, progress=progress, log_file=log_file)
+        run(sources, results, execution, shown, report=report)
+
+
+def _policy(on_exists: OnExists | None, *, skip_existing: bool, force: bool) -> OnExists | None:
+    """Find the policy for existing results, which can be given in three ways."""
+    given: set[OnExists | None] = {on_exists, "skip" if skip_existing else None, "overwrite" if force else None}
+    given.discard(None)
+    if len(given) > 1:
+        raise UsageError("--on-exists, --skip-existing and --force contradict each other")
+    return given.pop() if given else None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mp3restore.batch.events import Done, Event
-from mp3restore.batch.plan import Request, Task
+from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import OutputExistsError, UsageError
 from mp3restore.files import output_error
 from mp3restore.job import Job
-from mp3restore.report.origin import restore_command
 
-__all__ = ["Pages"]
+__all__ = ["Pages", "restore_command"]
 
 _MOST_VARIANTS = 8  # with the MP3 one for each key
 
@@ -27,7 +27,7 @@ class Pages:
         Where the pages go; it is made if need be.
     tasks : sequence of Task
         The plan.
-    request : Request
+    results : ResultOptions
         What it was made for.
 
     Raises
@@ -40,11 +40,11 @@ class Pages:
         If the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, tasks: Sequence[Task], request: Request) -> None:
-        if request.variants > _MOST_VARIANTS:
-            raise UsageError(f"a report can hold {_MOST_VARIANTS} variants, not {request.variants}")
-        self._request = request
-        self._overwrite = request.on_exists == "overwrite"
+    def __init__(self, folder: Path, tasks: Sequence[Task], results: ResultOptions) -> None:
+        if results.variants > _MOST_VARIANTS:
+            raise UsageError(f"a report can hold {_MOST_VARIANTS} variants, not {results.variants}")
+        self._results = results
+        self._overwrite = results.on_exists == "overwrite"
         self._jobs = [task.job for task in tasks]
         self._done: dict[Path, list[Job]] = {}
         self._pages: dict[Path, Path] = {}
@@ -91,7 +91,19 @@ class Pages:
 
         for source, jobs in self._done.items():
             results = [job.target for job in sorted(jobs, key=lambda job: job.variant)]
-            origins = {job.target: restore_command(self._request, job) for job in jobs}
+            origins = {job.target: restore_command(self._results, job) for job in jobs}
             page = self._pages[source]
             write_report(ReportRequest(source, results, origins=origins), page, overwrite=self._overwrite)
             note(f"{source.name}: report {page}")
+
+
+def restore_command(results: ResultOptions, job: Job) -> str:
+    """Write the command that makes the result of a job again, whatever it was that set the options."""
+    options, form = results.run, job.output_format
+    words = ["mp3restore", str(job.source), "--model", results.model.name, "--variants", str(results.variants)]
+    words += ["--deterministic"] if options.deterministic else ["--seed", str(options.seed)]
+    words += [] if options.strength is None else ["--strength", f"{options.strength:g}"]
+    words += [] if options.consistency else ["--no-consistency"]
+    words += [] if options.sample_rate is None else ["--sample-rate", str(options.sample_rate)]
+    words += ["--format", form.container, "--bit-depth", form.bit_depth]
+    return f"{shlex.join(words)}   # variant {job.variant}, model {results.model.name} {results.model.config.version}"

@@ -60,22 +60,26 @@ def watch(  # noqa: PLR0917 - one parameter per option
 ) -> None:
     """Restore what lies in a folder and what is put into it, as soon as it is complete; Ctrl-C ends it."""
     with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
-        from mp3restore.batch.maker import Work  # noqa: PLC0415
-        from mp3restore.batch.plan import Request, Task  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.batch.maker import ResultMaker  # noqa: PLC0415 - keeps --help quick
         from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415
         from mp3restore.batch.run import run_batch  # noqa: PLC0415
+        from mp3restore.batch.task import ResultOptions, Task  # noqa: PLC0415
         from mp3restore.batch.watch import watch_folder  # noqa: PLC0415
         from mp3restore.cli.run import cores  # noqa: PLC0415
-        from mp3restore.cli.show import Look, Teller  # noqa: PLC0415
+        from mp3restore.cli.show import OutputOptions, RunReporter  # noqa: PLC0415
         from mp3restore.generator.model import load_model  # noqa: PLC0415
+        from mp3restore.pipeline.stages import dedicated_process  # noqa: PLC0415
 
-        how = RunOptions(seed, strength=strength)
-        request = Request(load_model(model), how, output, container, bit_depth, template=template, max_kbps=max_bitrate)
-        work = Work(str(request.model.folder), how, share_cores(cores(), 1, threads)[1])
-        with Teller(Look(verbose - quiet, json, None, log_file)) as teller:
+        results = ResultOptions(
+            model=load_model(model), run=RunOptions(seed=seed, strength=strength), output=output,
+            container=container, bit_depth=bit_depth, template=template, max_kbps=max_bitrate,
+        )  # fmt: skip
+        maker = ResultMaker(str(results.model.folder), results.run, share_cores(cores(), 1, threads)[1])
+        options = OutputOptions(verbosity=verbose - quiet, json=json, log_file=log_file)
+        with RunReporter(options) as reporter, dedicated_process():
 
             def restore(tasks: list[Task]) -> None:
-                run_batch(tasks, request, run_locally(work, 1), teller.tell)
+                run_batch(tasks, results, run_locally(maker, 1), reporter.tell)
 
-            teller.note(f"watching {folder}; Ctrl-C ends it")
-            watch_folder(folder, request, restore, lambda error: teller.note(str(error)))
+            reporter.note(f"watching {folder}; Ctrl-C ends it")
+            watch_folder(folder, results, restore, lambda error: reporter.note(str(error)))

@@ -19,36 +19,36 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mp3restore.audio.metadata import audio_seconds
 from mp3restore.batch.events import SCHEMA, Done, Event, Failed, Progressed, Skipped, Started, Summary, event_json
-from mp3restore.batch.plan import Task
+from mp3restore.batch.task import Task
 from mp3restore.cli.terminal import clock, message, one_line, result_line
 from mp3restore.files import output_error
 
-__all__ = ["Bars", "Look", "Teller", "show_plan"]
+__all__ = ["Bars", "OutputOptions", "RunReporter", "show_plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
     """What the user wants to see: -2 nothing, -1 errors, 0 results, 1 details, 2 also where errors come from."""
 
     verbosity: int
     json: bool
-    progress: bool | None
-    log_file: Path | None
+    progress: bool | None = None
+    log_file: Path | None = None
 
 
-class Teller:
-    """Tells what happens; a context manager.
+class RunReporter:
+    """Reports the events of a run to the user; use it as a context manager.
 
     Parameters
     ----------
-    look : Look
-        How.
+    options : OutputOptions
+        What the user wants to see.
     hidden : Path or None
         A folder that has no meaning for the user, and is left out of names.
     """
 
-    def __init__(self, look: Look, *, hidden: Path | None = None) -> None:
-        self._look = look
+    def __init__(self, options: OutputOptions, *, hidden: Path | None = None) -> None:
+        self._options = options
         self._hidden = hidden
         self._stack = ExitStack()
         self._log: TextIO | None = None
@@ -56,15 +56,15 @@ class Teller:
         self._reasons: Counter[str] = Counter()
         self._total = 0
 
-    def __enter__(self) -> Teller:
+    def __enter__(self) -> RunReporter:
         """Open the log and the progress bars."""
-        path = self._look.log_file
+        path = self._options.log_file
         if path is not None:
             try:
                 self._log = self._stack.enter_context(path.open("a", encoding="utf-8"))
             except OSError as error:
                 raise output_error(error, path) from error
-        wanted = self._look.verbosity >= 0 if self._look.progress is None else self._look.progress
+        wanted = self._options.verbosity >= 0 if self._options.progress is None else self._options.progress
         if wanted and sys.stderr.isatty():
             self._bars = self._stack.enter_context(Bars())
         return self
@@ -92,12 +92,12 @@ class Teller:
             stamp = datetime.now().astimezone().isoformat(timespec="seconds")
             self._log.write(f"{stamp} {one_line(text)}\n")
             self._log.flush()
-        if level <= self._look.verbosity:
+        if level <= self._options.verbosity:
             message(text)
 
     def tell(self, event: Event) -> None:
         """Take an event of a run."""
-        if self._look.json:
+        if self._options.json:
             typer.echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
             self._tell_done(event)
@@ -137,7 +137,7 @@ class Teller:
             self._write(f"{event.source}: skipped, {event.reason}", 0)
 
     def _tell_failed(self, event: Failed) -> None:
-        if event.trace and self._look.verbosity >= 2:
+        if event.trace and self._options.verbosity >= 2:
             sys.stderr.write(event.trace)
         self._write(f"mp3restore: {event.error}", -1)
 
@@ -164,7 +164,7 @@ def _without(folder: Path | None, text: str) -> str:
 
 
 def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = None) -> None:
-    """Print what would be done; `hidden` is left out of names, as by a `Teller`."""
+    """Print what would be done; `hidden` is left out of names, as by a `RunReporter`."""
     total = 0.0
     for task in tasks:
         job = task.job

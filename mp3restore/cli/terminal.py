@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from mp3restore.cli import interrupted
+from mp3restore.cli.interruption import interrupted
 from mp3restore.errors import ExitCode, Mp3RestoreError
 from mp3restore.job import OutputFormat
 

@@ -16,6 +16,7 @@ from mp3restore.generator.model import Model
 from mp3restore.job import plan_jobs
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import make_restorer, run_job
+from mp3restore.pipeline.stages import dedicated_process
 from mp3restore.timings import Timings
 
 __all__ = ["BenchReport", "Stage", "peak_mib", "run_bench"]
@@ -104,7 +105,8 @@ def run_bench(
         started = perf_counter()
         with timings.measure("load"):
             restorer = make_restorer(model, threads=threads)
-        result = run_job(job, lambda: restorer, RunOptions(), timings=timings)
+        with dedicated_process():
+            result = run_job(job, lambda: restorer, RunOptions(), timings=timings)
         whole = perf_counter() - started
     stages = [Stage(stage, timings.seconds.get(stage, 0.0)) for stage in ("load", *_STAGES)]
     return BenchReport(

@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 import soundfile
 
-from mp3restore import __version__
+from mp3restore._version import __version__
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models, load_model

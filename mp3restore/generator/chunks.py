@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mp3restore._typing import Samples
 from mp3restore.generator.uncertainty import PLANES, unknown_row
 
 __all__ = ["MapRows", "Passage", "with_edges", "without_edges"]
-
-_Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +26,25 @@ class Passage:
     is known.
     """
 
-    samples: _Samples
-    uncertainty: _Samples | None = None
+    samples: Samples
+    uncertainty: Samples | None = None
 
 
-def _mirrored(tail: _Samples, length: int) -> _Samples:
+def _mirrored(tail: Samples, length: int) -> Samples:
     """What follows `tail` (channels, n > 0): `length` samples."""
     fade = np.cos(np.linspace(0, np.pi / 2, length, dtype=np.float32)) ** 2
-    following: _Samples = np.pad(tail, ((0, 0), (0, length)), mode="symmetric")[:, tail.shape[1] :] * fade
+    following: Samples = np.pad(tail, ((0, 0), (0, length)), mode="symmetric")[:, tail.shape[1] :] * fade
     return following
 
 
-def _begun(head: _Samples, length: int) -> _Samples:
+def _begun(head: Samples, length: int) -> Samples:
     """`head` after `length` samples that lead to it."""
     return np.concatenate([_mirrored(head[:, :length][:, ::-1], length)[:, ::-1], head], axis=1)
 
 
 def with_edges(passages: Iterable[Passage], length: int) -> Iterator[Passage]:
     """Put `length` samples before and after those of a file, of which there may be any number."""
-    recent: _Samples | None = None  # all samples until there are enough to begin, then the last `length`
+    recent: Samples | None = None  # all samples until there are enough to begin, then the last `length`
     begun = False
     for passage in passages:
         samples = passage.samples
@@ -64,10 +62,10 @@ def with_edges(passages: Iterable[Passage], length: int) -> Iterator[Passage]:
         yield Passage(_mirrored(recent, length))
 
 
-def without_edges(blocks: Iterable[_Samples], length: int) -> Iterator[_Samples]:
+def without_edges(blocks: Iterable[Samples], length: int) -> Iterator[Samples]:
     """Take the first and the last `length` samples from blocks (channels, n)."""
     before = length
-    held: _Samples | None = None
+    held: Samples | None = None
     for block in blocks:
         inside = block[:, min(before, block.shape[1]) :]
         before -= block.shape[1] - inside.shape[1]
@@ -93,7 +91,7 @@ class MapRows:
         """How many are there."""
         return len(self._rows)
 
-    def push(self, rows: _Samples) -> None:
+    def push(self, rows: Samples) -> None:
         """Append rows."""
         if not len(rows):
             return
@@ -101,7 +99,7 @@ class MapRows:
         self._rows = np.concatenate([self._rows, before, rows])
         self._before, self._outside = 0, rows[-1:]
 
-    def take(self, count: int, step: int) -> _Samples:
+    def take(self, count: int, step: int) -> Samples:
         """The next `count` rows, the last one again where there are too few; then go on by `step`."""
         taken = self._rows[:count]
         missing = np.repeat(self._outside, count - len(taken), axis=0)

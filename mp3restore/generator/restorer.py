@@ -57,7 +57,7 @@ class _Polarity:
         self.sign = 1.0
         self._known = False
 
-    def watch(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+    def tap(self, passages: Iterable[Passage]) -> Iterator[Passage]:
         """Pass passages on."""
         for passage in passages:
             if not self._known and passage.samples.any():
@@ -132,7 +132,7 @@ class Restorer:
         passages = (block if isinstance(block, Passage) else Passage(block) for block in blocks)
         edge = _EDGE_HOPS * self.hop
         polarity = _Polarity()
-        chunks = self._chunks(with_edges(polarity.watch(passages), edge), -_EDGE_HOPS, polarity)
+        chunks = self._chunks(with_edges(polarity.tap(passages), edge), -_EDGE_HOPS, polarity)
         return without_edges(self._restored(chunks, seed, variant, deterministic, timings), edge)
 
     def _restored(

@@ -1,4 +1,4 @@
-"""The bitstream of an MP3, and its place in the decoder's output."""
+"""The bitstream of an MP3, and where its granules lie in the decoder's output."""
 
 from __future__ import annotations
 
@@ -7,61 +7,91 @@ from pathlib import Path
 
 import numpy as np
 
-from mp3restore.audio.decode import open_audio
+from mp3restore._typing import Samples
+from mp3restore.audio.source import AudioSource
 from mp3restore.errors import BitstreamError, DecodeError
 from mp3restore.mp3.grid import locate
-from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, read_stream
-from mp3restore.pipeline.consistency import _Block
+from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, parse_stream
 
-__all__ = ["Bitstream", "check_complete", "open_bitstream"]
+__all__ = ["LEAST_FIT", "Bitstream", "check_complete", "open_bitstream"]
+
+LEAST_FIT = 0.9
+"""Share of the lines that must lie on the lattice before the bitstream is believed."""
 
 # The granules are looked for where the music begins, within the first minutes; a file's grid does not change.
 _LOCATE_SECONDS = 15.0
 _LONGEST_INTRO_S = 120.0
 _SILENT = 1e-4  # peak
-# Share of the lines that must lie on the lattice before the bitstream is believed.
-_LEAST_FIT = 0.9
-# What a decoder may leave out at the end: padding that the bitstream does not state, a frame that is cut off.
+# Samples that a decoder may leave out at the end: padding that no tag states, or a frame that is cut off.
 _LONGEST_TAIL = 8 * GRANULE_SAMPLES
 
 
 @dataclass(frozen=True, slots=True)
 class Bitstream:
-    """The bitstream of an MP3, and at which sample of the decoder's output granule 0 starts."""
+    """The bitstream of an MP3, and the sample of the decoder's output at which granule 0 starts.
+
+    Attributes
+    ----------
+    stream : Mp3Stream
+        What the bitstream says.
+    offset : int
+        First sample of granule 0; negative where the decoder trims the encoder's delay.
+    fit : float
+        Share of the lines that lie on the lattice there, 0 to 1.
+    """
 
     stream: Mp3Stream
     offset: int
+    fit: float
+
+    @property
+    def believed(self) -> bool:
+        """Whether the decoder's output is what the bitstream says."""
+        return self.fit >= LEAST_FIT
 
 
-def open_bitstream(path: Path) -> Bitstream | None:
+class _Music:
+    """Counts the audible seconds of a beginning, until there are enough to find the granules in."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._rate = sample_rate
+        self._heard = self._waited = 0
+
+    def enough(self, block: Samples) -> bool:
+        self._heard += block.shape[1] if np.abs(block).max() > _SILENT else 0
+        self._waited += block.shape[1]
+        return self._heard >= _LOCATE_SECONDS * self._rate or self._waited >= _LONGEST_INTRO_S * self._rate
+
+
+def open_bitstream(source: AudioSource) -> Bitstream | None:
     """Read the bitstream of an MP3 and find its granules in the decoder's output.
 
-    None where the file is no MP3, or what the decoder gives is not what the bitstream says (decoded at another rate,
-    damaged throughout, intensity stereo, free format): then nothing can be guaranteed.
+    Parameters
+    ----------
+    source : AudioSource
+        The open file. Its beginning is decoded here; `AudioSource.blocks` yields it again.
+
+    Returns
+    -------
+    Bitstream or None
+        None where the file is not an MP3, or is decoded at another rate than it has. Whether the output is what the
+        bitstream says is for `Bitstream.believed` to tell.
     """
+    file = source.file
     try:
-        stream = read_stream(path)
+        stream = parse_stream(file.read(0, file.size), file.read)
     except BitstreamError:
         return None
-    with open_audio(path) as source:
-        if (source.sample_rate, source.channels) != (stream.sample_rate, stream.channels):
-            return None
-        head: list[_Block] = []
-        heard = waited = 0
-        for block in source.blocks():
-            head.append(block)
-            heard += block.shape[1] if np.abs(block).max() > _SILENT else 0
-            waited += block.shape[1]
-            if heard >= _LOCATE_SECONDS * source.sample_rate or waited >= _LONGEST_INTRO_S * source.sample_rate:
-                break
-    offset, fit = locate(stream, np.concatenate(head, axis=1))
-    return Bitstream(stream, offset) if fit >= _LEAST_FIT else None
+    if (source.sample_rate, source.channels) != (stream.sample_rate, stream.channels):
+        return None
+    head = source.peek(_Music(source.sample_rate).enough)
+    return Bitstream(stream, *locate(stream, np.concatenate(head, axis=1)))
 
 
 def check_complete(bitstream: Bitstream, length: int, path: Path) -> None:
     """Refuse a file whose decoder has ended, after `length` samples, long before the frames do.
 
-    That is what decoders do at damaged bytes in the middle, without a word.
+    Decoders do that at damaged bytes in the middle, without a word.
 
     Raises
     ------

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from mp3restore.audio.decode import open_audio
+from mp3restore._typing import Samples
+from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.stft import analyse
 from mp3restore.mp3.grid import find_grid
 
 __all__ = ["has_low_pass", "shows_no_loss"]
 
-_Block = NDArray[np.float32]
 
 _SEARCH_SECONDS = 10.0
 _LEAST_SECONDS = 0.4  # what the search for the grid needs
@@ -25,36 +22,42 @@ _SIZE = 2048
 _EDGE_DB = 20.0
 _BESIDE_HZ, _SLOPE_HZ = 500.0, 150.0
 _LOWEST_EDGE_HZ, _HIGHEST_EDGE_HZ = 3000.0, 15500.0
-_LOSSLESS = ("WAV", "WAVEX", "FLAC", "AIFF", "RF64", "W64", "CAF", "AU")
 
 
-def shows_no_loss(path: Path, decoder: str) -> bool:
-    """Whether a file of a lossless format shows nothing that a codec took away in its first audible seconds.
+class _Beginning:
+    """Counts the samples from the first audible block on, until there are enough to search."""
 
-    That is: a full sample rate, no zeros on the grid of an MP3's granules, and no low-pass; what is too short to tell
-    shows nothing either. Codecs that leave neither, such as Opus, are not found out.
+    def __init__(self, sample_rate: int) -> None:
+        self.inaudible_blocks = 0
+        self.heard = 0
+        self._rate = sample_rate
+
+    def enough(self, block: Samples) -> bool:
+        if self.heard or np.abs(block).max(initial=0) > _AUDIBLE:
+            self.heard += block.shape[1]
+        else:
+            self.inaudible_blocks += 1
+        return self.heard >= _SEARCH_SECONDS * self._rate
+
+
+def shows_no_loss(source: AudioSource) -> bool:
+    """Whether a file of a lossless format shows no trace of a codec in its first audible seconds.
+
+    It shows none at a full sample rate, without the zeros of an MP3's granules on any grid, and without a low-pass, or
+    where it is too short to tell. Codecs that leave neither, such as Opus, are not found out.
     """
-    if not any(f", {kind} " in decoder for kind in _LOSSLESS) or "ADPCM" in decoder:
+    rate = source.sample_rate
+    if not source.lossless or rate < _FULL_RATE:
         return False
-    head: list[_Block] = []
-    heard = 0
-    with open_audio(path) as source:
-        rate = source.sample_rate
-        if rate < _FULL_RATE:
-            return False
-        for block in source.blocks():
-            if head or np.abs(block).max(initial=0) > _AUDIBLE:
-                head.append(block)
-                heard += block.shape[1]
-            if heard >= _SEARCH_SECONDS * rate:
-                break
-    if heard < _LEAST_SECONDS * rate:
+    beginning = _Beginning(rate)
+    head = source.peek(beginning.enough)[beginning.inaudible_blocks :]
+    if beginning.heard < _LEAST_SECONDS * rate:
         return True
     samples = np.concatenate(head, axis=1)
     return not has_low_pass(samples, rate) and not find_grid(samples[:2], rate).found
 
 
-def has_low_pass(samples: _Block, sample_rate: int) -> bool:
+def has_low_pass(samples: Samples, sample_rate: int) -> bool:
     """Whether music (channels, n) ends at a low-pass, somewhere where music without one would go on.
 
     Of 40 recordings and their encodes the spectrum of the originals fell by 19 dB at most within the width of a

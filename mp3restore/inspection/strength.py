@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from mp3restore.audio.decode import AudioSource
-from mp3restore.audio.metadata import mp3_kbps
+from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.losses import shows_no_loss
-from mp3restore.mp3.stream import Mp3Stream
 
-__all__ = ["known_kbps", "warranted_strength"]
+__all__ = ["warranted_strength"]
 
 _MOST = 0.6
 _STEREO_KBPS = (64, 96, 128)
@@ -27,19 +25,14 @@ _COST_OF_STEREO = 1.5
 _LEAST_RATE = 32000
 
 
-def known_kbps(source: AudioSource, stream: Mp3Stream | None) -> float | None:
-    """Bitrate of an MP3, counted where its `stream` is understood, else as it states it; None where it is not known."""
-    return stream.kbps if stream is not None else mp3_kbps(source.path)
+def warranted_strength(source: AudioSource, kbps: float | None) -> float:
+    """Return the strength at which to restore a file whose user did not say, 0 to 1.
 
-
-def warranted_strength(source: AudioSource, stream: Mp3Stream | None) -> float:
-    """Strength at which to restore a file whose user did not say, 0 to 1; `stream` is an MP3's that is understood.
-
-    Of what is no MP3 there is no telling how much it has lost, but that it has lost nothing can often be seen.
+    `kbps` is the bitrate of an MP3. Of other formats nobody knows how much they have lost; that they have lost nothing
+    can often be seen.
     """
-    kbps = known_kbps(source, stream)
     if kbps is None:
-        return 0.0 if shows_no_loss(source.path, source.decoder) else _MOST
+        return 0.0 if shows_no_loss(source) else _MOST
     if source.sample_rate < _LEAST_RATE:
         return _MOST
     stereo_kbps = kbps if source.channels > 1 else kbps * _COST_OF_STEREO

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mp3restore._typing import FloatArray
 from mp3restore.mp3.stream import GRANULE_SAMPLES, band_layout
 from mp3restore.mp3.tables import (
     ALIAS_C,
@@ -29,11 +30,11 @@ from mp3restore.mp3.tables import (
 )
 
 SUPPORT: Final = 1632
-"""Samples from the start of a granule to the end of its longest basis function."""
+"""FloatArray from the start of a granule to the end of its longest basis function."""
 OVERLAP: Final = SUPPORT - GRANULE_SAMPLES
 """``n`` granules make ``576 n + OVERLAP`` samples."""
 HALO: Final = 256
-"""Samples that analysis needs on both sides beyond those that synthesis makes."""
+"""FloatArray that analysis needs on both sides beyond those that synthesis makes."""
 
 _BANDS: Final = 32
 _TAPS: Final = 512
@@ -43,8 +44,6 @@ _SLOTS: Final = 18
 _PASS: Final = 640  # rows of samples that are filtered at once
 _MIXED_ROTATED: Final = 26  # lines of a mixed block that take part in alias reduction
 
-_Array = NDArray[np.float32]
-
 
 def _cosines(taps: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the modulation of the sub-bands, shape (taps, 32) (11172-3, 2.4.3.2.2, matrixing)."""
@@ -52,7 +51,7 @@ def _cosines(taps: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 @cache
-def _matrixing() -> _Array:
+def _matrixing() -> FloatArray:
     """Return one period of the modulation up to sign, shape (2, 64, 32); [1] is that of odd time slots.
 
     In odd slots the odd sub-bands change sign (frequency inversion, 11172-3, 2.4.3.4.10.1).
@@ -61,7 +60,7 @@ def _matrixing() -> _Array:
     return np.stack([even, even * np.where(np.arange(_BANDS) % 2, -1.0, 1.0)]).astype(np.float32)
 
 
-def _rows(prototype: NDArray[np.float64]) -> _Array:
+def _rows(prototype: NDArray[np.float64]) -> FloatArray:
     """Return a prototype filter in rows of 64, each repeated for `_PASS` rows of samples: (taps / 64, 64 * _PASS).
 
     The modulation changes its sign from row to row.
@@ -72,12 +71,12 @@ def _rows(prototype: NDArray[np.float64]) -> _Array:
 
 
 @cache
-def _synthesis_rows() -> _Array:
+def _synthesis_rows() -> FloatArray:
     return _rows(prototype_filter())
 
 
 @cache
-def _analysis_rows() -> _Array:
+def _analysis_rows() -> FloatArray:
     """Return the rows of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
 
     A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines:
@@ -108,7 +107,7 @@ def _analysis_rows() -> _Array:
 
 
 @cache
-def _imdct() -> _Array:
+def _imdct() -> FloatArray:
     """Return the windowed inverse MDCT of each block type, shape (4, 36, 18) (11172-3, 2.4.3.4.10.2 and .3)."""
     time = np.arange(36)[:, None]
     line = np.arange(18)[None, :]
@@ -127,7 +126,7 @@ def _imdct() -> _Array:
 
 
 @cache
-def _mdct() -> _Array:
+def _mdct() -> FloatArray:
     """Return the forward transform of each block type, shape (4, 36, 18), polyphase gain of 1/32 included.
 
     The squared norm of a basis function is 9 in long and 3 in short blocks.
@@ -137,7 +136,7 @@ def _mdct() -> _Array:
 
 
 @cache
-def _butterflies() -> tuple[NDArray[np.int64], _Array, _Array]:
+def _butterflies() -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
     """Return the alias reduction as partner, cosine and sine of each line, each (576,) (11172-3, 2.4.3.4.10.1).
 
     A line becomes its cosine times itself plus its sine times its partner.
@@ -152,7 +151,7 @@ def _butterflies() -> tuple[NDArray[np.int64], _Array, _Array]:
     return partner, cosine.astype(np.float32), sine.astype(np.float32)
 
 
-def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
+def _rotate(lines: FloatArray, layout: NDArray[np.uint8], sign: float) -> None:
     """Apply the alias-reduction butterflies in place; ``sign`` is 1 for synthesis and -1 for its inverse.
 
     There are none between short blocks.
@@ -168,7 +167,7 @@ def _rotate(lines: _Array, layout: NDArray[np.uint8], sign: float) -> None:
     lines[mixed, _MIXED_ROTATED:] = before_mixed
 
 
-def _windowed(rows: _Array, weights: _Array) -> _Array:
+def _windowed(rows: FloatArray, weights: FloatArray) -> FloatArray:
     """Weighted sums of consecutive rows: (channels, n, 64) and (taps, 64 * _PASS) to (channels, n - taps + 1, 64)."""
     channels, taps = rows.shape[0], len(weights)
     flat = rows.reshape(channels, -1)
@@ -183,7 +182,7 @@ def _windowed(rows: _Array, weights: _Array) -> _Array:
     return sums.reshape(channels, -1, _PERIOD)
 
 
-def polyphase_analysis(samples: _Array, slots: int) -> _Array:
+def polyphase_analysis(samples: FloatArray, slots: int) -> FloatArray:
     """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 992).
 
     Slots of one parity are 64 samples apart, the period of the modulation: their windows are rows of one matrix.
@@ -199,7 +198,7 @@ def polyphase_analysis(samples: _Array, slots: int) -> _Array:
     return result
 
 
-def _polyphase_synthesis(subbands: _Array) -> _Array:
+def _polyphase_synthesis(subbands: FloatArray) -> FloatArray:
     """Return samples (channels, 32 * slots + 480) of ``subbands`` (channels, slots, 32)."""
     channels, slots, _ = subbands.shape
     result = np.zeros((channels, _BANDS * slots + _TAPS - _BANDS), dtype=np.float32)
@@ -215,7 +214,7 @@ def _polyphase_synthesis(subbands: _Array) -> _Array:
     return result
 
 
-def analyse(samples: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+def analyse(samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
     """Return the MDCT coefficients of consecutive granules.
 
     Parameters
@@ -234,7 +233,7 @@ def analyse(samples: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bo
     return analyse_subbands(subbands, block_type, mixed)
 
 
-def analyse_subbands(subbands: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
     """Return the MDCT coefficients, as `analyse`, of sub-band samples (channels, 18 * (n + 1) or more, 32)."""
     count, channels = block_type.shape
     blocks = _overlapping(subbands, count)
@@ -247,7 +246,7 @@ def analyse_subbands(subbands: _Array, block_type: NDArray[np.uint8], mixed: NDA
     return result
 
 
-def synthesise(lines: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> _Array:
+def synthesise(lines: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
     """Return the signal of consecutive granules, the inverse of `analyse`.
 
     ``lines`` has shape (n, channels, 576), the result (channels, 576 * n + 1056), full scale 1.0.
@@ -266,7 +265,7 @@ def synthesise(lines: _Array, block_type: NDArray[np.uint8], mixed: NDArray[np.b
     return _polyphase_synthesis(subbands.reshape(channels, -1, _BANDS))
 
 
-def _overlapping(subbands: _Array, count: int) -> _Array:
+def _overlapping(subbands: FloatArray, count: int) -> FloatArray:
     """View sub-band samples (channels, 18 * (n + 1), 32) as blocks (n, channels, 36, 32) that overlap by half."""
     channel, slot, band = subbands.strides
     shape = (count, subbands.shape[0], 2 * _SLOTS, _BANDS)

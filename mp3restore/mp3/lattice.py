@@ -15,19 +15,19 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-_Array = NDArray[np.float32]
+from mp3restore._typing import FloatArray
 
 # Huffman codes carry 15 and an escape of 13 bits (11172-3, 2.4.2.7, linbits).
 LARGEST: Final = 15 + 8191
 _POWERS: Final = np.arange(LARGEST + 2, dtype=np.float64) ** (4 / 3)
 # Limits between q - 1 and q, in steps.
-_LIMITS: Final[_Array] = np.concatenate([[0.0], (_POWERS[:-1] + _POWERS[1:]) / 2]).astype(np.float32)
-_UPPER: Final[_Array] = _LIMITS[1:]
-_LOWER: Final[_Array] = np.concatenate([-_LIMITS[1:2], _LIMITS[1:-1]])
-_VALUES: Final[_Array] = _POWERS.astype(np.float32)
+_LIMITS: Final[FloatArray] = np.concatenate([[0.0], (_POWERS[:-1] + _POWERS[1:]) / 2]).astype(np.float32)
+_UPPER: Final[FloatArray] = _LIMITS[1:]
+_LOWER: Final[FloatArray] = np.concatenate([-_LIMITS[1:2], _LIMITS[1:-1]])
+_VALUES: Final[FloatArray] = _POWERS.astype(np.float32)
 
 
-def rotate_ms(lines: _Array, ms: NDArray[np.bool_]) -> None:
+def rotate_ms(lines: FloatArray, ms: NDArray[np.bool_]) -> None:
     """Turn left and right into mid and side, or back, in place in the granules of ``ms`` (11172-3, 2.4.3.4.9.2).
 
     ``lines`` has shape (n, 2, 576); mid and side are sum and difference over the square root of 2.
@@ -41,7 +41,7 @@ def rotate_ms(lines: _Array, ms: NDArray[np.bool_]) -> None:
     lines[rows, 1] = (left - right) * half
 
 
-def nearest(scaled: _Array) -> NDArray[np.intp]:
+def nearest(scaled: FloatArray) -> NDArray[np.intp]:
     """Return the ``q``, 0 to 8206, whose lattice point is nearest to each magnitude in steps."""
     bounded = np.minimum(scaled, _VALUES[LARGEST])
     root = np.sqrt(bounded)
@@ -51,13 +51,13 @@ def nearest(scaled: _Array) -> NDArray[np.intp]:
     return guess
 
 
-def quantise(lines: _Array, steps: _Array) -> NDArray[np.intp]:
+def quantise(lines: FloatArray, steps: FloatArray) -> NDArray[np.intp]:
     """Return the magnitude ``q`` of the lattice point nearest to each line, 0 to 8206."""
-    scaled: _Array = np.divide(np.abs(lines), steps)
+    scaled: FloatArray = np.divide(np.abs(lines), steps)
     return nearest(scaled)
 
 
-def coded_lines(scaled: _Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def coded_lines(scaled: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Find the lines whose ``q`` is not zero, which are a few of all at low bitrates.
 
     Returns their places in the flattened array of magnitudes in steps, in order, and their ``q``.
@@ -67,12 +67,12 @@ def coded_lines(scaled: _Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 @cache
-def _limits(margin: float) -> tuple[_Array, _Array]:
+def _limits(margin: float) -> tuple[FloatArray, FloatArray]:
     width = margin * (_UPPER - _LOWER)
     return _LOWER + width, _UPPER - width
 
 
-def cell_limits(magnitudes: NDArray[np.integer[Any]], *, margin: float = 0.0) -> tuple[_Array, _Array]:
+def cell_limits(magnitudes: NDArray[np.integer[Any]], *, margin: float = 0.0) -> tuple[FloatArray, FloatArray]:
     """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5.
 
     ``margin`` is the share of a cell by which both limits lie inside it.
@@ -81,13 +81,13 @@ def cell_limits(magnitudes: NDArray[np.integer[Any]], *, margin: float = 0.0) ->
     return np.take(lower, magnitudes), np.take(upper, magnitudes)
 
 
-def lattice_values(magnitudes: NDArray[np.intp]) -> _Array:
+def lattice_values(magnitudes: NDArray[np.intp]) -> FloatArray:
     """Return ``q ** (4/3)``, the lattice points in steps."""
     return _VALUES[magnitudes]
 
 
-def lattice_distance(lines: _Array, steps: _Array, magnitudes: NDArray[np.intp]) -> _Array:
+def lattice_distance(lines: FloatArray, steps: FloatArray, magnitudes: NDArray[np.intp]) -> FloatArray:
     """Return how far lines lie from their lattice points, as a share of the width of the local cell."""
     lower, upper = cell_limits(magnitudes)
-    distance: _Array = np.abs(np.abs(lines) / steps - _VALUES[magnitudes]) / (upper - lower)
+    distance: FloatArray = np.abs(np.abs(lines) / steps - _VALUES[magnitudes]) / (upper - lower)
     return distance

@@ -6,7 +6,7 @@ lines above the encoder's low-pass altogether.
 
 Limits of the guarantee. It holds for encoders that round to the nearest value, which LAME does; the rule of the
 standard's example encoder differs by up to 6 % of a cell. Encoders may set lines to zero that rounding would have
-kept. Of a file that was compressed twice it guarantees only the last step. Samples must be those of the file's own
+kept. Of a file that was compressed twice it guarantees only the last step. FloatArray must be those of the file's own
 rate. The cells describe what the encoder quantised: LAME scales its input, by 0.95 for instance, before that.
 """
 
@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mp3restore._typing import FloatArray
 from mp3restore.errors import InputError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
 from mp3restore.mp3.lattice import cell_limits, rotate_ms
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from mp3restore.mp3.granules import CodedGranules
     from mp3restore.mp3.stream import Mp3Stream
 
-_Array = NDArray[np.float32]
 
 # Projected values stay this share of a cell away from its limits, so that another analysis, which is exact only to
 # -100 dB of the signal, finds them inside.
@@ -37,7 +36,7 @@ _MARGIN: Final = 0.02
 _ZERO_LIMIT: Final = cell_limits(np.zeros(1, np.intp), margin=_MARGIN)[1]
 
 
-def clip_to_cells(restored: _Array, run: CodedGranules, first_free: int) -> _Array:
+def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> FloatArray:
     """Clip coefficients of a restored signal into the cells that the stream names.
 
     Parameters
@@ -82,7 +81,7 @@ class Projector:
         self._first_free = first_free_line(stream)
         self._offset = offset
 
-    def stream(self, runs: Iterator[CodedGranules], restored: Iterable[_Array]) -> Iterator[_Array]:
+    def stream(self, runs: Iterator[CodedGranules], restored: Iterable[FloatArray]) -> Iterator[FloatArray]:
         """Yield the projection of ``restored``, with bounded memory.
 
         Parameters
@@ -121,13 +120,13 @@ class Projector:
             yield window[:, HALO + start : HALO + stop] + correction[:, start:stop]
             first, start = first + BATCH, 0
 
-    def _checked(self, restored: Iterable[_Array]) -> Iterator[_Array]:
+    def _checked(self, restored: Iterable[FloatArray]) -> Iterator[FloatArray]:
         for block in restored:
             if block.shape[0] != self._stream.channels:
                 raise InputError("the restored audio has another number of channels than the MP3 stream")
             yield block
 
-    def _correction(self, run: CodedGranules, samples: _Array) -> _Array:
+    def _correction(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
         """Return the correction of a run whose first granule starts at sample `HALO`: (channels, 576 n + 1056)."""
         stream = self._stream
         part = slice(run.first, run.first + len(run.sound))

@@ -127,10 +127,13 @@ def _rate_mode(frames: FrameTable, tag: InfoTag | None) -> RateMode:
     return "cbr" if np.all(frames.kbps == frames.kbps[0]) else "vbr"
 
 
-def parse_stream(data: bytes | NDArray[np.uint8]) -> Mp3Stream:
-    """Read the bytes of an MP3 file; see `read_stream`."""
+def parse_stream(data: bytes | NDArray[np.uint8], source: ByteSource | None = None) -> Mp3Stream:
+    """Read the bytes of an MP3 file; see `read_stream`.
+
+    Where `source` reads the same bytes again, `data` is not kept in memory.
+    """
     octets = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
-    return _assemble(octets, lambda begin, end: octets[begin:end])
+    return _assemble(octets, source or (lambda begin, end: octets[begin:end]))
 
 
 def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mp3restore._typing import Samples
 from mp3restore.dsp.resample import resample_stream
 from mp3restore.generator.chunks import Passage
 from mp3restore.generator.uncertainty import HOP, PLANES, UncertaintyMap
@@ -20,12 +20,10 @@ from mp3restore.mp3.granules import CodedGranules, GranuleReader
 from mp3restore.mp3.projection import Projector
 from mp3restore.pipeline.stages import SampleQueue
 
-__all__ = ["BitstreamWatch", "hold_to_bitstream", "mix"]
-
-_Block = NDArray[np.float32]
+__all__ = ["GranuleTap", "hold_to_bitstream"]
 
 
-class BitstreamWatch:
+class GranuleTap:
     """Reads the granules of an MP3 off the decoder's output while that passes, perhaps in a thread of its own.
 
     Parameters
@@ -54,9 +52,9 @@ class BitstreamWatch:
         self._keep = keep
         self._runs: deque[CodedGranules] = deque()
         self._no_rows = np.zeros((0, PLANES * bands), np.float32)
-        self._rows: list[_Block] = []
+        self._rows: list[Samples] = []
 
-    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
+    def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         """Pass the blocks of the decoder on."""
         for block in blocks:
             self.length += block.shape[1]
@@ -70,7 +68,7 @@ class BitstreamWatch:
                 self._runs.append(run)
             self._rows.append(self._map.push(run))
 
-    def passages(self, blocks: Iterable[_Block]) -> Iterator[Passage]:
+    def passages(self, blocks: Iterable[Samples]) -> Iterator[Passage]:
         """Add what is known of their losses to the same blocks at the working rate."""
         length = 0
         for block in blocks:
@@ -80,7 +78,7 @@ class BitstreamWatch:
             self._rows.append(self._map.finish(1 + length // HOP))
             yield Passage(block[:, :0], self._known())
 
-    def _known(self) -> _Block:
+    def _known(self) -> Samples:
         """Rows of the map that have become known since the last call."""
         rows, self._rows = [self._no_rows, *self._rows], []
         return np.concatenate(rows)
@@ -91,39 +89,32 @@ class BitstreamWatch:
             yield self._runs.popleft()
 
 
-def mix(decoded: SampleQueue, restored: Iterable[_Block], strength: float) -> Iterator[_Block]:
-    """Go only part of the way from what was decoded to what was restored, both at one rate."""
-    for block in restored:
-        original = decoded.take(block.shape[1])
-        yield original + np.float32(strength) * (block[:, : original.shape[1]] - original)
-
-
-def hold_to_bitstream(watch: BitstreamWatch, restored: Iterable[_Block], *, rate: int) -> Iterator[_Block]:
-    """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `watch`.
+def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate: int) -> Iterator[Samples]:
+    """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `granules`.
 
     The length stays the same. Where the rates differ, the change that the projection makes is found at the rate of the
     file and added at the higher one: what lies above the file's own band is not touched.
     """
-    file_rate = watch.bitstream.stream.sample_rate
+    file_rate = granules.bitstream.stream.sample_rate
     if file_rate == rate:
-        yield from _project(watch, restored)
+        yield from _project(granules, restored)
         return
     at_rate, at_file_rate = SampleQueue(), SampleQueue()
-    low = at_file_rate.watch(resample_stream(at_rate.watch(restored), rate, file_rate))
-    changes = (p - at_file_rate.take(p.shape[1]) for p in _project(watch, low))
+    low = at_file_rate.tap(resample_stream(at_rate.tap(restored), rate, file_rate))
+    changes = (p - at_file_rate.take(p.shape[1]) for p in _project(granules, low))
     for change in resample_stream(changes, file_rate, rate):
         yield at_rate.take(change.shape[1]) + change
 
 
-def _project(watch: BitstreamWatch, restored: Iterable[_Block]) -> Iterator[_Block]:
+def _project(granules: GranuleTap, restored: Iterable[Samples]) -> Iterator[Samples]:
     """Project blocks at the rate of the file; what conversion rounded up at the end is cut."""
 
-    def cut() -> Iterator[_Block]:
+    def cut() -> Iterator[Samples]:
         given = 0
         for block in restored:
-            kept = block[:, : watch.length - given]
+            kept = block[:, : granules.length - given]
             given += kept.shape[1]
             yield kept
 
-    projector = Projector(watch.bitstream.stream, offset=watch.bitstream.offset)
-    yield from projector.stream(watch.runs(), cut())
+    projector = Projector(granules.bitstream.stream, offset=granules.bitstream.offset)
+    yield from projector.stream(granules.runs(), cut())

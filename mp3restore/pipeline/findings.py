@@ -7,16 +7,21 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mp3restore.inspection.losses import _Block
+from mp3restore._typing import Samples
+from mp3restore.inspection.examine import Examination
 
-__all__ = ["ClippingWatch"]
+__all__ = ["ClippingCounter", "warnings_of"]
 
 # Full scale within a step of 12 bits: what was clipped before an MP3 encoder does not come back exactly.
 _CLIPPED = 1 - 2.0**-11
 _RUN_SAMPLES = 4
+# So many are no accident of a loud recording.
+_CLIPPED_PLACES = 10
+# Some encoders count a frame too many.
+_LEAST_MISSING_S = 0.1
 
 
-class ClippingWatch:
+class ClippingCounter:
     """Counts the places where a stream stays at full scale for several samples.
 
     Attributes
@@ -30,7 +35,7 @@ class ClippingWatch:
     def __init__(self) -> None:
         self.places = self.overshoots = 0
 
-    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
+    def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         """Pass blocks (channels, n) on."""
         for block in blocks:
             # Beyond full scale nothing is clipped: a float file, or the overshoot of a codec.
@@ -49,3 +54,43 @@ class ClippingWatch:
 def _beginnings(where: NDArray[np.bool_]) -> int:
     """How many runs of true there are in all rows."""
     return int(np.count_nonzero(where[:, 1:] & ~where[:, :-1])) + int(np.count_nonzero(where[:, :1]))
+
+
+def warnings_of(
+    found: Examination, clipping: ClippingCounter, *, seconds: float, automatic_strength: bool
+) -> Iterator[str]:
+    """Say what is odd about an input, when all of it has passed.
+
+    Parameters
+    ----------
+    found : Examination
+        What the input is.
+    clipping : ClippingCounter
+        What it counted.
+    seconds : float
+        Length of the music.
+    automatic_strength : bool
+        Whether the strength is the one that the losses warrant, and not the user's.
+    """
+    stream = None if found.bitstream is None else found.bitstream.stream
+    if clipping.places >= _CLIPPED_PLACES:
+        yield f"the input is clipped in {clipping.places} places; this is not repaired"
+    elif stream is not None and clipping.overshoots > seconds:
+        yield (
+            f"the input goes beyond full scale in {clipping.overshoots} places, as music does that was clipped before "
+            "it was encoded; this is not repaired"
+        )
+    if stream is not None and stream.skipped_bytes:
+        yield (
+            f"{stream.skipped_bytes} bytes between frames are not MP3 data; if they were damaged frames, "
+            "their audio is missing"
+        )
+    if stream is not None and (missing := stream.missing_bytes * 8 / 1000 / stream.kbps) >= _LEAST_MISSING_S:
+        yield f"the input is cut off: by its tag, {missing:.1f} seconds more belong to it"
+    if found.strength == 0 and automatic_strength:
+        reason = (
+            "no trace of lossy compression was found"
+            if found.kbps is None
+            else f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
+        )
+        yield f"{reason}, so the input is left unchanged; --strength restores it anyway"

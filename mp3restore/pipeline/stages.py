@@ -12,10 +12,11 @@ from threading import Lock
 from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from mp3restore.pipeline.consistency import _Block
+from mp3restore._typing import Samples
 
-__all__ = ["SampleQueue", "prompt_turns", "read_ahead", "write_behind"]
+__all__ = ["SampleQueue", "dedicated_process", "mix", "read_ahead", "write_behind"]
 
 _Item = TypeVar("_Item")
 
@@ -44,12 +45,18 @@ def _offer(channel: queue.Queue[_Item | _End], item: _Item | _End, stop: threadi
 
 
 @contextmanager
-def prompt_turns() -> Iterator[None]:
-    """Let threads take turns at the interpreter quickly, which makes stages on two cores faster by an eighth."""
+def dedicated_process() -> Iterator[None]:
+    """Tune this process for restoring, and nothing else, until the end of the block.
+
+    Threads take turns at the interpreter quickly, which makes stages on two cores faster by an eighth. The matrices of
+    the filter bank are small: more threads of BLAS would only wait for each other. Both settings belong to the whole
+    process, so this is for programs that own theirs, and not for the library.
+    """
     before = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         sys.setswitchinterval(before)
 
@@ -146,18 +153,18 @@ class SampleQueue:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._pieces: deque[_Block] = deque()
+        self._pieces: deque[Samples] = deque()
 
-    def watch(self, blocks: Iterable[_Block]) -> Iterator[_Block]:
+    def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
         """Pass blocks (channels, n) on and remember them."""
         for block in blocks:
             with self._lock:
                 self._pieces.append(block)
             yield block
 
-    def take(self, count: int) -> _Block:
+    def take(self, count: int) -> Samples:
         """Remove the next `count` samples, or as many as there are; something must have passed."""
-        taken: list[_Block] = []
+        taken: list[Samples] = []
         with self._lock:
             if not self._pieces:
                 raise RuntimeError("nothing has passed yet")
@@ -169,3 +176,10 @@ class SampleQueue:
             if taken[-1].shape[1] < piece.shape[1] or not self._pieces:
                 self._pieces.appendleft(piece[:, taken[-1].shape[1] :])
         return np.concatenate(taken, axis=1)
+
+
+def mix(decoded: SampleQueue, restored: Iterable[Samples], strength: float) -> Iterator[Samples]:
+    """Go only part of the way from what was decoded to what was restored, both at one rate."""
+    for block in restored:
+        original = decoded.take(block.shape[1])
+        yield original + np.float32(strength) * (block[:, : original.shape[1]] - original)

@@ -9,22 +9,8 @@ import mutagen
 from mutagen.id3 import ID3
 
 from mp3restore.audio.tags import PROVENANCE
-from mp3restore.batch.plan import Request
-from mp3restore.job import Job
 
-__all__ = ["recorded_origin", "restore_command"]
-
-
-def restore_command(request: Request, job: Job) -> str:
-    """Write the command that makes the result of a job again, whatever it was that set the options."""
-    options, form = request.options, job.output_format
-    words = ["mp3restore", str(job.source), "--model", request.model.name, "--variants", str(request.variants)]
-    words += ["--deterministic"] if options.deterministic else ["--seed", str(options.seed)]
-    words += [] if options.strength is None else ["--strength", f"{options.strength:g}"]
-    words += [] if options.consistency else ["--no-consistency"]
-    words += [] if options.sample_rate is None else ["--sample-rate", str(options.sample_rate)]
-    words += ["--format", form.container, "--bit-depth", form.bit_depth]
-    return f"{shlex.join(words)}   # variant {job.variant}, model {request.model.name} {request.model.config.version}"
+__all__ = ["recorded_origin"]
 
 
 def recorded_origin(path: Path, original: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from mp3restore import __version__
+from mp3restore._version import __version__
 
 __all__ = ["render"]
 

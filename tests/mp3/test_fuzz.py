@@ -32,8 +32,8 @@ def read(data):
 
 
 @pytest.fixture(scope="module")
-def short_streams(encode):
-    return {name: encode(name).read_bytes()[:12000] for name in NAMES}
+def short_streams(encoded):
+    return {name: encoded(name).read_bytes()[:12000] for name in NAMES}
 
 
 @FUZZ

@@ -8,17 +8,17 @@ from mp3restore.mp3.stream import read_stream
 @pytest.mark.parametrize(
     ("name", "cropped"), [("cbr64", 0), ("cbr128", 1), ("mono64", 333), ("leftright", 575), ("cbr32-12k", 18)]
 )
-def test_the_grid_of_decoded_samples_is_found(encode, decode, name, cropped):
-    stream = read_stream(encode(name))
-    samples = 0.3 * decode(encode(name))[:, cropped:]
+def test_the_grid_of_decoded_samples_is_found(encoded, decode, name, cropped):
+    stream = read_stream(encoded(name))
+    samples = 0.3 * decode(encoded(name))[:, cropped:]
     grid = find_grid(samples, stream.sample_rate)
     assert grid.found
     assert grid.offset == (expected_offset(stream) - cropped) % 576
     assert grid.confidence > 0.5
 
 
-def test_samples_of_16_bits_are_enough(encode, decode):
-    samples = np.round(decode(encode("cbr128")) * 32767) / 32768
+def test_samples_of_16_bits_are_enough(encoded, decode):
+    samples = np.round(decode(encoded("cbr128")) * 32767) / 32768
     assert find_grid(samples.astype(np.float32), 44100).offset == -1105 % 576
 
 
@@ -36,23 +36,23 @@ def test_grid_search_refuses_other_shapes():
         find_grid(np.zeros((1, 60000), dtype=np.float32), 0)
 
 
-def test_the_expected_offset_fits_every_encoding(encode, decode, encoding):
-    stream = read_stream(encode(encoding))
-    samples = decode(encode(encoding))
+def test_the_expected_offset_fits_every_encoding(encoded, decode, encoding):
+    stream = read_stream(encoded(encoding))
+    samples = decode(encoded(encoding))
     offset = expected_offset(stream)
     assert grid_fit(stream, samples, offset) > 0.99
     assert grid_fit(stream, samples, offset + 1) < 0.3
 
 
 @pytest.mark.parametrize("cropped", [7, 2500])
-def test_a_moved_start_is_located(encode, decode, cropped):
-    stream = read_stream(encode("cbr128"))
-    samples = decode(encode("cbr128"))[:, cropped:]
+def test_a_moved_start_is_located(encoded, decode, cropped):
+    stream = read_stream(encoded("cbr128"))
+    samples = decode(encoded("cbr128"))[:, cropped:]
     offset, fit = locate(stream, samples)
     assert offset == expected_offset(stream) - cropped
     assert fit > 0.99
 
 
-def test_samples_too_short_to_judge_fit_nothing(encode):
-    stream = read_stream(encode("cbr128"))
+def test_samples_too_short_to_judge_fit_nothing(encoded):
+    stream = read_stream(encoded("cbr128"))
     assert grid_fit(stream, np.zeros((2, 100), dtype=np.float32), -1105) == 0

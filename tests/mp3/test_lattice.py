@@ -11,9 +11,9 @@ from mp3restore.mp3.stream import read_stream
 NORM = 17  # of a long basis function: turns a coefficient into the amplitude that it has in the samples
 
 
-def test_lines_of_real_files_lie_on_the_lattice(encode, decode, encoding):
-    stream = read_stream(encode(encoding))
-    samples = decode(encode(encoding))
+def test_lines_of_real_files_lie_on_the_lattice(encoded, decode, encoding):
+    stream = read_stream(encoded(encoding))
+    samples = decode(encoded(encoding))
     offset = expected_offset(stream)
     first = -(offset // 576)
     last = min(stream.granules, (samples.shape[1] - offset - OVERLAP - HALO) // 576)

@@ -27,15 +27,15 @@ def noise_like(samples, level=0.05):
     return (level * np.random.default_rng(9).standard_normal(samples.shape)).astype(np.float32)
 
 
-def test_the_decoded_signal_is_its_own_projection(encode, decode, cut, encoding):
-    stream = read_stream(encode(encoding))
-    decoded = decode(encode(encoding))
+def test_the_decoded_signal_is_its_own_projection(encoded, decode, cut, encoding):
+    stream = read_stream(encoded(encoding))
+    decoded = decode(encoded(encoding))
     assert np.abs(project(stream, decoded, decoded, cut) - decoded).max() < 1e-7
 
 
-def test_white_noise_comes_out_with_the_transmitted_values(encode, decode, cut, encoding):
-    stream = read_stream(encode(encoding))
-    decoded = decode(encode(encoding))
+def test_white_noise_comes_out_with_the_transmitted_values(encoded, decode, cut, encoding):
+    stream = read_stream(encoded(encoding))
+    decoded = decode(encoded(encoding))
     noise = noise_like(decoded)
     projected = project(stream, decoded, noise, cut)
     assert projected.shape == decoded.shape
@@ -51,10 +51,10 @@ def test_white_noise_comes_out_with_the_transmitted_values(encode, decode, cut, 
 
 
 @pytest.mark.parametrize("name", ["cbr128", "vbr2", "ffmpeg96", "leftright"])
-def test_the_original_lies_in_its_cells(encode, decode, source, cut, name):
+def test_the_original_lies_in_its_cells(encoded, decode, source, cut, name):
     """The point of it all: the one signal that we know to have produced the MP3 is hardly changed."""
-    stream = read_stream(encode(name))
-    decoded = decode(encode(name))
+    stream = read_stream(encoded(name))
+    decoded = decode(encoded(name))
     original = source[:, : decoded.shape[1]]
     # LAME scales its input; the decoded signal tells by how much.
     gain = np.sum(decoded * original) / np.sum(original * original)
@@ -64,9 +64,9 @@ def test_the_original_lies_in_its_cells(encode, decode, source, cut, name):
     assert moved < 0.01 * np.sum(np.square(decoded - original))
 
 
-def test_lines_above_the_lowpass_stay(encode, decode, cut):
-    stream = read_stream(encode("cbr64"))
-    decoded = decode(encode("cbr64"))
+def test_lines_above_the_lowpass_stay(encoded, decode, cut):
+    stream = read_stream(encoded("cbr64"))
+    decoded = decode(encoded("cbr64"))
     edge = lowpass_hz(stream)
     assert edge == 11000
     time = np.arange(decoded.shape[1]) / stream.sample_rate
@@ -80,9 +80,9 @@ def test_lines_above_the_lowpass_stay(encode, decode, cut):
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 40000), min_size=1, max_size=8), st.integers(-700, 700))
-def test_output_does_not_depend_on_block_sizes(encode, decode, cut, sizes, moved):
-    stream = read_stream(encode("vbr2"))
-    decoded = decode(encode("vbr2"))[:, :70000]
+def test_output_does_not_depend_on_block_sizes(encoded, decode, cut, sizes, moved):
+    stream = read_stream(encoded("vbr2"))
+    decoded = decode(encoded("vbr2"))[:, :70000]
     restored = decoded + noise_like(decoded, 0.01)
     whole = project(stream, decoded, restored, cut, 1 << 20, expected_offset(stream) + moved)
 
@@ -99,9 +99,9 @@ def test_output_does_not_depend_on_block_sizes(encode, decode, cut, sizes, moved
     assert np.array_equal(parts, whole)
 
 
-def test_unknown_granules_and_their_neighbours_stay_free(encode, decode, cut):
-    data = encode("crc").read_bytes()
-    decoded = decode(encode("crc"))
+def test_unknown_granules_and_their_neighbours_stay_free(encoded, decode, cut):
+    data = encoded("crc").read_bytes()
+    decoded = decode(encoded("crc"))
     at = data.find(b"\xff\xfa", len(data) // 2)
     damaged = bytearray(data)
     damaged[at + 10] ^= 0x10
@@ -123,17 +123,17 @@ def test_intensity_stereo_stays_free(written, decode, cut):
     assert np.array_equal(project(parse_stream(made.data), decoded, restored, cut), restored)
 
 
-def test_a_wrong_offset_leaves_the_restoration_alone(encode, decode, cut):
-    stream = read_stream(encode("cbr128"))
-    decoded = decode(encode("cbr128"))
+def test_a_wrong_offset_leaves_the_restoration_alone(encoded, decode, cut):
+    stream = read_stream(encoded("cbr128"))
+    decoded = decode(encoded("cbr128"))
     restored = decoded + noise_like(decoded)
     projected = project(stream, decoded, restored, cut, offset=expected_offset(stream) + 100)
     assert np.mean(projected == restored) > 0.9
 
 
-def test_what_was_not_read_stays_free(encode, decode, cut):
-    stream = read_stream(encode("cbr128"))
-    decoded = decode(encode("cbr128"))
+def test_what_was_not_read_stays_free(encoded, decode, cut):
+    stream = read_stream(encoded("cbr128"))
+    decoded = decode(encoded("cbr128"))
     restored = decoded + noise_like(decoded)
     projected = project(stream, decoded[:, :40000], restored, cut)
     assert projected.shape == restored.shape
@@ -141,8 +141,8 @@ def test_what_was_not_read_stays_free(encode, decode, cut):
     assert not np.array_equal(projected[:, 10000:30000], restored[:, 10000:30000])
 
 
-def test_another_number_of_channels_is_refused(encode, decode, cut):
-    stream = read_stream(encode("cbr128"))
-    mono = decode(encode("cbr128"))[:1]
+def test_another_number_of_channels_is_refused(encoded, decode, cut):
+    stream = read_stream(encoded("cbr128"))
+    mono = decode(encoded("cbr128"))[:1]
     with pytest.raises(InputError, match="channels"):
         list(Projector(stream, offset=-1105).stream(iter(()), cut(mono, 5000)))

@@ -72,8 +72,8 @@ def test_mixed_blocks_at_8_khz_are_unknown(written):
         ("mono64", "1", 44100, 1, "cbr", 16500),
     ],
 )
-def test_lame_tag_and_header(encode, name, version, rate, channels, mode, lowpass):
-    stream = read_stream(encode(name))
+def test_lame_tag_and_header(encoded, name, version, rate, channels, mode, lowpass):
+    stream = read_stream(encoded(name))
     assert stream.encoder is not None
     assert stream.encoder.startswith("LAME3.")
     assert (stream.version, stream.sample_rate, stream.channels) == (version, rate, channels)
@@ -81,23 +81,23 @@ def test_lame_tag_and_header(encode, name, version, rate, channels, mode, lowpas
     assert stream.known.all()
 
 
-def test_decoded_length_follows_from_the_tag(encode, decode):
-    stream = read_stream(encode("cbr128"))
-    assert decode(encode("cbr128")).shape[1] == 576 * stream.granules - stream.encoder_delay - stream.padding
+def test_decoded_length_follows_from_the_tag(encoded, decode):
+    stream = read_stream(encoded("cbr128"))
+    assert decode(encoded("cbr128")).shape[1] == 576 * stream.granules - stream.encoder_delay - stream.padding
 
 
-def test_untagged_file_has_no_delay(encode, decode):
-    stream = read_stream(encode("untagged"))
+def test_untagged_file_has_no_delay(encoded, decode):
+    stream = read_stream(encoded("untagged"))
     assert (stream.encoder, stream.encoder_delay, stream.padding, stream.lowpass_hz) == (None, None, None, None)
-    assert decode(encode("untagged")).shape[1] == 576 * stream.granules
+    assert decode(encoded("untagged")).shape[1] == 576 * stream.granules
 
 
-def test_kbps_is_the_nominal_rate_of_a_constant_stream(encode):
-    assert read_stream(encode("cbr128")).kbps == pytest.approx(128, abs=0.1)
+def test_kbps_is_the_nominal_rate_of_a_constant_stream(encoded):
+    assert read_stream(encoded("cbr128")).kbps == pytest.approx(128, abs=0.1)
 
 
-def test_crc_protected_frames_are_read_and_damage_is_noticed(encode):
-    data = bytearray(encode("crc").read_bytes())
+def test_crc_protected_frames_are_read_and_damage_is_noticed(encoded):
+    data = bytearray(encoded("crc").read_bytes())
     stream = parse_stream(bytes(data))
     assert stream.known.all()
     at = data.find(b"\xff\xfa", len(data) // 2)
@@ -107,8 +107,8 @@ def test_crc_protected_frames_are_read_and_damage_is_noticed(encode):
     assert 1 <= np.count_nonzero(~damaged.known) <= 2
 
 
-def test_tags_around_the_stream_change_nothing(encode):
-    data = encode("cbr128").read_bytes()
+def test_tags_around_the_stream_change_nothing(encoded):
+    data = encoded("cbr128").read_bytes()
     plain = parse_stream(data)
     # The picture of a tag may hold anything, even a header.
     id3 = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x50]) + b"\xff\xfb\x90\x64" * 244
@@ -122,13 +122,13 @@ def test_tags_around_the_stream_change_nothing(encode):
     assert np.array_equal(stream.exponents, plain.exponents)
 
 
-def test_what_the_tag_promises_is_missed(encode):
-    data = encode("cbr128").read_bytes()
+def test_what_the_tag_promises_is_missed(encoded):
+    data = encoded("cbr128").read_bytes()
     assert parse_stream(data[:-10_000]).missing_bytes == 10_000
 
 
-def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encode):
-    data = encode("cbr128").read_bytes()
+def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encoded):
+    data = encoded("cbr128").read_bytes()
     plain = parse_stream(data)
     positions = [i for i in range(len(data) // 2, len(data) // 2 + 900) if data[i : i + 2] == b"\xff\xfb"]
     broken = data[: positions[0]] + bytes(777) + data[positions[0] :]
@@ -140,8 +140,8 @@ def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encode
     assert np.array_equal(stream.exponents[stream.known], plain.exponents[stream.known])
 
 
-def test_a_frame_that_lost_its_end_is_unknown(encode):
-    data = encode("mono64").read_bytes()
+def test_a_frame_that_lost_its_end_is_unknown(encoded):
+    data = encoded("mono64").read_bytes()
     frames = find_frames(np.frombuffer(data, dtype=np.uint8))
     place = int(frames.position[60])
     stream = parse_stream(data[: place + 100] + data[place + 150 :])
@@ -153,8 +153,8 @@ def test_a_frame_that_lost_its_end_is_unknown(encode):
     assert np.array_equal(stream.exponents[: 2 * 59], plain.exponents[: 2 * 59])
 
 
-def test_start_cut_off_leaves_the_first_granules_unknown(encode):
-    data = encode("cbr128").read_bytes()
+def test_start_cut_off_leaves_the_first_granules_unknown(encoded):
+    data = encoded("cbr128").read_bytes()
     plain = parse_stream(data)
     stream = parse_stream(data[5000:])
     assert stream.encoder is None
@@ -163,8 +163,8 @@ def test_start_cut_off_leaves_the_first_granules_unknown(encode):
     assert np.array_equal(stream.exponents[known], plain.exponents[-stream.granules :][known])
 
 
-def test_joined_files_are_one_stream_and_the_second_tag_is_unknown(encode):
-    data = encode("cbr128").read_bytes()
+def test_joined_files_are_one_stream_and_the_second_tag_is_unknown(encoded):
+    data = encoded("cbr128").read_bytes()
     plain = parse_stream(data)
     stream = parse_stream(data + data)
     assert stream.granules == 2 * plain.granules + 2
@@ -172,8 +172,8 @@ def test_joined_files_are_one_stream_and_the_second_tag_is_unknown(encode):
     assert np.array_equal(stream.exponents[-plain.granules :], plain.exponents)
 
 
-def test_incomplete_last_frame_is_left_out(encode):
-    data = encode("cbr128").read_bytes()
+def test_incomplete_last_frame_is_left_out(encoded):
+    data = encoded("cbr128").read_bytes()
     assert parse_stream(data[:-3]).granules == parse_stream(data).granules - 2
 
 
@@ -185,9 +185,9 @@ def test_vbri_frame_is_a_tag(written):
     assert (stream.granules, stream.rate_mode, stream.encoder) == (24, "vbr", "FhG")
 
 
-def test_no_line_beyond_the_edge_bound(encode, decode, cut):
-    stream = read_stream(encode("cbr32-32k"))
-    runs = list(coded_granules(stream, cut(decode(encode("cbr32-32k")), 50000), offset=expected_offset(stream)))
+def test_no_line_beyond_the_edge_bound(encoded, decode, cut):
+    stream = read_stream(encoded("cbr32-32k"))
+    runs = list(coded_granules(stream, cut(decode(encoded("cbr32-32k")), 50000), offset=expected_offset(stream)))
     edges = np.concatenate([run.edges for run in runs])
     bounds = stream.edge_bound[runs[0].first :][: len(edges)]
     assert (bounds < 576).any()

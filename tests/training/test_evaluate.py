@@ -99,9 +99,9 @@ def test_noise_fill_adds_something_and_stays_within_what_the_mp3_says(name, musi
     with open_audio(mp3) as source:
         if source.sample_rate != pair.sample_rate:
             return
+        known = open_bitstream(source)
         decoded = np.concatenate(list(source.blocks()), axis=1)
     whole = np.pad(added, [(0, 0), (pair.start, decoded.shape[1] - pair.start - added.shape[1])])
-    known = open_bitstream(mp3)
     runs = coded_granules(known.stream, [decoded], offset=known.offset)
     projector = Projector(known.stream, offset=known.offset)
     held = np.concatenate(list(projector.stream(runs, [decoded + whole])), axis=1)

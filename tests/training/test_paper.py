@@ -6,8 +6,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from mp3restore.errors import InputError  # noqa: E402
 from mp3restore.generator.excitation import CONTEXT  # noqa: E402
-from mp3restore.training import paper_restorer  # noqa: E402
 from mp3restore.training.data.segments import Batch  # noqa: E402
+from mp3restore.training.paper import restorer as paper_restorer  # noqa: E402
 from mp3restore.training.paper.networks import PaperConfig, PaperCritic, PaperGenerator  # noqa: E402
 from mp3restore.training.paper.restorer import PaperRestorer  # noqa: E402
 from mp3restore.training.paper.trainer import PaperTrainer  # noqa: E402

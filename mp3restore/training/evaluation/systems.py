@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mp3restore._typing import Samples
 from mp3restore.generator.chunks import Passage
 from mp3restore.generator.restorer import Restorer
 from mp3restore.job import plan_jobs
@@ -23,7 +24,6 @@ from mp3restore.training.evaluation.baselines import gain_corrected, noise_fille
 
 __all__ = ["BEST_OF", "SYSTEMS", "BlindRestorer", "Tool", "open_tool"]
 
-_Samples = NDArray[np.float32]
 
 BEST_OF = 8
 _MEAN_OF = 4
@@ -66,20 +66,20 @@ class Tool:
     source: Path
     seed: int
 
-    def restore(self, *, variant: int = 1, **options: Any) -> _Samples:  # noqa: ANN401 - fields of RunOptions
+    def restore(self, *, variant: int = 1, **options: Any) -> Samples:  # noqa: ANN401 - fields of RunOptions
         """One restoration, aligned with the pair: (channels, samples)."""
         target = self.source.with_name("restored.wav")
         (job,) = plan_jobs(self.source, target, bit_depth="32f", overwrite=True)
-        chosen = RunOptions(self.seed, sample_rate=self.pair.sample_rate, tags=False, **options)
+        chosen = RunOptions(seed=self.seed, sample_rate=self.pair.sample_rate, tags=False, **options)
         run_job(replace(job, variant=variant), lambda: self.restorer, chosen)
         samples, _ = soundfile.read(target, dtype="float32", always_2d=True)
         return np.ascontiguousarray(samples.T[:, self.pair.start : self.pair.start + self.pair.degraded.shape[1]])
 
-    def draws(self, first: _Samples) -> list[_Samples]:
+    def draws(self, first: Samples) -> list[Samples]:
         """`BEST_OF` draws, of which `first` is the first."""
         return [first, *(self.restore(variant=k) for k in range(2, BEST_OF + 1))]
 
-    def others(self, draws: Sequence[_Samples], rng: np.random.Generator) -> Iterator[tuple[str, _Samples]]:
+    def others(self, draws: Sequence[Samples], rng: np.random.Generator) -> Iterator[tuple[str, Samples]]:
         """All systems but the MP3, the draws themselves, and the paper's."""
         yield "gain-corrected", gain_corrected(self.pair)
         yield "full", self.restore(strength=1.0)

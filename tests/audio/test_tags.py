@@ -11,10 +11,9 @@ from mutagen.apev2 import APEBinaryValue, APEv2
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC, COMM, ID3, RVA2, TALB, TCON, TDRC, TIT2, TPE1, TPOS, TRCK, TSSE, TXXX, USLT
 from mutagen.wave import WAVE
+from support import invoke
 
 from mp3restore.audio.tags import Tags, read_tags, write_tags
-
-from .conftest import invoke
 
 COVER = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 

@@ -14,13 +14,12 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode, UsageError, restore_file
 from mp3restore.audio.decode import open_audio
 from mp3restore.batch.processes import share_cores
 from mp3restore.options import RunOptions
-
-from .conftest import invoke
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode, restore_file
-
-from .conftest import invoke
 
 
 def lowpassed(path, edge_hz):

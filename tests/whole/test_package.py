@@ -15,7 +15,7 @@ import pytest
 
 import mp3restore
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def python(code, *arguments):
@@ -44,7 +44,7 @@ def test_help_is_quick_and_imports_little(option):
     code = f"""
 import json, sys
 sys.argv = ["mp3restore", {option!r}]
-from mp3restore.cli import main
+from mp3restore.cli.main import main
 try:
     main()
 except SystemExit:
@@ -103,16 +103,16 @@ def test_onnx_runtime_does_not_phone_home(sample, tmp_path):
 
 def peak_mib(source, target):
     code = """
-import sys, mp3restore, mp3restore.diagnostics.memory
+import sys, mp3restore, mp3restore.diagnostics.bench
 mp3restore.restore_file(sys.argv[1], sys.argv[2], threads=4)  # the most that are ever taken by default
-print(mp3restore.diagnostics.memory.peak_mib())
+print(mp3restore.diagnostics.bench.peak_mib())
 """
     return float(python(code, source, target))
 
 
 def test_the_memory_of_the_starting_process_does_not_count():
     ballast = np.ones(50_000_000)  # 400 MB
-    assert float(python("from mp3restore.diagnostics.memory import peak_mib; print(peak_mib())")) < 200
+    assert float(python("from mp3restore.diagnostics.bench import peak_mib; print(peak_mib())")) < 200
     assert ballast.nbytes == 400_000_000
 
 

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode, NoInputError, OutputExistsError, UsageError
 from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
-from mp3restore.batch.plan import Request, plan_batch, wants_folder
+from mp3restore.batch.plan import plan_batch, wants_folder
 from mp3restore.batch.sources import find_sources, read_list
+from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.template import check_template, fill_template
 from mp3restore.generator.model import load_model
-
-from .conftest import invoke
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -35,7 +35,7 @@ def plan(*names, output=None, **options):
     walk = {key: options.pop(key) for key in ("recursive", "include", "exclude") if key in options}
     folder = None if output is None or not Path(output).is_dir() else Path(output)
     sources = find_sources([str(name) for name in names], output_folder=folder, **walk)
-    request = Request(load_model(), output=None if output is None else Path(output), **options)
+    request = ResultOptions(model=load_model(), output=None if output is None else Path(output), **options)
     return plan_batch(sources, request, into_folder=output is not None and wants_folder(str(output), sources))
 
 
@@ -150,7 +150,7 @@ def test_dry_run_loads_no_model(songs, tmp_path):
     code = """
 import sys
 sys.modules["onnxruntime"] = None
-from mp3restore.cli import main
+from mp3restore.cli.main import main
 main()
 """
     out = tmp_path / "out"

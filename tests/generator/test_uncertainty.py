@@ -33,9 +33,9 @@ def band_power(signal):
 
 
 @pytest.mark.parametrize("name", ["cbr128", "leftright", "cbr64"])
-def test_amplitude_is_that_of_errors_spread_evenly_over_the_zeros(encode, decode, cut, name):
-    stream = read_stream(encode(name))
-    decoded = decode(encode(name))
+def test_amplitude_is_that_of_errors_spread_evenly_over_the_zeros(encoded, decode, cut, name):
+    stream = read_stream(encoded(name))
+    decoded = decode(encoded(name))
     amplitude, _, _ = whole_map(stream, decoded, cut)
     runs = list(coded_granules(stream, cut(decoded, 50000), offset=expected_offset(stream)))
     magnitudes = np.concatenate([r.magnitudes for r in runs])
@@ -61,9 +61,9 @@ def test_amplitude_is_that_of_errors_spread_evenly_over_the_zeros(encode, decode
     assert np.mean(np.abs(difference_db[holes & inner]) < 4) > 0.85
 
 
-def test_map_covers_all_frames_and_does_not_depend_on_block_sizes(encode, decode, cut):
-    stream = read_stream(encode("vbr2"))
-    decoded = decode(encode("vbr2"))
+def test_map_covers_all_frames_and_does_not_depend_on_block_sizes(encoded, decode, cut):
+    stream = read_stream(encoded("vbr2"))
+    decoded = decode(encoded("vbr2"))
     one = whole_map(stream, decoded, cut, size=1 << 20)
     other = whole_map(stream, decoded, cut, size=777)
     assert one.shape == (3, 2, 1 + decoded.shape[1] // HOP, BANDS)
@@ -71,9 +71,9 @@ def test_map_covers_all_frames_and_does_not_depend_on_block_sizes(encode, decode
     assert np.array_equal(one, other)
 
 
-def test_free_region_lies_above_the_lowpass(encode, decode, cut):
-    stream = read_stream(encode("cbr64"))
-    _, zeros, free = whole_map(stream, decode(encode("cbr64")), cut)
+def test_free_region_lies_above_the_lowpass(encoded, decode, cut):
+    stream = read_stream(encoded("cbr64"))
+    _, zeros, free = whole_map(stream, decode(encoded("cbr64")), cut)
     bands = mel_bands(BANDS, N_FFT // 2 + 1)
     hz = np.array([np.average(np.arange(N_FFT // 2 + 1), weights=b) for b in bands]) * stream.sample_rate / N_FFT
     inner = slice(8, -8)
@@ -83,9 +83,9 @@ def test_free_region_lies_above_the_lowpass(encode, decode, cut):
     assert (zeros >= free - 1e-6).all()
 
 
-def test_a_file_that_is_restored_at_a_higher_rate_is_free_above_its_own(encode, decode, cut):
-    stream = read_stream(encode("cbr32-22k"))
-    decoded = decode(encode("cbr32-22k"))
+def test_a_file_that_is_restored_at_a_higher_rate_is_free_above_its_own(encoded, decode, cut):
+    stream = read_stream(encoded("cbr32-22k"))
+    decoded = decode(encoded("cbr32-22k"))
     own = whole_map(stream, decoded, cut)
     higher = whole_map(stream, decoded, cut, working_rate=2 * stream.sample_rate)
     assert np.all(higher[2][:, :, -5:] == pytest.approx(1))
@@ -97,17 +97,17 @@ def test_a_file_that_is_restored_at_a_higher_rate_is_free_above_its_own(encode, 
     assert low.mean() == pytest.approx(high[10:-10].mean(), abs=0.05)
 
 
-def test_side_of_a_mono_file_is_certain(encode, decode, cut):
-    stream = read_stream(encode("mono64"))
-    amplitude, zeros, free = whole_map(stream, decode(encode("mono64")), cut)
+def test_side_of_a_mono_file_is_certain(encoded, decode, cut):
+    stream = read_stream(encoded("mono64"))
+    amplitude, zeros, free = whole_map(stream, decode(encoded("mono64")), cut)
     assert np.all(amplitude[1, 8:-8] == pytest.approx(LOG_FLOOR))
     assert not zeros[1, 8:-8].any()
     assert not free[1, 8:-8].any()
     assert np.median(amplitude[0, 8:-8]) > LOG_FLOOR + 3
 
 
-def test_damage_is_unknown_and_local(encode, decode, cut):
-    data = bytearray(encode("crc").read_bytes())
+def test_damage_is_unknown_and_local(encoded, decode, cut):
+    data = bytearray(encoded("crc").read_bytes())
     decoded = decode(bytes(data))
     clean = whole_map(parse_stream(bytes(data)), decoded, cut)
     data[data.find(b"\xff\xfa", len(data) // 2) + 10] ^= 0x10
@@ -120,8 +120,8 @@ def test_damage_is_unknown_and_local(encode, decode, cut):
     assert np.array_equal(damaged[:, :, far], clean[:, :, far])
 
 
-def test_beyond_the_file_nothing_is_known(encode):
-    stream = read_stream(encode("cbr64"))
+def test_beyond_the_file_nothing_is_known(encoded):
+    stream = read_stream(encoded("cbr64"))
     known = UncertaintyMap(stream, offset=expected_offset(stream), working_rate=stream.sample_rate, bands=BANDS)
     assert np.allclose(known.finish(5), unknown_row(BANDS), atol=1e-5)
     assert len(unknown_row(BANDS)) == PLANES * BANDS

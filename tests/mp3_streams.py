@@ -220,12 +220,12 @@ def _program(name):
 
 @pytest.fixture(scope="session")
 def source():
-    """Return the signal that `encode` encodes, (2, n)."""
+    """Return the signal that `encoded` encodes, (2, n)."""
     return music()
 
 
 @pytest.fixture(scope="session")
-def encode(tmp_path_factory):
+def encoded(tmp_path_factory):
     """Return a function that encodes `music` as one of ``ENCODINGS`` and gives the path of the MP3."""
     folder = tmp_path_factory.mktemp("encoded")
     source = folder / "source.wav"

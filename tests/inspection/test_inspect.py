@@ -9,8 +9,8 @@ from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError, No
 from mp3restore.inspection.inspect import inspect_file, plot_steps
 
 
-def test_report_on_an_mp3(encode):
-    report = inspect_file(encode("cbr128"))
+def test_report_on_an_mp3(encoded):
+    report = inspect_file(encoded("cbr128"))
     stream = report.bitstream
     assert report.was_mp3
     assert report.grid is None
@@ -25,19 +25,19 @@ def test_report_on_an_mp3(encode):
     assert 1000 < stream.edge_hz[0] <= stream.edge_hz[1] <= stream.edge_hz[2] <= 17500
 
 
-def test_fewer_bits_leave_fewer_lines(encode):
-    rich, poor = (inspect_file(encode(name)).bitstream for name in ("cbr320", "ffmpeg96"))
+def test_fewer_bits_leave_fewer_lines(encoded):
+    rich, poor = (inspect_file(encoded(name)).bitstream for name in ("cbr320", "ffmpeg96"))
     assert rich.coded_share > 1.5 * poor.coded_share
 
 
-def test_an_untagged_file_gets_the_usual_lowpass(encode):
-    stream = inspect_file(encode("untagged")).bitstream
+def test_an_untagged_file_gets_the_usual_lowpass(encoded):
+    stream = inspect_file(encoded("untagged")).bitstream
     assert (stream.lowpass_hz, stream.lowpass_stated, stream.offset) == (pytest.approx(17000, abs=1), False, 0)
 
 
-def test_report_on_a_wav_that_was_an_mp3(encode, decode, tmp_path):
+def test_report_on_a_wav_that_was_an_mp3(encoded, decode, tmp_path):
     path = tmp_path / "once.wav"
-    soundfile.write(path, decode(encode("cbr64")).T, 24000, subtype="PCM_16")
+    soundfile.write(path, decode(encoded("cbr64")).T, 24000, subtype="PCM_16")
     report = inspect_file(path)
     assert report.was_mp3
     assert report.bitstream is None
@@ -51,8 +51,8 @@ def test_report_on_a_wav_that_was_never_an_mp3(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["vbr2", "cbr24-8k", "mono64"])
-def test_report_is_json(encode, name):
-    tree = json.loads(json.dumps(inspect_file(encode(name)).to_json(), allow_nan=False))
+def test_report_is_json(encoded, name):
+    tree = json.loads(json.dumps(inspect_file(encoded(name)).to_json(), allow_nan=False))
     assert tree["was_mp3"] is True
     assert tree["path"].endswith(f"{name}.mp3")
     assert len(tree["bitstream"]["edge_hz"]) == 3
@@ -67,10 +67,10 @@ def test_errors_name_the_file(tmp_path):
         inspect_file(path)
 
 
-def test_plot(encode, tmp_path):
+def test_plot(encoded, tmp_path):
     pytest.importorskip("matplotlib")
     out = tmp_path / "steps.png"
-    plot_steps(encode("cbr128"), out)
+    plot_steps(encoded("cbr128"), out)
     assert out.read_bytes().startswith(b"\x89PNG")
 
 
@@ -80,7 +80,7 @@ def test_there_is_nothing_to_plot_of_what_is_no_mp3(tmp_path):
         plot_steps(tmp_path / "a.wav", tmp_path / "a.png")
 
 
-def test_plot_without_matplotlib_says_what_to_install(encode, tmp_path, monkeypatch):
+def test_plot_without_matplotlib_says_what_to_install(encoded, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match=r"mp3restore\[plot\]"):
-        plot_steps(encode("cbr128"), tmp_path / "steps.png")
+        plot_steps(encoded("cbr128"), tmp_path / "steps.png")

@@ -8,12 +8,13 @@ import pytest
 import soundfile
 
 import mp3restore
+from mp3restore.audio.decode import open_audio
 from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.lattice import quantise, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line, read_stream
-from mp3restore.pipeline.consistency import BitstreamWatch, hold_to_bitstream
+from mp3restore.pipeline.consistency import GranuleTap, hold_to_bitstream
 
 
 def signed_values(stream, samples):
@@ -78,13 +79,14 @@ def test_a_low_rate_file_is_held_within_its_band(encode, music, tmp_path):
 
 def test_the_result_does_not_depend_on_blocks(encode, music, rng):
     mp3 = encode("lame", music, 44100, "-b", "64")
-    bitstream = open_bitstream(mp3)
+    with open_audio(mp3) as source:
+        bitstream = open_bitstream(source)
     original, rate = decoded(mp3)
     restored = np.repeat(original, 2, axis=1) + rng.normal(0, 0.01, (2, 2 * original.shape[1])).astype(np.float32)
 
     def held(pieces):
-        watch = BitstreamWatch(bitstream, working_rate=2 * rate, bands=4, keep=True)
-        list(watch.watch([original]))
+        watch = GranuleTap(bitstream, working_rate=2 * rate, bands=4, keep=True)
+        list(watch.tap([original]))
         blocks = np.array_split(restored, pieces, axis=1)
         return np.concatenate(list(hold_to_bitstream(watch, blocks, rate=2 * rate)), axis=1)
 
@@ -96,7 +98,8 @@ def test_the_result_does_not_depend_on_blocks(encode, music, rng):
 def test_a_wav_has_no_bitstream(tmp_path, music):
     path = tmp_path / "music.wav"
     soundfile.write(path, music.T, 44100, subtype="FLOAT")
-    assert open_bitstream(path) is None
+    with open_audio(path) as source:
+        assert open_bitstream(source) is None
     assert not mp3restore.restore_file(path, tmp_path / "out.wav").consistent
 
 
@@ -107,11 +110,13 @@ def test_the_bitstream_of_an_hour_needs_little_memory(encode, music, tmp_path):
     long.write_bytes(minute * 60)
     script = """
 import sys
-import mp3restore.pipeline.consistency as consistency
-from mp3restore.diagnostics.memory import peak_mib as peak
-consistency.open_bitstream(sys.argv[1])
+from mp3restore.audio.decode import open_audio
+from mp3restore.diagnostics.bench import peak_mib as peak
+from mp3restore.audio.decode import open_audio
+from mp3restore.inspection.bitstream import open_bitstream
+open_bitstream(open_audio(sys.argv[1]))
 before = peak()
-assert consistency.open_bitstream(sys.argv[2]) is not None
+assert open_bitstream(open_audio(sys.argv[2])) is not None
 print(peak() - before)
 """
     short = tmp_path / "minute.mp3"

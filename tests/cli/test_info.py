@@ -9,11 +9,10 @@ from importlib import metadata
 
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode
 from mp3restore.cli import manual
-
-from .conftest import invoke
 
 
 def test_doctor(monkeypatch):
@@ -69,7 +68,7 @@ def test_completion(line, words, monkeypatch):
     monkeypatch.setenv("_MP3RESTORE_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", line)
     monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
-    code = "from mp3restore.cli import main; main()"
+    code = "from mp3restore.cli.main import main; main()"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert words in found.stdout.split()
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from mp3restore import NoInputError, UsageError
-from mp3restore.batch.plan import Request
+from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.watch import watch_folder
 from mp3restore.generator.model import load_model
 
@@ -29,7 +29,7 @@ def watched(tmp_path):
     """Watch a folder whose output lies in it; gives the folder and the names that were planned, in order."""
     folder = tmp_path / "in"
     folder.mkdir()
-    request = Request(load_model(), output=folder / "out")
+    request = ResultOptions(model=load_model(), output=folder / "out")
     planned, stop = [], threading.Event()
 
     def restore(tasks):
@@ -84,6 +84,6 @@ def test_command(tmp_path, second):
 def test_folders_that_cannot_be_watched(tmp_path):
     model = load_model()
     with pytest.raises(NoInputError):
-        watch_folder(tmp_path / "no", Request(model, output=tmp_path), print, print)
+        watch_folder(tmp_path / "no", ResultOptions(model=model, output=tmp_path), print, print)
     with pytest.raises(UsageError, match="folder of their own"):
-        watch_folder(tmp_path, Request(model, output=tmp_path), print, print)
+        watch_folder(tmp_path, ResultOptions(model=model, output=tmp_path), print, print)

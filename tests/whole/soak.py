@@ -1,6 +1,6 @@
 """A soak: hundreds of short MP3s of every kind through two processes, killed three times and carried on.
 
-``python tests/soak.py --files 500`` says what it found, and ends with 1 if anything is not as it should be.
+``python tests/whole/soak.py --files 500`` says what it found, and ends with 1 if anything is not as it should be.
 """
 
 from __future__ import annotations

@@ -12,11 +12,10 @@ import time
 
 import pytest
 from moto.server import ThreadedMotoServer
+from support import invoke
 
 from mp3restore import ExitCode
 from mp3restore.batch.urls import UrlPath, is_url
-
-from .conftest import invoke
 
 TIMEOUT_S = 180
 

@@ -13,12 +13,11 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from support import invoke
 
 from mp3restore import ExitCode, __version__
 from mp3restore.audio.decode import open_audio
 from mp3restore.generator.model import DEFAULT_MODEL, models_folder
-
-from .conftest import invoke
 
 
 def leftovers(folder):

@@ -14,7 +14,7 @@ import pytest
 from mp3restore import __version__
 from mp3restore.generator.model import list_models
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FILES = ("MODEL_CARD.md", "SHA256", "config.json", "model.onnx")
 
 pytestmark = pytest.mark.wheel

@@ -1,0 +1,121 @@
+"""One open file that any number of readers share, each at a position of its own."""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["InputFile", "PartOfFile"]
+
+_SEEMING_BYTES = 1 << 40
+_ID3V1_BYTES = 128
+
+
+class InputFile:
+    """A file that is opened once, however many parsers and decoders read it, also from several threads.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    size : int
+        Its length in bytes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("rb", buffering=0)
+        self._lock = threading.Lock()
+        self.size = self._file.seek(0, io.SEEK_END)
+
+    def read_into(self, position: int, view: memoryview) -> int:
+        """Fill `view` from `position` on; returns the number of bytes, which is smaller only at the end."""
+        done = 0
+        with self._lock:
+            self._file.seek(position)
+            while done < len(view) and (count := self._file.readinto(view[done:])):
+                done += count
+        return done
+
+    def read(self, begin: int, end: int) -> NDArray[np.uint8]:
+        """Return the bytes from `begin` up to `end`, or to the end of the file."""
+        data = np.empty(max(0, min(end, self.size) - begin), dtype=np.uint8)
+        return data[: self.read_into(begin, data.data)] if data.size else data
+
+    def view(self) -> BinaryIO:
+        """Return the whole file as a file object with a name, whose position is its own."""
+        return io.BufferedReader(PartOfFile(self))
+
+    def close(self) -> None:
+        """Close the file for all readers."""
+        self._file.close()
+
+
+class PartOfFile(io.RawIOBase):
+    """The bytes of a file from `start` to `end` as a file object, read-only.
+
+    With `endless` it seems to be a terabyte long: only its last 128 bytes can be read beyond the end of the data, and
+    are zero, because MP3 decoders look there for an ID3v1 tag.
+    """
+
+    def __init__(self, file: InputFile, *, start: int = 0, end: int | None = None, endless: bool = False) -> None:
+        super().__init__()
+        self._input = file
+        self.endless = endless
+        self._start = start
+        self._position = 0
+        self._bytes = (file.size if end is None else end) - start
+        self._size = _SEEMING_BYTES if endless else self._bytes
+
+    @property
+    def name(self) -> str:
+        """Name of the file, by which parsers of tags choose the format."""
+        return str(self._input.path)
+
+    def readable(self) -> bool:
+        """Whether bytes can be read: always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Whether the position can be set: always."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Set the position in bytes and return it."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._position
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Fill `buffer` as far as there are bytes and return their number."""
+        view = memoryview(buffer).cast("B")
+        if self._bytes < self._size - _ID3V1_BYTES <= self._position:
+            count = min(len(view), self._size - self._position)
+            view[:count] = bytes(count)
+        else:
+            wanted = max(0, min(len(view), self._bytes - self._position))
+            count = self._input.read_into(self._start + self._position, view[:wanted])
+        self._position += count
+        return count

@@ -1,0 +1,80 @@
+"""The words of a batch: what the user wants of all results, and what happens to each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mp3restore.generator.model import Model
+from mp3restore.job import BitDepth, Container, Job
+from mp3restore.options import RunOptions
+
+__all__ = ["DEFAULT_MAX_KBPS", "Action", "OnExists", "ResultOptions", "Task"]
+
+OnExists = Literal["error", "skip", "overwrite", "rename"]
+Action = Literal["restore", "overwrite", "copy", "skip", "fail"]
+
+DEFAULT_MAX_KBPS = 192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultOptions:
+    """What the user wants of all results.
+
+    Attributes
+    ----------
+    model : Model
+        The model that restores them.
+    run : RunOptions
+        How to restore.
+    output : Path or None
+        The file to write, or the folder to write to; by default results lie beside their sources.
+    container, bit_depth
+        Format of the results.
+    variants : int
+        Restorations of each file.
+    template : str or None
+        Names of the results, with the fields of `mp3restore.batch.template`.
+    flatten : bool
+        Whether all results go to `output` itself, instead of folders like those of the sources.
+    on_exists : {"error", "skip", "overwrite", "rename"}, optional
+        What to do about results that exist already. By default an existing result is an error for one named file. For
+        several, it is skipped, but made again if this program made it from the same source with other settings and
+        nobody has changed it since.
+    max_kbps : int
+        MP3s of higher bitrates are left as they are: copied to the output folder, or skipped where there is none.
+    """
+
+    model: Model
+    run: RunOptions = field(default_factory=RunOptions)
+    output: Path | None = None
+    container: Container | None = None
+    bit_depth: BitDepth = "24"
+    variants: int = 1
+    template: str | None = None
+    flatten: bool = False
+    on_exists: OnExists | None = None
+    max_kbps: int = DEFAULT_MAX_KBPS
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One result and what happens to it.
+
+    Attributes
+    ----------
+    job : Job
+        Source and target.
+    action : {"restore", "overwrite", "copy", "skip", "fail"}
+        What happens; "fail" stands for a source that cannot be read, or a target that cannot be written.
+    reason : str
+        Why it is skipped, copied, made again, or fails.
+    manifest : Path or None
+        Folder whose manifest will list it.
+    """
+
+    job: Job
+    action: Action
+    reason: str = ""
+    manifest: Path | None = None
