@@ -23,6 +23,7 @@ from mp3restore.dsp.resample import resample_stream, resampled_length
 from mp3restore.mp3.framing import FileTable, read_table
 from mp3restore.mp3.run_bytes import RunBytes
 from mp3restore.mp3.runs import Run, find_runs
+from mp3restore.mp3.stream import Mp3Stream, stream_of
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -150,6 +151,14 @@ class MpegSource(AudioSource):
         return float(np.average([run.kbps for run in self.runs], weights=seconds))
 
     @property
+    def missing_s(self) -> float:
+        """Seconds by which the last part is shorter than its tag says."""
+        run = self.runs[-1]
+        part = run.parts[-1]
+        stated = part.tag.frames if part.tag is not None and part.tag.frames is not None else 0
+        return max(0, stated - (part.stop - part.start)) * run.frame_samples / run.sample_rate
+
+    @property
     def damage(self) -> tuple[Damage, ...]:
         """Bytes that are neither frames nor tags, with what stands for them; complete when all has been decoded."""
         gaps = [
@@ -171,6 +180,10 @@ class MpegSource(AudioSource):
             if not any(gap.position <= each.position < gap.position + gap.length for gap in gaps)
         ]
         return tuple(sorted([*gaps, *inside, *self._failed], key=lambda each: each.position))
+
+    def stream(self, run: int) -> Mp3Stream:
+        """Read what a run of layer III says about its granules."""
+        return stream_of(self.runs[run], RunBytes(self.runs[run], self._read))
 
     def _places(self) -> Iterator[MusicRange]:
         place = 0

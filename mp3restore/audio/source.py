@@ -81,6 +81,11 @@ class AudioSource(ABC):
         return None
 
     @property
+    def missing_s(self) -> float:
+        """Seconds that the file promises and does not have."""
+        return 0.0
+
+    @property
     def damage(self) -> tuple[Damage, ...]:
         """Stretches of the file that are no sound, complete when all has been decoded."""
         return ()

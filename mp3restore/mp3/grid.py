@@ -16,13 +16,11 @@ from mp3restore.mp3.filterbank import (
     polyphase_analysis,
 )
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
+from mp3restore.mp3.runs import DECODER_DELAY
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DECODER_DELAY: Final = 529
-"""Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
 
 _EXCERPTS: Final = 3
 _EXCERPT_GRANULES: Final = 24

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
-
-import numpy as np
+from typing import Final, Literal
 
 from mp3restore.mp3.frame_header import CRC_BYTES, HEADER_BYTES
-from mp3restore.mp3.headers import FrameTable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 RateMode = Literal["cbr", "abr", "vbr"]
 
@@ -77,15 +71,3 @@ def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
     at += 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
     tag = _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
     return replace(tag, stream_bytes=stream_bytes or None, frames=count or None)
-
-
-def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:
-    """Tell which frames carry a Xing, Info or VBRI tag (a joined file has one per part), shape (frames,)."""
-    found = np.zeros(frames.position.size, dtype=np.bool_)
-    for offset, magics in ((HEADER_BYTES + frames.side_info_bytes, (b"Xing", b"Info")), (_VBRI_OFFSET, (b"VBRI",))):
-        fits = frames.size >= offset + 4
-        where = np.where(fits, frames.position, frames.position[0]) + offset
-        head = np.stack([data[np.minimum(where + k, data.size - 1)] for k in range(4)], axis=1)
-        for magic in magics:
-            found |= fits & np.all(head == np.frombuffer(magic, dtype=np.uint8), axis=1)
-    return found
