@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,19 +13,15 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.audio.mpeg import MpegSource
 from mp3restore.audio.source import AudioSource, Damage
 from mp3restore.dsp.stft import analyse
-from mp3restore.errors import BitstreamError, MissingExtraError
 from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.grid import GridResult, find_grid
-from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
-from mp3restore.mp3.tables import LINES
 
-__all__ = ["BitstreamReport", "Inspection", "inspect_file", "plot_steps"]
+__all__ = ["BitstreamReport", "Inspection", "inspect_file"]
 
 # Enough to find the grid in, and to see where the spectrum ends.
 _SEARCH_SECONDS: Final = 30
-_PLOT_COLUMNS: Final = 1200
 _FRAME_SAMPLES: Final = 2048
 # Where the loudest frames fall this far below their own maximum for good, the sound ends.
 _BANDWIDTH_DB: Final = -80.0
@@ -146,38 +141,3 @@ def _bandwidth(samples: Samples, sample_rate: int) -> float:
     loudest = np.quantile(power, 0.95, axis=0)
     above = np.flatnonzero(loudest > loudest.max() * 10 ** (_BANDWIDTH_DB / 10))
     return float(above[-1]) * sample_rate / _FRAME_SAMPLES if above.size else 0.0
-
-
-def plot_steps(path: str | Path, out: str | Path) -> None:
-    """Draw the quantiser steps of an MP3 against time and frequency, one picture per channel, to ``out``.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    BitstreamError
-        If the file is not an MP3 that `read_stream` reads.
-    """
-    with open_audio(path) as source:
-        if not isinstance(source, MpegSource):
-            raise BitstreamError("is no MP3: there are no steps to draw", path=path)
-    try:
-        figures = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingExtraError("plots need matplotlib", hint="pip install 'mp3restore[plot]'") from error
-    stream = read_stream(path)
-    stride = -(-stream.granules // _PLOT_COLUMNS)
-    columns = np.arange(0, stream.granules, stride)
-    level = np.full((columns.size, stream.channels, LINES), np.nan, dtype=np.float32)
-    for column, granule in enumerate(columns.tolist()):
-        if stream.known[granule]:
-            level[column] = 20 * np.log10(stream.line_steps(granule, granule + 1)[0])
-    figure = figures.Figure(figsize=(12, 4 * stream.channels), layout="constrained")
-    extent = (0, stream.granules * GRANULE_SAMPLES / stream.sample_rate, 0, stream.sample_rate / 2000)
-    for channel in range(stream.channels):
-        axes = figure.add_subplot(stream.channels, 1, channel + 1)
-        image = axes.imshow(level[:, channel].T, origin="lower", aspect="auto", extent=extent, vmin=-120, vmax=-20)
-        planes = ("left or mid", "right or side") if stream.channels == 2 else ("mono",)
-        axes.set(title=f"quantiser step, {planes[channel]}", xlabel="time in s", ylabel="frequency in kHz")
-        figure.colorbar(image, ax=axes, label="dB of full scale")
-    figure.savefig(out)

@@ -8,7 +8,7 @@ Line order. A granule holds 576 lines. Lines of short blocks are kept in the ord
 
 Slots. A granule has up to 39 bands with a step of their own, its *slots*, in the order in which their scale factors
 are sent: 22 long bands; or 13 short bands times 3 windows; or, in a mixed block, the long bands below line 36 and
-then the short bands above it. ``SLOT_OF_LINE`` says which slot a line belongs to.
+then the short bands above it. ``slot_of_line`` says which slot a line belongs to.
 """
 
 from __future__ import annotations
