@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -146,7 +147,7 @@ class AudioSource(ABC):
         if done == 0:
             raise DecodeError("contains no audio", path=self.path, hint="the file may be cut off; get it again")
 
-    def __enter__(self) -> AudioSource:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from mp3restore.cli.config import config_app
 from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
 from mp3restore.cli.pages import listen_test, plot, report
+from mp3restore.cli.repair import repair
 from mp3restore.cli.restore import RestoreCommand, restore
 from mp3restore.cli.services import serve, watch
 
@@ -46,13 +47,15 @@ app.command(
     epilog="Other commands, each with a --help of its own: 'models' shows and checks the models, "
     "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
     "'listen-test' a blind listening test, 'serve' a local web page; "
-    "'watch' restores what is put into a folder, 'inspect' says what an MP3 has lost, 'formats' "
+    "'watch' restores what is put into a folder, 'repair' mends a damaged MP3 without decoding it, 'inspect' says what "
+    "an MP3 has lost, 'formats' "
     "what can be read, 'doctor' what is wrong here, 'config' where options come from. "
     "--install-completion teaches your shell all this.",
 )(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
+app.command("repair")(repair)
 app.command("report")(report)
 app.command("serve")(serve)
 app.command("watch")(watch)

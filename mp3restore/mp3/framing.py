@@ -207,10 +207,13 @@ class _Walk:
     def _follow(self, index: int) -> int:
         """Take a frame and those of its kind that follow it; returns the position after them."""
         self.chain.append(index)
+        self._last = index
         while self._same[index] and self._ends[self._next[index]] <= self._stop:
             index = self._next[index]
+            if not self._same[index] and not self._believed(index):
+                return self._position[index]
             self.chain.append(index)
-        self._last = index
+            self._last = index
         return self._ends[index]
 
     def _resembles(self, index: int) -> bool:
