@@ -12,7 +12,8 @@ import soundfile
 from mp3restore._typing import Samples
 from mp3restore.audio.external import AudioreadSource, system_decoders
 from mp3restore.audio.input import InputFile, PartOfFile
-from mp3restore.audio.mpeg import Sequential, open_mpeg
+from mp3restore.audio.mpeg import open_mpeg
+from mp3restore.audio.run_decoder import BLOCK_SECONDS, Sequential
 from mp3restore.audio.source import MAX_CHANNELS, AudioSource
 from mp3restore.errors import DecodeError, InputError, NoInputError
 from mp3restore.mp3.foreign import id3v2_bytes
@@ -20,8 +21,6 @@ from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 
 __all__ = ["open_audio"]
 
-# Blocks span the same time at every rate, and with it what is made of them on the way to the rate of the result.
-_BLOCK_SECONDS = 1.4
 _LOSSLESS = ("WAV", "WAVEX", "FLAC", "AIFF", "RF64", "W64", "CAF", "AU")  # formats of libsndfile
 
 
@@ -39,7 +38,7 @@ class _SoundfileSource(AudioSource):
         self.lossless = self._decoder.format in _LOSSLESS and "ADPCM" not in self._decoder.subtype
 
     def _decode(self) -> Iterator[Samples]:
-        done, size = 0, int(_BLOCK_SECONDS * self.sample_rate)
+        done, size = 0, int(BLOCK_SECONDS * self.sample_rate)
         while True:
             try:
                 frames = self._decoder.read(size, dtype="float32", always_2d=True)
@@ -121,7 +120,9 @@ def _open_decoder(file: InputFile) -> AudioSource:
     if file.size == 0:
         raise DecodeError("the file is empty", path=path, hint="get it again")
     # libsndfile would guess at the length of MPEG audio, and warn about the guess.
-    source = (open_mpeg(file) if _begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
+    source: AudioSource | None = (
+        (open_mpeg(file) if _begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
+    )
     if source is None:
         try:
             source = AudioreadSource(file)

@@ -7,88 +7,26 @@ left out, and silence stands for lost frames. It is asked for exactly the sample
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from mp3restore._typing import Samples
 from mp3restore.audio.gapless import itunes_music
 from mp3restore.audio.input import InputFile
+from mp3restore.audio.run_decoder import decode_run
 from mp3restore.audio.source import AudioSource, Damage
 from mp3restore.dsp.resample import resample_stream, resampled_length
+from mp3restore.mp3.assembly import find_runs
 from mp3restore.mp3.framing import FileTable, read_table
 from mp3restore.mp3.run_bytes import RunBytes
-from mp3restore.mp3.runs import Run, find_runs
+from mp3restore.mp3.runs import Gap, Run
 from mp3restore.mp3.stream import Mp3Stream, stream_of
 
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+__all__ = ["MpegSource", "MusicRange", "open_mpeg"]
 
-__all__ = ["MpegSource", "MusicRange", "Sequential", "open_mpeg"]
-
-_BLOCK_SECONDS = 1.4
-_SEEMING_BYTES = 1 << 40
-_ID3V1_BYTES = 128
 _LEAST_SECONDS = 1.0
-
-
-class Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A file that is read from start to end.
-
-    soundfile seeks to where it already is after every block of a seekable file. For an MP3 that empties the bit
-    reservoir: the next frames come out damaged, most of all at low bitrates, where they reach back furthest.
-    """
-
-    def seekable(self) -> bool:
-        """Say no, so that nobody seeks."""
-        return False
-
-
-class _RunFile(io.RawIOBase):
-    """The bytes of a run, from one of its frames on, as a file object.
-
-    It seems to be a terabyte long, or libsndfile would estimate a length and stop there. Beyond the frames only the
-    last 128 bytes can be read, and are zero, because decoders look there for an ID3v1 tag.
-    """
-
-    def __init__(self, data: RunBytes, frame: int) -> None:
-        super().__init__()
-        self._data = data
-        self._start = int(data.position[frame])
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Whether bytes can be read: always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether the position can be set: always."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Set the position in bytes and return it."""
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: _SEEMING_BYTES}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._at
-
-    def readinto(self, buffer: Buffer, /) -> int:
-        """Fill `buffer` as far as there are bytes and return their number."""
-        view = memoryview(buffer).cast("B")
-        if self._at >= _SEEMING_BYTES - _ID3V1_BYTES:
-            found = bytes(min(len(view), _SEEMING_BYTES - self._at))
-        else:
-            found = self._data(self._start + self._at, self._start + self._at + len(view))
-        view[: len(found)] = found
-        self._at += len(found)
-        return len(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +99,7 @@ class MpegSource(AudioSource):
     @property
     def damage(self) -> tuple[Damage, ...]:
         """Bytes that are neither frames nor tags, with what stands for them; complete when all has been decoded."""
-        gaps = [
-            Damage(gap.position, gap.length, self._time(index, gap.frame), gap.lost * run.frame_samples / run.sample_rate)
-            for index, run in enumerate(self.runs)
-            for gap in run.gaps
-        ]
+        gaps = [self._gap(index, gap) for index, run in enumerate(self.runs) for gap in run.gaps]
         told = {each.position for each in gaps}
         first = int(self.table.position[0])
         others = [
@@ -184,6 +118,11 @@ class MpegSource(AudioSource):
     def stream(self, run: int) -> Mp3Stream:
         """Read what a run of layer III says about its granules."""
         return stream_of(self.runs[run], RunBytes(self.runs[run], self._read))
+
+    def _gap(self, index: int, gap: Gap) -> Damage:
+        run = self.runs[index]
+        silence = gap.lost * run.frame_samples / run.sample_rate
+        return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
 
     def _places(self) -> Iterator[MusicRange]:
         place = 0
@@ -233,7 +172,7 @@ class MpegSource(AudioSource):
         while frame < frames:
             done = 0
             wanted = (frames - frame) * samples
-            for block in _decoded(data, frame, run.sample_rate):
+            for block in decode_run(data, frame, run.sample_rate):
                 kept = block[:, : wanted - done]
                 done += kept.shape[1]
                 yield kept
@@ -246,24 +185,6 @@ class MpegSource(AudioSource):
             if at >= 0 and not run.silent[failed]:
                 self._failed.append(Damage(at, size, self._time(index, failed), samples / run.sample_rate))
             frame = failed + 1
-
-
-def _decoded(data: RunBytes, frame: int, rate: int) -> Iterator[Samples]:
-    """Decode a run from a frame on, as far as libsndfile goes."""
-    with _RunFile(data, frame) as stream:
-        try:
-            decoder = Sequential(stream)
-        except soundfile.LibsndfileError:
-            return
-        with decoder:
-            while True:
-                try:
-                    block = decoder.read(int(_BLOCK_SECONDS * rate), dtype="float32", always_2d=True)
-                except soundfile.LibsndfileError:
-                    return
-                if not len(block):
-                    return
-                yield np.ascontiguousarray(block.T)
 
 
 def _cut(blocks: Iterable[Samples], ranges: list[tuple[int, int]]) -> Iterator[Samples]:

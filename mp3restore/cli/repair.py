@@ -89,9 +89,10 @@ def _beside(path: Path) -> Path:
 def _line(done: Repair) -> str:
     """Say what became of a file."""
     flaws = done.flaws
+    frames = "1 frame" if flaws.silent_frames == 1 else f"{flaws.silent_frames} frames"
     parts = [
         f"{flaws.dropped_bytes} bytes dropped" if flaws.dropped_bytes else "",
-        f"{flaws.silent_frames} {'frame' if flaws.silent_frames == 1 else 'frames'} silent" if flaws.silent_frames else "",
+        f"{frames} silent" if flaws.silent_frames else "",
         "Info frame corrected" if flaws.wrong_tags else "",
     ]
     told = ", ".join(part for part in parts if part) or "nothing was wrong: an exact copy"

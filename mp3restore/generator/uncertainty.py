@@ -95,9 +95,7 @@ class UncertaintyMap:
         First frame to render.
     """
 
-    def __init__(
-        self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0
-    ) -> None:
+    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0) -> None:
         self._stream = stream
         self._offset = offset
         self._ratio = stream.sample_rate / working_rate

@@ -135,7 +135,7 @@ def _inside(head: Samples, each: Stretch) -> tuple[Samples, int]:
 
 
 def _heard(head: Samples, each: Stretch) -> int:
-    return max(0, min(each.stop, head.shape[1]) - each.start)
+    return max(0, min(each.stop, int(head.shape[1])) - each.start)
 
 
 def _with_edge(head: Samples, each: Stretch) -> Stretch:

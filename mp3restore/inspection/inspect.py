@@ -130,7 +130,7 @@ def _beginning(source: AudioSource) -> Samples:
 
     def enough(block: Samples) -> bool:
         nonlocal seen
-        seen += block.shape[1]
+        seen += int(block.shape[1])
         return seen >= _SEARCH_SECONDS * source.sample_rate
 
     return np.concatenate(source.peek(enough), axis=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mp3restore._typing import Samples
 from mp3restore.inspection.bitstream import Bitstream, Stretch
@@ -62,7 +63,7 @@ class LineCounter:
             (each, GranuleReader(each.stream, offset=each.offset - each.start)) for each in bitstream.stretches
         ]
         self._counts = np.zeros(3)
-        self._edges: list[np.ndarray] = []
+        self._edges: list[NDArray[np.int16]] = []
         self._sound = self._intensity = self._unknown = self._misfit = 0
         self._place = 0
 
@@ -111,8 +112,8 @@ class LineCounter:
             unknown_granules=int(np.count_nonzero(~stream.known)),
             skipped_bytes=stream.skipped_bytes,
             joint_stereo_share=stream.joint_stereo_share,
-            block_shares={name: float(np.mean(types == k)) if types.size else 0.0 for k, name in enumerate(_BLOCK_NAMES)},
-            mixed_share=float(np.mean(stream.mixed[stream.known])) if types.size else 0.0,
+            block_shares={name: _share(types == k) for k, name in enumerate(_BLOCK_NAMES)},
+            mixed_share=_share(stream.mixed[stream.known]),
             lowpass_hz=lowpass_hz(stream),
             lowpass_origin=_origin(self._bitstream),
             offset=found.offset,
@@ -141,6 +142,10 @@ class LineCounter:
         rest = 1 - held - sum(reasons.values())
         # The first and the last granules of every file are cut.
         return reasons | ({"at a border, or of another rate": rest} if rest > 0 else {})
+
+
+def _share(where: NDArray[np.bool_]) -> float:
+    return float(np.mean(where)) if where.size else 0.0
 
 
 def _origin(found: Bitstream) -> Literal["stated", "by the bitrate", "measured"]:

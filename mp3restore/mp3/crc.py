@@ -18,7 +18,7 @@ _ROWS: Final = 1 << 10
 def _table() -> NDArray[np.uint16]:
     table = np.arange(256, dtype=np.uint16)
     for _ in range(8):
-        table = (table >> 1) ^ np.where(table & 1, np.uint16(_REFLECTED), np.uint16(0))
+        table = ((table >> 1) ^ (_REFLECTED * (table & 1))).astype(np.uint16)
     return table
 
 

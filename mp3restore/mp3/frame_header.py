@@ -23,7 +23,6 @@ MODE_JOINT: Final = 1
 MODE_MONO: Final = 3
 # What no frame of a stream changes: all but bitrate, padding, the channel mode and its extension.
 _STREAM_MASK: Final = 0xFFFF0D0F
-_PROTECTION: Final = 0x00010000
 
 # 11172-3, 2.4.2.3 and 13818-3, 2.4.2.3: kbit/s by layer and index. 0 stands for free format and the forbidden 15.
 _LAYER_1: Final = (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448, 0)
@@ -32,9 +31,7 @@ _LAYER_3: Final = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 
 _LSF_1: Final = (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256, 0)
 _LSF_2: Final = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0)
 # Shape (MPEG-1 or not, layer, index).
-_KBPS: Final = np.array(
-    [[[0] * 16, _LSF_1, _LSF_2, _LSF_2], [[0] * 16, _LAYER_1, _LAYER_2, _LAYER_3]], dtype=np.int64
-)
+_KBPS: Final = np.array([[[0] * 16, _LSF_1, _LSF_2, _LSF_2], [[0] * 16, _LAYER_1, _LAYER_2, _LAYER_3]], dtype=np.int64)
 # Samples of a frame: 12 or 36 slots of 32 sub-bands, and half as many for layer III with low sampling frequencies.
 _SAMPLES: Final = np.array([[0, 384, 1152, 576], [0, 384, 1152, 1152]], dtype=np.int64)
 _SIDE_INFO: Final = np.array([[17, 9], [32, 17]], dtype=np.int64)
@@ -46,65 +43,68 @@ class FrameHeaders:
 
     bits: NDArray[np.int64]
 
+    def _field(self, shift: int, mask: int) -> NDArray[np.int64]:
+        return np.asarray((self.bits >> shift) & mask, dtype=np.int64)
+
     @property
     def version_bits(self) -> NDArray[np.int64]:
         """Version: 3 is MPEG-1, 2 is MPEG-2, 0 is MPEG-2.5."""
-        return (self.bits >> 19) & 3
+        return self._field(19, 3)
 
     @property
     def mpeg1(self) -> NDArray[np.int64]:
         """1 for MPEG-1, 0 for the low sampling frequencies."""
-        return (self.version_bits == VERSION_MPEG1).astype(np.int64)
+        return np.asarray((self.version_bits == VERSION_MPEG1).astype(np.int64))
 
     @property
     def layer(self) -> NDArray[np.int64]:
         """Layer, 1 to 3; 0 where the bits are reserved."""
-        return (4 - ((self.bits >> 17) & 3)) & 3
+        return np.asarray((4 - self._field(17, 3)) & 3)
 
     @property
     def protected(self) -> NDArray[np.bool_]:
         """Whether a CRC follows the header."""
-        return (self.bits & _PROTECTION) == 0
+        return np.asarray(self._field(16, 1) == 0)
 
     @property
     def kbps(self) -> NDArray[np.int64]:
         """Bitrate in kbit/s; 0 for free format."""
-        return _KBPS[self.mpeg1, self.layer, (self.bits >> 12) & 15]
+        return np.asarray(_KBPS[self.mpeg1, self.layer, self._field(12, 15)])
 
     @property
     def free_format(self) -> NDArray[np.bool_]:
         """Whether the bitrate is none of the table, so that only the next header tells the size."""
-        return ((self.bits >> 12) & 15) == 0
+        return np.asarray(self._field(12, 15) == 0)
 
     @property
     def sample_rate(self) -> NDArray[np.int64]:
         """Samples per second; 0 where the bits are reserved."""
-        return SAMPLE_RATES[self.version_bits, (self.bits >> 10) & 3]
+        return np.asarray(SAMPLE_RATES[self.version_bits, self._field(10, 3)])
 
     @property
     def padding(self) -> NDArray[np.int64]:
         """Bytes of the padding slot: 4 in layer I, 1 in the others, 0 without."""
-        return ((self.bits >> 9) & 1) * np.where(self.layer == 1, 4, 1)
+        return self._field(9, 1) * np.where(self.layer == 1, 4, 1)
 
     @property
     def mode(self) -> NDArray[np.int64]:
         """Channel mode, 0 to 3: stereo, joint stereo, two channels, mono."""
-        return (self.bits >> 6) & 3
+        return self._field(6, 3)
 
     @property
     def mode_extension(self) -> NDArray[np.int64]:
         """Two bits that say how joint stereo is joined."""
-        return (self.bits >> 4) & 3
+        return self._field(4, 3)
 
     @property
     def mono(self) -> NDArray[np.bool_]:
         """Whether there is one channel."""
-        return self.mode == MODE_MONO
+        return np.asarray(self.mode == MODE_MONO)
 
     @property
     def kind(self) -> NDArray[np.int64]:
         """Version, layer, sample rate and number of channels as one number: what needs a decoder of its own."""
-        return ((self.bits >> 17 & 15) << 3) | ((self.bits >> 10 & 3) << 1) | self.mono
+        return (self._field(17, 15) << 3) | (self._field(10, 3) << 1) | self.mono
 
     @property
     def stream_mark(self) -> NDArray[np.int64]:
@@ -121,8 +121,9 @@ class FrameHeaders:
         """Bytes of the frame, header included (11172-3, 2.4.3.1); 0 for free format."""
         layer, rate = self.layer, np.maximum(self.sample_rate, 1)
         bits = 1000 * self.kbps
-        slots = np.choose(layer, (0, 12 * bits // rate, 144 * bits // rate, self.samples // 8 * bits // rate))
-        return np.where(self.free_format, 0, np.where(layer == 1, 4 * slots, slots) + self.padding)
+        slot = np.where(layer == 1, 4, 1)
+        slots = self.samples // (8 * slot) * bits // rate
+        return np.where(self.free_format, 0, slot * slots + self.padding)
 
     @property
     def side_info_bytes(self) -> NDArray[np.int64]:
@@ -137,10 +138,9 @@ class FrameHeaders:
     @property
     def valid(self) -> NDArray[np.bool_]:
         """Whether these bits are a header: the sync word is there, and no field has a forbidden value."""
-        sync = (self.bits >> 21) == 0x7FF
-        rate = ((self.bits >> 12) & 15) != 15
-        return sync & rate & (self.layer > 0) & (self.sample_rate > 0)
+        usable = (self._field(12, 15) != 15) & (self.layer > 0) & (self.sample_rate > 0)
+        return np.asarray((self._field(21, 0x7FF) == 0x7FF) & usable)
 
-    def __getitem__(self, rows: slice | NDArray[np.integer] | NDArray[np.bool_]) -> FrameHeaders:
+    def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> FrameHeaders:
         """Return some of the headers."""
         return FrameHeaders(self.bits[rows])

@@ -73,9 +73,7 @@ class _Candidates:
     is_tag: NDArray[np.bool_]
 
     def rows(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> _Candidates:
-        return _Candidates(
-            self.position[chosen], self.bits[chosen], self.main_data_begin[chosen], self.is_tag[chosen]
-        )
+        return _Candidates(self.position[chosen], self.bits[chosen], self.main_data_begin[chosen], self.is_tag[chosen])
 
 
 def _words(data: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.int64]:

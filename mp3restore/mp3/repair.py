@@ -15,10 +15,10 @@ from mp3restore.mp3.crc import lame_crc
 from mp3restore.mp3.foreign import PADDING, Read
 from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 from mp3restore.mp3.run_bytes import RunBytes
+from mp3restore.mp3.runs import MISCOUNT, Run
 
 if TYPE_CHECKING:
     from mp3restore.mp3.framing import FileTable
-    from mp3restore.mp3.runs import Run
 
 _CHUNK: Final = 1 << 20
 _LAYER_3: Final = 3
@@ -26,7 +26,6 @@ _LAYER_3: Final = 3
 _XING_BYTES: Final = 120
 _LAME_BYTES: Final = 36
 _ALL_FIELDS: Final = 15
-_MISCOUNT: Final = 2
 _UNPROTECTED: Final = 1 << 16
 # Copies the header without bitrate and padding.
 _BITRATE_MASK: Final = ~(0xF200)
@@ -70,7 +69,7 @@ def find_flaws(table: FileTable, runs: list[Run]) -> Flaws:
 
 
 def _count_fits(stated: int | None, frames: int) -> bool:
-    return stated is not None and 0 <= stated - frames <= _MISCOUNT
+    return stated is not None and 0 <= stated - frames <= MISCOUNT
 
 
 def repaired(table: FileTable, runs: list[Run], read: Read) -> Iterator[bytes]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 import numpy as np
 
 from mp3restore.errors import BitstreamError
+from mp3restore.mp3.assembly import find_runs
 from mp3restore.mp3.blocks import BlockReader
 from mp3restore.mp3.foreign import Read
 from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.headers import frames_of
 from mp3restore.mp3.info_tag import InfoTag, RateMode
 from mp3restore.mp3.run_bytes import RunBytes
-from mp3restore.mp3.runs import Run, find_runs
+from mp3restore.mp3.runs import Run
 from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT, slot_of_line
 
 if TYPE_CHECKING:
