@@ -20,7 +20,6 @@ from mp3restore.files import atomic_file
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model, load_model
 from mp3restore.generator.restorer import Restorer
-from mp3restore.inspection.bitstream import check_complete
 from mp3restore.inspection.examine import Examination, examine
 from mp3restore.job import Job
 from mp3restore.options import RunOptions
@@ -185,8 +184,6 @@ class FileRun:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / rate, expected)
-        if self.found.bitstream is not None:
-            check_complete(self.found.bitstream, self._chain.rates.taken, source.path)
         return done
 
     def write_tags(self, file: BinaryIO) -> str:
@@ -209,6 +206,10 @@ class FileRun:
         """Say what is odd about the input, when all of it has passed."""
         seconds = self._chain.rates.taken / self._source.sample_rate
         found = warnings_of(
-            self.found, self._clipping, seconds=seconds, automatic_strength=self._options.strength is None
+            self.found,
+            self._clipping,
+            self._source,
+            seconds=seconds,
+            automatic_strength=self._options.strength is None,
         )
         return [*found, "the input is a restoration already"] if self.found.restored_before else list(found)
