@@ -27,12 +27,13 @@ def read_back(stream, samples):
     return magnitudes * np.sign(lines), lattice_distance(lines, steps, magnitudes)
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("layout", [LONG_LAYOUT, SHORT_LAYOUT, MIXED_LAYOUT])
+@pytest.mark.parametrize(
+    ("rate", "layout"),
+    # Mixed blocks have no meaning at 8 kHz.
+    [(r, k) for r in RATES for k in (LONG_LAYOUT, SHORT_LAYOUT, MIXED_LAYOUT) if (r, k) != (8000, MIXED_LAYOUT)],
+)
 @pytest.mark.parametrize(("channels", "ms"), [(1, False), (2, False), (2, True)])
 def test_every_written_value_comes_back_from_the_decoded_samples(written, decode, rate, layout, channels, ms):
-    if rate == 8000 and layout == MIXED_LAYOUT:
-        pytest.skip("mixed blocks have no meaning at 8 kHz")
     made = written(rate, channels, layout, ms=ms)
     stream = parse_stream(made.data)
     assert (stream.sample_rate, stream.channels, stream.granules) == (rate, channels, len(made.levels))
