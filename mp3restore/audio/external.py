@@ -1,8 +1,8 @@
 """Formats that only a decoder of the system reads: ffmpeg or Core Audio, through audioread.
 
 ffmpeg opens whatever a file tells it to open: other files that a playlist names, addresses, devices. Here it may read
-the one file that it is given, and only if that file is a container of audio. GStreamer, the third decoder that audioread
-knows, follows playlists too and cannot be kept from it, so it is not asked.
+the one file that it is given, and only if that file is a container of audio. GStreamer, which audioread knows as well,
+follows playlists too and cannot be kept from it, so it is not asked.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class FFmpegReader(ffdec.FFmpegAudioFile):  # type: ignore[misc]  # audioread ha
     """
 
     def __init__(self, filename: str) -> None:
-        self._messages = tempfile.TemporaryFile()
+        self._messages = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as ffmpeg runs
         limits = ["-max_pixels", str(_MOST_PIXELS), "-protocol_whitelist", "file"]
         limits += ["-format_whitelist", ",".join(_FORMATS)]
         command = ["-nostdin", "-hide_banner", "-max_alloc", str(_LONGEST_ALLOCATION), *limits]

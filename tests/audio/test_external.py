@@ -137,7 +137,9 @@ def test_utf_16_hides_no_list():
     assert list_kind(b"") is None
 
 
-@pytest.mark.parametrize("name", ["concat:a.m4a|secret.m4a", "data:audio,x", "-i", "http:", "pipe:0", "a\nb", "%03d.m4a"])
+@pytest.mark.parametrize(
+    "name", ["concat:a.m4a|secret.m4a", "data:audio,x", "-i", "http:", "pipe:0", "a\nb", "%03d.m4a"]
+)
 def test_names_are_names(tmp_path, monkeypatch, secret, name):
     """Not addresses, options or patterns, even where they are relative."""
     monkeypatch.chdir(tmp_path)
@@ -193,7 +195,7 @@ def png_bomb(size):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def test_pictures_that_unpack_to_gigabytes_are_not_unpacked(tmp_path, secret):
+def test_pictures_that_unpack_to_gigabytes_are_not_unpacked(secret):
     tags = mutagen.mp4.MP4(secret)
     tags["covr"] = [mutagen.mp4.MP4Cover(png_bomb(20_000), mutagen.mp4.MP4Cover.FORMAT_PNG)]
     tags.save()
@@ -237,7 +239,7 @@ def test_what_is_decoded_waits_in_the_pipe(tmp_path):
             source._decoder.proc.wait(1.5)
 
 
-def test_a_decoder_that_gives_up_is_an_error(tmp_path, secret, monkeypatch):
+def test_a_decoder_that_gives_up_is_an_error(secret):
     """The samples before the end of a decoder that was killed are no whole file."""
     with open_audio(secret) as source:
         blocks = source.blocks()
