@@ -198,6 +198,10 @@ class FileRun:
             "STRENGTH": f"{self.found.strength:g}",
             "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
         }
+        # What a plain run does is not worth a tag.
+        provenance |= {} if self._options.consistency else {"CONSISTENCY": "off"}
+        if self._options.sample_rate is not None:
+            provenance["SAMPLE_RATE"] = str(self._options.sample_rate)
         for name, value in provenance.items():
             tags.comments[PROVENANCE + name] = [value]
         return write_tags(file, self._job.output_format.container, tags)
