@@ -161,7 +161,8 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
 
 def path_key(path: Path) -> str:
     """What all names of one file have in common."""
-    return os.path.normcase(os.path.realpath(path))
+    # Only paths of this machine have links and cases; what stands for a URL is no `Path`.
+    return os.path.normcase(os.path.realpath(path)) if isinstance(path, Path) else str(path)
 
 
 @dataclass(frozen=True, slots=True)

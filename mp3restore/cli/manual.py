@@ -19,10 +19,11 @@ FOLDER = Path(__file__).parent.parent / "manual"
 _EXIT = {
     ExitCode.OK: "Done; what was skipped counts as done.",
     ExitCode.FAILED: "At least one file could not be restored, or not be written.",
-    ExitCode.USAGE: "The options make no sense, or the device cannot be had.",
+    ExitCode.USAGE: "Invalid options, or the device is not available.",
     ExitCode.NO_INPUT: "There is no such input.",
     ExitCode.OUTPUT_EXISTS: "The output exists already.",
     ExitCode.MODEL: "The model is missing, altered, or of another version.",
+    ExitCode.NOTHING_TO_RESTORE: "There is nothing to restore in the one file that was named; it was left as it is.",
     ExitCode.INTERRUPTED: "Interrupted by Ctrl-C, SIGTERM, or the end of the terminal.",
 }
 

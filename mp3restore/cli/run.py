@@ -179,7 +179,7 @@ def _restore(
         maker = ResultMaker(shipped, results.run, execution.threads or 1, execution.device, model.sha256)
         execute = run_on_cluster(execution.cluster, maker)
         return exit_code(run_batch(tasks, results, execute, tell, fail_fast=execution.fail_fast), files)
-    busy = sum(task.action in ("restore", "overwrite", "copy") for task in tasks)
+    busy = sum(task.action in ("restore", "overwrite", "left") for task in tasks)
     wanted = min(execution.jobs, max(busy, 1))
     jobs, threads = share_cores(cores(), wanted, execution.threads)
     if jobs < wanted or (execution.threads or 0) > threads:

@@ -70,7 +70,7 @@ class Pages:
         """Give what passes events on to `tell` and takes note of the results."""
 
         def take(event: Event) -> None:
-            if isinstance(event, Done) and event.result is not None:
+            if isinstance(event, Done):
                 self._done.setdefault(event.source, []).append(self._jobs[event.index])
             tell(event)
 
