@@ -22,6 +22,11 @@ __all__ = [
 ]
 
 _LONGEST_NAME_BYTES = 255
+# Folders whose files stand for devices and open streams, and one in such a folder that holds ordinary files.
+_SPECIAL = ("/dev/", "/proc/", "/sys/")
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - compared with, and not written to
+_MOST_LINKS = 40
+
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 Container = Literal["wav", "flac"]
@@ -138,25 +143,44 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
     if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
         raise OutputError("the name is too long", path=target, hint="give another one with -o or --template")
     try:
+        if _is_special(target):
+            raise UsageError("is a device or a stream", path=target, hint="-o - writes to stdout")
         exists = target.exists()
         if exists and source.exists() and target.samefile(source):
             raise UsageError("input and output are the same file", path=target, hint="give another name with -o")
         if exists and not target.is_file():
-            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
+            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o, or - for stdout")
         if os.path.lexists(target) and not job.overwrite:
             raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
-        folder = target.parent
-        while make_folders and not os.path.lexists(folder):
-            folder = folder.parent
-        folder_exists = folder.is_dir()
+        _check_folder(Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent, make_folders)
     except PermissionError as error:
         raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
+
+
+def _check_folder(folder: Path, make_folders: bool) -> None:
+    while make_folders and not os.path.lexists(folder):
+        folder = folder.parent
+    folder_exists = folder.is_dir()
     if not folder_exists and os.path.lexists(folder):
         raise OutputError("is no folder", path=folder, hint="choose another folder with -o")
     if not folder_exists:
         raise OutputError("there is no such folder", path=folder, hint="create it first")
     if not os.access(folder, os.W_OK):
         raise OutputError("may not be written to", path=folder, hint="choose another folder with -o")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a name leads, through links or not, to a device or to a stream of a process."""
+    for _ in range(_MOST_LINKS):
+        # Links in the folder's name are followed at once, and the last one step by step: what /dev/stdout leads to may
+        # be an ordinary file.
+        name = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - a path drops the last slash
+        if name.startswith(_SPECIAL) and not name.startswith(_SHARED_MEMORY):
+            return True
+        if not os.path.islink(name):  # noqa: PTH114 - never raises
+            return False
+        path = Path(name).parent / os.readlink(name)  # noqa: PTH115
+    return False
 
 
 def path_key(path: Path) -> str:

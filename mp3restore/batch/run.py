@@ -56,7 +56,8 @@ def run_batch(
             run.fail(index, task.reason, task.exit_code)
         else:
             ready.append((index, task))
-    folders = {task.job.target.parent for _, task in ready}
+    # A URL is no folder of this machine.
+    folders = {task.job.target.parent for _, task in ready if isinstance(task.job.target, Path)}
     for folder in folders:
         remove_stale_parts(folder)
     if ready and run.goes_on:

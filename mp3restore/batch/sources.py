@@ -81,7 +81,9 @@ class Source:
     @property
     def relative_folder(self) -> PurePath:
         """Its folder, as seen from `root`; empty for a file that was named, and for `root` itself."""
-        return PurePath() if self.root in (None, self.path) else self.path.parent.relative_to(self.root)
+        if self.root is None or self.root == self.path:
+            return PurePath()
+        return PurePath(*self.path.parent.parts[len(self.root.parts) :])
 
 
 def _named(path: Path, root: Path | None = None) -> Source:

@@ -247,7 +247,7 @@ def test_above_the_bitrate(encode, music, tmp_path):
     assert tree(folder) == ["good.mp3"]
     assert invoke(folder, "-o", tmp_path / "out").exit_code == 0
     assert (tmp_path / "out" / "good.mp3").read_bytes() == (folder / "good.mp3").read_bytes()
-    assert invoke(folder / "good.mp3", "--max-bitrate", 256).exit_code == 0
+    assert invoke(folder / "good.mp3", "--max-bitrate", 256, "--strength", 0.5).exit_code == 0
     assert tree(folder) == ["good.mp3", "good.restored.flac"]
 
 
