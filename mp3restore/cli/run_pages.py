@@ -75,7 +75,7 @@ class Pages:
         """Return a function that notes results and passes every event on to `tell`."""
 
         def take(event: Event) -> None:
-            if isinstance(event, Done) and event.result is not None:
+            if isinstance(event, Done):
                 self._done.setdefault(event.source, []).append(self._jobs[event.index])
             tell(event)
 
