@@ -1,7 +1,7 @@
-"""Holding a restoration to what its MP3 says: the bitstream side of the pipeline.
+"""Hold a restoration to its MP3: the bitstream side of the pipeline.
 
-What the encoder did to every line is read off the decoder's output while that passes, once, for two: the generator,
-which gets it as a map of what is missing (`mp3.uncertainty`), and the projection of the result (`mp3.projection`).
+The quantised value of every line is read from the decoder's output as that passes. It is read once and used twice: as a
+map of the losses for the generator (`generator.uncertainty`), and for the projection of the result (`mp3.projection`).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ __all__ = ["GranuleTap", "hold_to_bitstream"]
 
 
 class GranuleTap:
-    """Reads the granules of an MP3 off the decoder's output while that passes, perhaps in a thread of its own.
+    """Reads the granules of an MP3 from the decoder's output as that passes, perhaps in a separate thread.
 
     Parameters
     ----------
-    bitstream
+    bitstream : Bitstream
         The file.
-    working_rate
+    working_rate : int
         Rate of the generator in Hz.
-    bands
+    bands : int
         Number of bands of the generator's map.
-    keep
-        Whether somebody will take the granules from `runs`.
+    keep : bool
+        Whether to keep the granules for `runs`.
 
     Attributes
     ----------
     length : int
-        Samples that have passed.
+        Samples that have passed so far.
     """
 
     def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int, keep: bool) -> None:
@@ -55,7 +55,7 @@ class GranuleTap:
         self._rows: list[Samples] = []
 
     def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass the blocks of the decoder on."""
+        """Pass on the decoder's blocks, and read their granules."""
         for block in blocks:
             self.length += block.shape[1]
             self._take(self._reader.push(block))
@@ -69,7 +69,7 @@ class GranuleTap:
             self._rows.append(self._map.push(run))
 
     def passages(self, blocks: Iterable[Samples]) -> Iterator[Passage]:
-        """Add what is known of their losses to the same blocks at the working rate."""
+        """Add the rows of the map to the same blocks at the working rate."""
         length = 0
         for block in blocks:
             length += block.shape[1]
@@ -79,12 +79,12 @@ class GranuleTap:
             yield Passage(block[:, :0], self._known())
 
     def _known(self) -> Samples:
-        """Rows of the map that have become known since the last call."""
+        """Return the rows of the map that have become known since the last call."""
         rows, self._rows = [self._no_rows, *self._rows], []
         return np.concatenate(rows)
 
     def runs(self) -> Iterator[CodedGranules]:
-        """Take the granules that have passed, in order; to ask for more than that is an error."""
+        """Yield the granules read so far, in order. Raises IndexError if the consumer gets ahead of the reader."""
         while True:
             yield self._runs.popleft()
 
@@ -92,8 +92,8 @@ class GranuleTap:
 def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate: int) -> Iterator[Samples]:
     """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `granules`.
 
-    The length stays the same. Where the rates differ, the change that the projection makes is found at the rate of the
-    file and added at the higher one: what lies above the file's own band is not touched.
+    The length stays the same. If the rates differ, the change that the projection makes is computed at the rate of the
+    file and added at the higher rate, so frequencies above the file's own band are not touched.
     """
     file_rate = granules.bitstream.stream.sample_rate
     if file_rate == rate:
@@ -107,7 +107,7 @@ def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate
 
 
 def _project(granules: GranuleTap, restored: Iterable[Samples]) -> Iterator[Samples]:
-    """Project blocks at the rate of the file; what conversion rounded up at the end is cut."""
+    """Project blocks at the rate of the file; samples that the conversion's rounding added at the end are cut."""
 
     def cut() -> Iterator[Samples]:
         given = 0

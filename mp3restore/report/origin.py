@@ -1,4 +1,4 @@
-"""How a restoration was made, as the command that makes it again."""
+"""Find out how a restoration was made, as a command that makes it again."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ __all__ = ["recorded_origin"]
 
 
 def recorded_origin(path: Path, original: str) -> str | None:
-    """Read from the tags of a restoration how it was made.
+    """Return the command that made a restoration, according to its tags.
 
     Parameters
     ----------
     path : Path
         The restoration.
     original : str
-        What to call the MP3.
+        Name of the MP3 in the command.
 
     Returns
     -------
     str or None
-        The command, and with which versions; None where the tags say nothing.
+        The command, and the versions of program and model; None if the tags do not state them.
     """
     try:
         tags = getattr(mutagen.File(path), "tags", None) or {}

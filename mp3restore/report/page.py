@@ -1,4 +1,4 @@
-"""The report: one HTML file with the audio in it."""
+"""The report: one HTML file that includes the audio."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from mp3restore.views.tracks import (
 __all__ = ["ReportRequest", "build_report", "write_report"]
 
 _EXCERPT_SECONDS = 30.0
-# Below 25 MB with the page around it; base64 makes four characters of three bytes.
+# Keeps the page below 25 MB: base64 turns three bytes into four characters.
 _AUDIO_BYTES = 18_000_000
-_MOST_TRACKS = 9  # one for each key
+_MOST_TRACKS = 9  # one for each number key
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is about.
+    """The contents of a report.
 
     Attributes
     ----------
     original : Path
         The MP3.
     restored : sequence of Path
-        Its restorations, in time with what the decoder gives for it.
+        Its restorations, aligned with the decoder's output for the MP3.
     reference : Path, optional
-        What the MP3 was made of; it may be shifted by up to 0.2 s.
+        The recording that the MP3 was made from; it may be shifted by up to 0.2 s.
     start, duration : float, optional
-        The excerpt in seconds; chosen by the report if neither is given.
+        The excerpt in seconds; if neither is given, the report chooses excerpts.
     origins : mapping of Path to str, optional
-        How restorations were made; otherwise what the files say is shown.
+        The commands that made the restorations; by default those that the files record.
     command : str
         The command that makes the page again.
     name : str
-        What to call the original; by default the name of its file.
+        Name of the original on the page; by default its file name.
     """
 
     original: Path
@@ -67,7 +67,7 @@ class ReportRequest:
         if not self.restored:
             raise UsageError("a report needs at least one restoration")
         if len(self.paths) > _MOST_TRACKS:
-            raise UsageError(f"a report can hold {_MOST_TRACKS} files, not {len(self.paths)}")
+            raise UsageError(f"a report can show at most {_MOST_TRACKS} files, not {len(self.paths)}")
         if self.start is not None and self.start < 0:
             raise UsageError("the start must be 0 or more seconds")
         if self.duration is not None and self.duration <= 0:
@@ -80,14 +80,14 @@ class ReportRequest:
 
 
 def build_report(request: ReportRequest) -> str:
-    """Make the page.
+    """Return the page, in HTML.
 
-    The excerpts that it chooses are 30 s long, or shorter where the page would otherwise exceed 25 MB.
+    Excerpts that the report chooses are 30 s long, or shorter if the page would otherwise exceed 25 MB.
 
     Raises
     ------
     UsageError
-        If the excerpt lies outside of a file.
+        If the excerpt lies outside a file.
     NoInputError, InputError
         If a file cannot be read.
     """
@@ -117,7 +117,7 @@ def build_report(request: ReportRequest) -> str:
 def _views(
     request: ReportRequest, excerpts: Sequence[Excerpt], rate: int, delay: int
 ) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """Data of the excerpts for the page, and the FLAC files by identifier."""
+    """Return the data of the excerpts for the page, and the FLAC files by identifier."""
     views, audio = [], {}
     for number, excerpt in enumerate(excerpts):
         measures = []
@@ -138,7 +138,7 @@ def _views(
 
 
 def _row(measures: Measures, gain: float) -> list[str]:
-    """Cells of the table of measures."""
+    """Return a row of the table of measurements."""
     loudness = "silent" if measures.loudness_lufs is None else f"{measures.loudness_lufs:.1f} LUFS"
     peak = "silent" if measures.peak_db is None else f"{measures.peak_db:.1f} dBFS"
     return [loudness, peak, decibels(gain), kilohertz(measures.median_bandwidth_hz)]
@@ -159,7 +159,7 @@ def _page(request: ReportRequest, views: list[dict[str, Any]], audio: Mapping[st
     ]
     try:
         facts = bitstream_facts(request.original)
-    except Mp3RestoreError as error:  # what plays can still be more than the bitstream reader takes
+    except Mp3RestoreError as error:  # some files play, but the bitstream reader refuses them
         facts = [("Bitstream", f"cannot be read: {error.message}")]
     return render(
         "report.html",
@@ -178,7 +178,7 @@ def _page(request: ReportRequest, views: list[dict[str, Any]], audio: Mapping[st
 
 
 def _command(request: ReportRequest) -> str:
-    """Write the command that makes the page again."""
+    """Return the command that makes the page again."""
     words = ["mp3restore", "report", *map(str, (request.original, *request.restored))]
     for option, value in (
         ("--reference", request.reference), ("--start", request.start), ("--duration", request.duration)
@@ -188,14 +188,14 @@ def _command(request: ReportRequest) -> str:
 
 
 def write_report(request: ReportRequest, target: Path, *, overwrite: bool = False) -> None:
-    """Make the page and write it whole or not at all.
+    """Write the page, completely or not at all.
 
     Raises
     ------
     UsageError, NoInputError, InputError
-        As `build_report`.
+        As for `build_report`.
     OutputError
-        If it cannot be written, or is there already and may not be overwritten.
+        If it cannot be written, or already exists and may not be overwritten.
     """
     html = build_report(request)
     with atomic_file(target, overwrite=overwrite) as file:
