@@ -62,7 +62,7 @@ class InputFile:
 
     def view(self) -> BinaryIO:
         """Return the whole file as a file object with a name, whose position is its own."""
-        return io.BufferedReader(PartOfFile(self))
+        return io.BufferedReader(_NamedFile(self))
 
     def close(self) -> None:
         """Close the file for all readers."""
@@ -84,11 +84,6 @@ class PartOfFile(io.RawIOBase):
         self._position = 0
         self._bytes = (file.size if end is None else end) - start
         self._size = _SEEMING_BYTES if endless else self._bytes
-
-    @property
-    def name(self) -> str:
-        """Name of the file, by which parsers of tags choose the format."""
-        return str(self._input.path)
 
     def readable(self) -> bool:
         """Whether bytes can be read: always."""
@@ -119,3 +114,11 @@ class PartOfFile(io.RawIOBase):
             count = self._input.read_into(self._start + self._position, view[:wanted])
         self._position += count
         return count
+
+
+class _NamedFile(PartOfFile):
+    """A whole file with its name, by which parsers of tags choose the format; libsndfile is not to see it."""
+
+    @property
+    def name(self) -> str:
+        return str(self._input.path)

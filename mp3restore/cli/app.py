@@ -8,10 +8,14 @@ import typer
 from typer.core import TyperGroup
 
 from mp3restore.cli.config import config_app
+from mp3restore.cli.help import BARE, RestoreCommand, mistyped, show_guide
 from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
 from mp3restore.cli.pages import listen_test, plot, report
-from mp3restore.cli.restore import RestoreCommand, restore
+from mp3restore.cli.restore import restore
 from mp3restore.cli.services import serve, watch
+from mp3restore.cli.terminal import message
+from mp3restore.cli.usage import CommandLineError, usage_message
+from mp3restore.errors import ExitCode
 
 __all__ = ["app"]
 
@@ -24,11 +28,27 @@ class _DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
         """Put the default command in front of arguments that do not begin with a command."""
-        if not args:
-            args = ["--help"]
-        if args[0] not in (*self.commands, *_OWN_OPTIONS) and not (ctx.resilient_parsing and args == ["--help"]):
+        if not args and not ctx.resilient_parsing:
+            typer.echo(BARE, nl=False)
+            raise typer.Exit
+        if (
+            args
+            and args[0] not in (*self.commands, *_OWN_OPTIONS)
+            and not (ctx.resilient_parsing and args == ["--help"])
+        ):
+            if (meant := mistyped(args[0], self.commands)) is not None:
+                message(f"mp3restore: there is no file or command '{args[0]}': did you mean 'mp3restore {meant}'?")
+                raise typer.Exit(ExitCode.USAGE)
             args = [_DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        """Run the command; say in our words what is wrong with its arguments."""
+        try:
+            return super().invoke(ctx)
+        except CommandLineError as error:
+            message(usage_message(error))
+            raise typer.Exit(ExitCode.USAGE) from error
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:  # noqa: ANN401
         """Complete the first word to a command or to an option of the default command."""
@@ -39,17 +59,13 @@ class _DefaultGroup(TyperGroup):
 
 # Errors that have a message for the user are caught elsewhere. For the others Typer shows a traceback, without locals:
 # arrays would flood the terminal. Without Rich's boxes, --help takes a quarter less time.
-app = typer.Typer(cls=_DefaultGroup, pretty_exceptions_show_locals=False, rich_markup_mode=None)
-app.command(
-    _DEFAULT_COMMAND,
-    cls=RestoreCommand,
-    epilog="Other commands, each with its own --help: 'models' shows and checks the models, "
-    "'bench' measures the speed on this machine, 'report' makes a page to hear and see what changed, 'plot' a picture, "
-    "'listen-test' a blind listening test; 'serve' starts a local web page, "
-    "'watch' restores files as they arrive in a folder, 'inspect' shows what an MP3 has lost, 'formats' "
-    "which formats can be read, 'doctor' what is wrong with this installation, 'config' where options come from. "
-    "--install-completion adds completion to your shell.",
-)(restore)
+app = typer.Typer(
+    cls=_DefaultGroup,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(_DEFAULT_COMMAND, cls=RestoreCommand)(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
@@ -59,5 +75,6 @@ app.command("watch")(watch)
 app.command("inspect")(inspect)
 app.command("formats")(formats)
 app.command("doctor")(doctor)
+app.command("help")(show_guide)
 app.add_typer(config_app, name="config")
 app.add_typer(models_app, name="models")

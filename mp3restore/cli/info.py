@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mp3restore.cli.terminal import clock, one_line, quiet_decoders, user_errors
+from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -75,11 +75,11 @@ def inspect(
 ) -> None:
     """Show what an MP3 has lost, from its bitstream; for other files, whether they were once an MP3."""
     with user_errors(), quiet_decoders():
-        from mp3restore.inspection.inspect import inspect_file, plot_steps  # noqa: PLC0415
+        from mp3restore.inspection.inspect import inspect_file  # noqa: PLC0415 - keeps --help quick
 
         found = inspect_file(file)
         if plot is not None:
-            from mp3restore.cli.terminal import check_output  # noqa: PLC0415
+            from mp3restore.views.steps import plot_steps  # noqa: PLC0415
 
             check_output(plot, [file], overwrite=False)
             plot_steps(file, plot)

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from typer.core import TyperCommand
-
 from mp3restore.cli import options as o
 from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 from mp3restore.options import RunOptions
 
-__all__ = ["RestoreCommand", "restore"]
-
-
-class RestoreCommand(TyperCommand):
-    """The default command; its usage line shows no command name."""
-
-    def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides since 0.26
-        """Write the usage line."""
-        formatter.write_usage("mp3restore", " ".join(self.collect_usage_pieces(ctx)))
+__all__ = ["restore"]
 
 
 def restore(  # noqa: PLR0917 - one parameter per option

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-__all__ = ["output_rate", "resample_stream", "resampled_length"]
+from mp3restore._typing import Samples
+
+__all__ = ["output_rate", "resample", "resample_stream", "resampled_length"]
 
 
 def output_rate(sample_rate: int) -> int:
@@ -29,9 +30,13 @@ def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
     return -(-samples * target_rate // source_rate)
 
 
-def resample_stream(
-    blocks: Iterable[NDArray[np.float32]], source_rate: int, target_rate: int
-) -> Iterator[NDArray[np.float32]]:
+def resample(samples: Samples, source_rate: int, target_rate: int) -> Samples:
+    """Convert samples (channels, n) from `source_rate` to `target_rate` (Hz), as `resample_stream` does."""
+    blocks = list(resample_stream([samples], source_rate, target_rate))
+    return np.concatenate(blocks, axis=1)
+
+
+def resample_stream(blocks: Iterable[Samples], source_rate: int, target_rate: int) -> Iterator[Samples]:
     """Convert blocks of shape (channels, samples) from `source_rate` to `target_rate` (Hz), with linear phase.
 
     The result does not depend on how the input is cut into blocks, has no delay, and is exactly

@@ -9,11 +9,13 @@ from importlib import resources
 from pathlib import Path
 
 from mp3restore.errors import ModelError
+from mp3restore.generator.uncertainty import N_FFT
 
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
 _SCHEMA = 2
+_TEXTS = ("name", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,15 @@ def _read_config(folder: Path) -> ModelConfig:
         raise ModelError(f"the configuration cannot be read: {error}", path=path, hint="reinstall the model") from error
     for field in fields(ModelConfig):
         value = getattr(config, field.name)
-        if field.type == "int" and (not isinstance(value, int) or value < 0):
+        if field.name in _TEXTS:
+            if not isinstance(value, str) or not value:
+                raise ModelError(f"{field.name} must be a text, not {value!r}", path=path)
+        elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
+    if config.fft_size != N_FFT:
+        raise ModelError(
+            f"the model has frames of {config.fft_size} samples, not {N_FFT}", path=path, hint="update mp3restore"
+        )
     return config
 
 

@@ -187,8 +187,7 @@ class Restorer:
     ) -> NDArray[np.float32]:
         samples, spent = job.result()
         if timings is not None:
-            for name, seconds in spent.seconds.items():
-                timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
+            timings.add(spent)
         return samples[:, :length]
 
     def _chunks(self, passages: Iterable[Passage], first_hop: int, polarity: _Polarity) -> Iterator[_Chunk]:

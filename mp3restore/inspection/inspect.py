@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,17 +13,16 @@ from numpy.typing import NDArray
 
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.excerpt import read_excerpt
-from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError
+from mp3restore.errors import DecodeError
 from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import GridResult, find_grid, locate
-from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, lowpass_hz, read_stream
+from mp3restore.mp3.stream import Mp3Stream, lowpass_hz, read_stream
 from mp3restore.mp3.tables import LINES
 
 _BLOCK_NAMES: Final = ("long", "start", "short", "stop")
-# Enough to find the grid in; more would only cost time and memory.
 _MP3_FORMATS: Final = {"MP3", "MPEG"}  # of libsndfile
+# Enough to find the grid in; more would only cost time and memory.
 _SEARCH_SECONDS: Final = 120
-_PLOT_COLUMNS: Final = 1200
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,37 +176,3 @@ def inspect_file(path: str | Path) -> Inspection:
     except soundfile.LibsndfileError as error:
         raise DecodeError(f"cannot be decoded: {error.error_string}", path=path) from error
     return Inspection(path, info.samplerate, info.channels, duration, bitstream, grid)
-
-
-def plot_steps(path: str | Path, out: str | Path) -> None:
-    """Draw the quantiser steps of an MP3 against time and frequency, one picture per channel, to ``out``.
-
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    BitstreamError
-        If the file is not an MP3 that `read_stream` reads.
-    """
-    if soundfile.info(path).format not in _MP3_FORMATS:
-        raise BitstreamError("is no MP3: there are no steps to draw", path=path)
-    try:
-        figures = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingExtraError("plots need matplotlib", hint="pip install 'mp3restore[plot]'") from error
-    stream = read_stream(path)
-    stride = -(-stream.granules // _PLOT_COLUMNS)
-    columns = np.arange(0, stream.granules, stride)
-    level = np.full((columns.size, stream.channels, LINES), np.nan, dtype=np.float32)
-    for column, granule in enumerate(columns.tolist()):
-        if stream.known[granule]:
-            level[column] = 20 * np.log10(stream.line_steps(granule, granule + 1)[0])
-    figure = figures.Figure(figsize=(12, 4 * stream.channels), layout="constrained")
-    extent = (0, stream.granules * GRANULE_SAMPLES / stream.sample_rate, 0, stream.sample_rate / 2000)
-    for channel in range(stream.channels):
-        axes = figure.add_subplot(stream.channels, 1, channel + 1)
-        image = axes.imshow(level[:, channel].T, origin="lower", aspect="auto", extent=extent, vmin=-120, vmax=-20)
-        planes = ("left or mid", "right or side") if stream.channels == 2 else ("mono",)
-        axes.set(title=f"quantiser step, {planes[channel]}", xlabel="time in s", ylabel="frequency in kHz")
-        figure.colorbar(image, ax=axes, label="dB of full scale")
-    figure.savefig(out)

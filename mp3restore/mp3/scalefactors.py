@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -106,6 +107,7 @@ def _lsf_lengths(compress: NDArray[np.int64], right_intensity: NDArray[np.bool_]
     return result
 
 
+@cache
 def _lsf_groups() -> NDArray[np.int64]:
     """Return which of the four lengths each slot has, or 4 if it has no scale factor; shape (6, 3, 39)."""
     table = np.full((len(LSF_COUNTS), 3, SLOTS), 4, dtype=np.int64)

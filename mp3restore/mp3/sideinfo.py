@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -113,6 +114,7 @@ def fixed_field(bits: NDArray[np.uint8], position: int, width: int) -> NDArray[n
     return bits[:, position : position + width].astype(np.int64) @ powers
 
 
+@cache
 def _crc_table() -> NDArray[np.uint16]:
     table = np.zeros(256, dtype=np.uint16)
     for byte in range(256):

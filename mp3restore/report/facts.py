@@ -21,7 +21,7 @@ def kilohertz(hz: float) -> str:
 def decibels(gain: float) -> str:
     """Format a factor in dB, with its sign."""
     value = round(20 * math.log10(gain), 1)
-    return f"{value or 0.0:+.1f} dB" if value else "0.0 dB"
+    return f"{value:+.1f} dB" if value else "0.0 dB"
 
 
 def bitstream_facts(path: Path) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from mp3restore._version import __version__
 __all__ = ["render"]
 
 _ASSETS = Path(__file__).parent / "assets"
+_CONNECTS = "; connect-src 'self'; frame-src 'self'"
 
 
 @cache
@@ -73,7 +74,7 @@ def render(
     code = [(_ASSETS / name).read_text(encoding="utf-8") for name in scripts]
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_source, code))}; style-src {_source(style)}; img-src data:"
-        f"{'; connect-src ' + repr('self') + '; frame-src ' + repr('self') if connects else ''}"
+        f"{_CONNECTS if connects else ''}"
         "; base-uri 'none'; form-action 'none'"
     )
     # In a script element, only "<" can end or open an element.

@@ -272,7 +272,7 @@ def test_version_and_help(run):
     assert shown.returncode == 0
     for word in ("INPUT", "--output", "--seed", "--variants", "models", "bench"):
         assert word in shown.stdout
-    assert run().stdout == shown.stdout
+    assert run("-h").stdout == shown.stdout
 
 
 def test_unexpected_errors_are_one_line_too(song, monkeypatch):
