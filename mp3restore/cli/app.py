@@ -44,7 +44,7 @@ class _DefaultGroup(TyperGroup):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        """Run the command; say in our words what is wrong with its arguments."""
+        """Run the command; report mistakes in its arguments in our own words."""
         try:
             return super().invoke(ctx)
         except CommandLineError as error:

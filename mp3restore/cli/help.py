@@ -1,4 +1,4 @@
-"""Help for people: groups of options, a few words when there is nothing to do, guides, and a guess at typing errors."""
+"""Help for people: grouped options, a short text for a bare command, guides, and guesses at mistyped commands."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mp3restore.errors import UsageError
 __all__ = ["BARE", "COMMANDS", "RestoreCommand", "mistyped", "show_guide"]
 
 BARE = """\
-Restores heavily compressed MP3s: adds the treble and fills the holes that the codec left.
+Restores heavily compressed MP3s: brings back the treble and fills the holes that the codec left.
 
   mp3restore song.mp3                    writes song.restored.flac beside it
   mp3restore music/ -o restored/         restores a whole folder
-  mp3restore inspect song.mp3            says what the encoder took away
+  mp3restore inspect song.mp3            shows what the encoder took away
 
 mp3restore --help lists all options, mp3restore help the guides.
 """
 
 COMMANDS = {
-    "inspect": "say what an MP3 has lost",
+    "inspect": "show what an MP3 has lost",
     "repair": "mend a damaged MP3 without decoding it",
     "report": "make a page to hear and see what changed",
     "plot": "draw spectrograms",
     "listen-test": "make a blind listening test, or analyse its results",
     "serve": "restore files on a page in your browser",
-    "watch": "restore what is put into a folder",
+    "watch": "restore files as they arrive in a folder",
     "models": "list, show and verify the models",
     "config": "show every setting and its origin",
     "formats": "list the formats that can be read and written",
@@ -41,7 +41,7 @@ COMMANDS = {
     "help": "show a guide",
 }
 
-# Parameters of the default command; every one is in exactly one group.
+# Parameters of the default command; each is in exactly one group.
 _GROUPS = {
     "Output": (
         "output", "container", "bit_depth", "sample_rate", "raw", "template", "flatten", "tags", "preserve_mtime",
@@ -56,12 +56,12 @@ _GROUPS = {
     "Messages": ("json", "quiet", "verbose", "progress", "log_file", "config", "version", "help"),
 }  # fmt: skip
 _FOLDER = Path(__file__).parent.parent / "manual"
-# A command is guessed from two thirds of its letters; fewer would take names of songs for commands.
+# A suggestion must share two thirds of its letters; with fewer, names of songs would be taken for commands.
 _ALIKE = 0.67
 
 
 class RestoreCommand(TyperCommand):
-    """The default command: its usage line shows no name, and its options come in groups."""
+    """The default command: its usage line shows no command name, and its options come in groups."""
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides
         """Write the usage line."""
@@ -81,7 +81,7 @@ class RestoreCommand(TyperCommand):
 
 
 def mistyped(word: str, commands: Iterable[str]) -> str | None:
-    """Return the command that `word` was probably meant to be; None where it may well be a file or a folder.
+    """Return the command that `word` was probably meant to be; None if it may be a file or a folder.
 
     Parameters
     ----------

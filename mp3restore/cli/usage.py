@@ -1,4 +1,4 @@
-"""Mistakes on the command line, in plain words: the libraries that find them have words of their own."""
+"""Explain mistakes on the command line in plain words, instead of those of the libraries that find them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 __all__ = ["CommandLineError", "usage_message"]
 
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
-"""The error behind all mistakes on the command line; Typer does not export it."""
+"""Base class of the errors for all mistakes on the command line; Typer does not export it."""
 
-# By the type of Pydantic's error, which Typer reads values with.
+# By the type of error from Pydantic, with which Typer reads values.
 _EXPECTED = {
     "int_parsing": "is not a whole number",
     "int_from_float": "is not a whole number",

@@ -1,9 +1,8 @@
-"""Holding a restoration to what its MP3 says: the bitstream side of the pipeline.
+"""Hold a restoration to its MP3: the bitstream side of the pipeline.
 
-What the encoder did to every line is read off the decoder's output while that passes, once, for two: the generator,
-which gets it as a map of what is missing (`generator.uncertainty`), and the projection of the result
-(`mp3.projection`). A file may have several bitstreams one after the other; between them nothing is known, and nothing
-held.
+The quantised value of every line is read from the decoder's output as that passes. It is read once and used twice: as a
+map of the losses for the generator (`generator.uncertainty`), and for the projection of the result (`mp3.projection`).
+A file may have several bitstreams, one after the other; between them nothing is known, and nothing is held.
 """
 
 from __future__ import annotations
@@ -65,18 +64,18 @@ class _StretchTap:
 
 
 class GranuleTap:
-    """Reads the granules of an MP3 off the decoder's output while that passes, perhaps in a thread of its own.
+    """Reads the granules of an MP3 from the decoder's output as that passes, perhaps in a separate thread.
 
     Parameters
     ----------
-    bitstream
+    bitstream : Bitstream
         The file.
-    working_rate
+    working_rate : int
         Rate of the generator in Hz.
-    bands
+    bands : int
         Number of bands of the generator's map.
-    keep
-        Whether somebody will take the granules from `stretches`.
+    keep : bool
+        Whether to keep the granules for `stretches`.
 
     Attributes
     ----------
@@ -98,7 +97,7 @@ class GranuleTap:
         self._rows: list[Samples] = []
 
     def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass the blocks of the decoder on."""
+        """Pass on the decoder's blocks, and read their granules."""
         for block in blocks:
             while self._waiting:
                 tap = self._waiting[0]
@@ -124,7 +123,7 @@ class GranuleTap:
             self._add([np.repeat(self._unknown, frame - self._frame, axis=0)])
 
     def passages(self, blocks: Iterable[Samples]) -> Iterator[Passage]:
-        """Add what is known of their losses to the same blocks at the working rate."""
+        """Add the rows of the map to the same blocks at the working rate."""
         length = 0
         for block in blocks:
             length += block.shape[1]
@@ -137,7 +136,7 @@ class GranuleTap:
             yield Passage(block[:, :0], self._known())
 
     def _known(self) -> Samples:
-        """Rows of the map that have become known since the last call."""
+        """Return the rows of the map that have become known since the last call."""
         rows, self._rows = [self._unknown[:0], *self._rows], []
         return np.concatenate(rows)
 
@@ -145,8 +144,8 @@ class GranuleTap:
 def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate: int) -> Iterator[Samples]:
     """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `granules`.
 
-    The length stays the same. Where the rates differ, the change that the projection makes is found at the rate of the
-    file and added at the higher one: what lies above the file's own band is not touched.
+    The length stays the same. If the rates differ, the change that the projection makes is computed at the rate of the
+    file and added at the higher rate, so frequencies above the file's own band are not touched.
     """
     if granules.sample_rate == rate:
         yield from _project(granules, restored)
@@ -179,7 +178,7 @@ class _Pieces:
 
 
 def _project(granules: GranuleTap, restored: Iterable[Samples]) -> Iterator[Samples]:
-    """Project blocks at the rate of the file; what conversion rounded up at the end is cut."""
+    """Project blocks at the rate of the file; samples that the conversion's rounding added at the end are cut."""
 
     def cut() -> Iterator[Samples]:
         given = 0

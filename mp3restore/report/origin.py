@@ -1,4 +1,4 @@
-"""How a restoration was made, as the command that makes it again."""
+"""Find out how a restoration was made, as a command that makes it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file with the audio in it."""
+"""The report: one HTML file that includes the audio."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ from mp3restore.views.tracks import (
 __all__ = ["Report", "ReportRequest", "build_report", "write_report"]
 
 _EXCERPT_SECONDS = 30.0
-# Below 25 MB with the page around it; base64 makes four characters of three bytes.
+# Keeps the page below 25 MB: base64 turns three bytes into four characters.
 _AUDIO_BYTES = 18_000_000
-_MOST_TRACKS = 9  # one for each key
+_MOST_TRACKS = 9  # one for each number key
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is about.
+    """The contents of a report.
 
     Attributes
     ----------
     original : Path
         The MP3.
     restored : sequence of Path
-        Its restorations, in time with what the decoder gives for it.
+        Its restorations, aligned with the decoder's output for the MP3.
     reference : Path, optional
-        What the MP3 was made of; it may be shifted by up to 0.2 s.
+        The recording that the MP3 was made from; it may be shifted by up to 0.2 s.
     start, duration : float, optional
         The excerpt in seconds; chosen by the report if neither is given.
     origins : mapping of Path to Origin, optional
@@ -66,7 +66,7 @@ class ReportRequest:
         if not self.restored:
             raise UsageError("a report needs at least one restoration")
         if len(self.paths) > _MOST_TRACKS:
-            raise UsageError(f"a report can hold {_MOST_TRACKS} files, not {len(self.paths)}")
+            raise UsageError(f"a report can show at most {_MOST_TRACKS} files, not {len(self.paths)}")
         if self.start is not None and self.start < 0:
             raise UsageError("the start must be 0 or more seconds")
         if self.duration is not None and self.duration <= 0:
@@ -97,7 +97,7 @@ class Report:
 def build_report(request: ReportRequest, page: str | Path = "page.html") -> Report:
     """Make the page.
 
-    The excerpts that it chooses are 30 s long, or shorter where the page would otherwise exceed 25 MB.
+    Excerpts that the report chooses are 30 s long, or shorter if the page would otherwise exceed 25 MB.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def build_report(request: ReportRequest, page: str | Path = "page.html") -> Repo
     Raises
     ------
     UsageError
-        If the excerpt lies outside of a file.
+        If the excerpt lies outside a file.
     NoInputError, InputError
         If a file cannot be read.
     """
@@ -176,7 +176,7 @@ def _strange(request: ReportRequest, alike: Mapping[Path, float]) -> Iterator[st
 
 
 def _row(measures: Measures, gain: float) -> list[str]:
-    """Cells of the table of measures."""
+    """Return a row of the table of measurements."""
     loudness = "silent" if measures.loudness_lufs is None else f"{measures.loudness_lufs:.1f} LUFS"
     peak = "silent" if measures.peak_db is None else f"{measures.peak_db:.1f} dBFS"
     return [loudness, peak, decibels(gain), kilohertz(measures.median_bandwidth_hz)]
@@ -207,7 +207,7 @@ def _page(
     ]
     try:
         facts = bitstream_facts(request.original)
-    except Mp3RestoreError as error:  # what plays can still be more than the bitstream reader takes
+    except Mp3RestoreError as error:  # some files play, but the bitstream reader refuses them
         facts = [("Bitstream", f"cannot be read: {error.message}")]
     return render(
         "report.html",
@@ -243,9 +243,9 @@ def write_report(request: ReportRequest, target: Path, *, overwrite: bool = Fals
     Raises
     ------
     UsageError, NoInputError, InputError
-        As `build_report`.
+        As for `build_report`.
     OutputError
-        If it cannot be written, or is there already and may not be overwritten.
+        If it cannot be written, or already exists and may not be overwritten.
     """
     report = build_report(request, target)
     with atomic_file(target, overwrite=overwrite) as file:
