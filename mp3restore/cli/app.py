@@ -9,7 +9,8 @@ from typer.core import TyperGroup
 
 from mp3restore.cli.config import config_app
 from mp3restore.cli.help import BARE, RestoreCommand, mistyped, show_guide
-from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
+from mp3restore.cli.info import bench, doctor, formats, models_app
+from mp3restore.cli.inspect import inspect
 from mp3restore.cli.pages import listen_test, plot, report
 from mp3restore.cli.repair import repair
 from mp3restore.cli.restore import restore
