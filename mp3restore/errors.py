@@ -4,6 +4,7 @@
     ├── UsageError            (ValueError)       wrong options or arguments
     ├── NoInputError          (FileNotFoundError) no input was found
     ├── InputError            (ValueError)       a file that cannot be restored
+    │   ├── NothingToRestoreError                an input that has lost too little
     │   ├── DecodeError                          not audio, or damaged beyond reading
     │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "Mp3RestoreError",
     "NoInputError",
+    "NothingToRestoreError",
     "OutputError",
     "OutputExistsError",
     "UsageError",
@@ -43,6 +45,7 @@ class ExitCode(IntEnum):
     NO_INPUT = 3
     OUTPUT_EXISTS = 4
     MODEL = 5
+    NOTHING_TO_RESTORE = 6
     INTERRUPTED = 130
 
 
@@ -57,7 +60,7 @@ class Mp3RestoreError(Exception):
     def __init__(self, message: str, *, path: str | Path | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.path = None if path is None else Path(path)
+        self.path = Path(path) if isinstance(path, str) else path  # which may stand for a URL, too
         self.hint = hint
 
     def __str__(self) -> str:
@@ -81,6 +84,12 @@ class NoInputError(Mp3RestoreError, FileNotFoundError):
 
 class InputError(Mp3RestoreError, ValueError):
     """An input that exists but cannot be restored."""
+
+
+class NothingToRestoreError(InputError):
+    """The input has lost too little for a restoration to be safe."""
+
+    exit_code = ExitCode.NOTHING_TO_RESTORE
 
 
 class DecodeError(InputError):

@@ -22,6 +22,11 @@ __all__ = [
 ]
 
 _LONGEST_NAME_BYTES = 255
+# Folders whose files stand for devices and open streams, and one in such a folder that holds ordinary files.
+_SPECIAL = ("/dev/", "/proc/", "/sys/")
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - compared with, and not written to
+_MOST_LINKS = 40
+
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 Container = Literal["wav", "flac"]
@@ -140,19 +145,24 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
     if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
         raise OutputError("the name is too long", path=target, hint="choose another one with -o or --template")
     try:
+        if _is_special(target):
+            raise UsageError("is a device or a stream", path=target, hint="-o - writes to stdout")
         exists = target.exists()
         if exists and source.exists() and target.samefile(source):
             raise UsageError("input and output are the same file", path=target, hint="choose another name with -o")
         if exists and not target.is_file():
-            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
+            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o, or - for stdout")
         if os.path.lexists(target) and not job.overwrite:
             raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
-        folder = target.parent
-        while make_folders and not os.path.lexists(folder):
-            folder = folder.parent
-        folder_exists = folder.is_dir()
+        _check_folder(Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent, make_folders)
     except PermissionError as error:
         raise OutputError("cannot be accessed", path=target, hint="check the permissions of its folder") from error
+
+
+def _check_folder(folder: Path, make_folders: bool) -> None:
+    while make_folders and not os.path.lexists(folder):
+        folder = folder.parent
+    folder_exists = folder.is_dir()
     if not folder_exists and os.path.lexists(folder):
         raise OutputError("is not a folder", path=folder, hint="choose another folder with -o")
     if not folder_exists:
@@ -161,9 +171,24 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
         raise OutputError("is not writable", path=folder, hint="choose another folder with -o")
 
 
+def _is_special(path: Path) -> bool:
+    """Whether a name leads, through links or not, to a device or to a stream of a process."""
+    for _ in range(_MOST_LINKS):
+        # Links in the folder's name are followed at once, and the last one step by step: what /dev/stdout leads to may
+        # be an ordinary file.
+        name = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - a path drops the last slash
+        if name.startswith(_SPECIAL) and not name.startswith(_SHARED_MEMORY):
+            return True
+        if not os.path.islink(name):  # noqa: PTH114 - never raises
+            return False
+        path = Path(name).parent / os.readlink(name)  # noqa: PTH115
+    return False
+
+
 def path_key(path: Path) -> str:
     """Return a key that is equal for all names of one file."""
-    return os.path.normcase(os.path.realpath(path))
+    # Only paths of this machine have links and cases; a URL is not a `Path`.
+    return os.path.normcase(os.path.realpath(path)) if isinstance(path, Path) else str(path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from mp3restore.cli.config import config_app
 from mp3restore.cli.help import BARE, RestoreCommand, mistyped, show_guide
 from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
 from mp3restore.cli.pages import listen_test, plot, report
+from mp3restore.cli.repair import repair
 from mp3restore.cli.restore import restore
 from mp3restore.cli.services import serve, watch
 from mp3restore.cli.terminal import message
@@ -69,6 +70,7 @@ app.command(_DEFAULT_COMMAND, cls=RestoreCommand)(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
+app.command("repair")(repair)
 app.command("report")(report)
 app.command("serve")(serve)
 app.command("watch")(watch)

@@ -27,6 +27,7 @@ mp3restore --help lists all options, mp3restore help the guides.
 
 COMMANDS = {
     "inspect": "show what an MP3 has lost",
+    "repair": "mend a damaged MP3 without decoding it",
     "report": "make a page to hear and see what changed",
     "plot": "draw spectrograms",
     "listen-test": "make a blind listening test, or analyse its results",
@@ -50,7 +51,7 @@ _GROUPS = {
         "files_from", "recursive", "include", "exclude", "max_bitrate", "on_exists", "skip_existing", "force",
         "fail_fast", "dry_run",
     ),
-    "Sound": ("seed", "variants", "deterministic", "strength", "no_consistency", "model"),
+    "Sound": ("seed", "variants", "variant", "deterministic", "strength", "no_consistency", "model"),
     "Speed": ("jobs", "threads", "device", "cluster"),
     "Messages": ("json", "quiet", "verbose", "progress", "log_file", "config", "version", "help"),
 }  # fmt: skip

@@ -19,6 +19,9 @@ __all__ = ["bench", "doctor", "formats", "inspect", "models_app"]
 
 _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
+# A share of the music; a few granules at either end of every file are not held.
+_WORTH_TELLING = 0.005
+
 models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
 _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or folder (default: the default model).")]
 
@@ -97,29 +100,42 @@ def _print_table(found: Inspection) -> None:
     rows = {
         "file": one_line(found.path),
         "sound": f"{clock(found.duration_s)}, {found.sample_rate} Hz, {found.channels} channels",
+        "decoded by": found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s",
+        "bandwidth": f"{found.bandwidth_hz / 1000:.1f} kHz",
     }
     if found.bitstream is not None:
         rows |= _bitstream_rows(found.bitstream)
     elif found.grid is not None:
         trace = f"decoded from an MP3, granules at {found.grid.offset}" if found.was_mp3 else "no trace of an MP3"
         rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
+    if found.damage:
+        silence = sum(each.silence_s for each in found.damage)
+        rows["damage"] = f"{len(found.damage)} places, {silence:.2f} s of silence stand for them"
+    rows["verdict"] = (
+        f"worth restoring, with strength {found.strength:g}"
+        if found.strength
+        else "has lost too little for a restoration to be safe"
+    )
     for name, value in rows.items():
         table.add_row(name, value)
     Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
 
 
 def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:
-    stated = "stated" if report.lowpass_stated else "LAME's choice at this bitrate"
     low, median, high = (f"{hz / 1000:.1f}" for hz in report.edge_hz)
     return {
         "bitstream": f"MPEG-{report.version} layer III, {report.kbps:.0f} kbit/s {report.rate_mode}",
         "encoder": report.encoder or "unknown",
         "joint stereo": f"{report.joint_stereo_share:.0%} of granules",
         "blocks": ", ".join(f"{share:.0%} {name}" for name, share in report.block_shares.items()),
-        "low-pass": f"{report.lowpass_hz / 1000:.1f} kHz ({stated})",
+        "low-pass": f"{report.lowpass_hz / 1000:.1f} kHz ({report.lowpass_origin})",
         "coded up to": f"{median} kHz, in most granules {low} to {high}",
         "lines": f"{report.coded_share:.0%} coded, {report.hole_share:.0%} holes, {report.above_edge_share:.0%} above",
         "lattice": f"{report.lattice_fit:.0%} of lines fit",
+        "held": ", ".join(
+            [f"{report.held_share:.1%} of the music"]
+            + [f"{share:.1%} not: {reason}" for reason, share in report.not_held.items() if share >= _WORTH_TELLING]
+        ),
     }
 
 

@@ -88,6 +88,16 @@ Tagged = Annotated[bool, typer.Option("--tags/--no-tags", help="Keep tags and pi
 PreserveMtime = Annotated[bool, typer.Option("--preserve-mtime", help="Keep the modification time.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the random draw; the same seed gives the same file.")]
 Variants = Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
+Variant = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=2**32,
+        metavar="N",
+        help="Write the Nth restoration of the seed alone, as one file.",
+        show_default=False,
+    ),
+]
 Deterministic = Annotated[
     bool, typer.Option("--deterministic", help="Make the one restoration that uses no random draw.")
 ]

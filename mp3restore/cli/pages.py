@@ -130,5 +130,6 @@ def report(  # noqa: PLR0917 - one parameter per option
 
         request = ReportRequest(original, restored, reference, start, duration)
         check_output(output, request.paths, overwrite=force)
-        write_report(request, output, overwrite=force)
+        for warning in write_report(request, output, overwrite=force):
+            message(f"mp3restore: {warning}")
         message(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

@@ -45,8 +45,6 @@ class Pipes:
         """
         if not self.to_stdout or self.output is None:
             return
-        if not Path(self.output).exists():
-            raise OutputError("there is no result to write to stdout", hint="MP3s above --max-bitrate are not restored")
         try:
             with Path(self.output).open("rb") as file:
                 if self.raw:

@@ -33,6 +33,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     preserve_mtime: o.PreserveMtime = False,
     seed: o.Seed = 0,
     variants: o.Variants = 1,
+    variant: o.Variant = None,
     deterministic: o.Deterministic = False,
     no_consistency: o.NoConsistency = False,
     strength: o.Strength = None,
@@ -60,6 +61,10 @@ def restore(  # noqa: PLR0917 - one parameter per option
         from mp3restore.cli.show import OutputOptions  # noqa: PLC0415
         from mp3restore.generator.model import load_model  # noqa: PLC0415
 
+        if variant is not None and (variants != 1 or deterministic):
+            raise UsageError(
+                "--variant draws one of many restorations", hint="leave out --variants and --deterministic beside it"
+            )
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
         options = RunOptions(
@@ -68,7 +73,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
         )  # fmt: skip
         results = ResultOptions(
             model=load_model(model), run=options, container=container, bit_depth=bit_depth, variants=variants,
-            template=template, flatten=flatten, max_kbps=max_bitrate,
+            variant=variant or 1, template=template, flatten=flatten, max_kbps=max_bitrate,
             on_exists=_policy(on_exists, skip_existing=skip_existing, force=force),
         )  # fmt: skip
         sources = InputOptions(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mp3restore._version import __version__
 from mp3restore.batch.events import Done, Event
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import OutputExistsError, UsageError
 from mp3restore.files import output_error
+from mp3restore.generator.model import list_models
 from mp3restore.job import Job
+from mp3restore.report.index import INDEX_NAME, check_index, write_index
+from mp3restore.report.origin import Origin, command_line
 
 __all__ = ["Pages", "restore_command"]
 
@@ -35,7 +38,7 @@ class Pages:
     UsageError
         If there are more variants than a page can show.
     OutputExistsError
-        If a page already exists and may not be overwritten.
+        If a page already exists and may not be overwritten, or the name of the index is taken.
     OutputError
         If the folder cannot be created.
     """
@@ -50,6 +53,8 @@ class Pages:
         self._pages: dict[Path, Path] = {}
         for source in dict.fromkeys(task.job.source for task in tasks if task.action in ("restore", "overwrite")):
             self._pages[source] = self._free_name(folder, source.stem)
+        check_index(folder)
+        self._folder = folder
         for page in self._pages.values():
             if os.path.lexists(page) and not self._overwrite:
                 raise OutputExistsError("exists already", path=page, hint="--force overwrites it")
@@ -60,7 +65,7 @@ class Pages:
 
     def _free_name(self, folder: Path, stem: str) -> Path:
         """Name a page; files of the same name in several folders get numbered pages."""
-        taken = set(self._pages.values())
+        taken = {folder / INDEX_NAME, *self._pages.values()}
         number = 1
         while (page := folder / (f"{stem}.html" if number == 1 else f"{stem}-{number}.html")) in taken:
             number += 1
@@ -70,7 +75,7 @@ class Pages:
         """Return a function that notes results and passes every event on to `tell`."""
 
         def take(event: Event) -> None:
-            if isinstance(event, Done) and event.result is not None:
+            if isinstance(event, Done):
                 self._done.setdefault(event.source, []).append(self._jobs[event.index])
             tell(event)
 
@@ -93,17 +98,26 @@ class Pages:
             results = [job.target for job in sorted(jobs, key=lambda job: job.variant)]
             origins = {job.target: restore_command(self._results, job) for job in jobs}
             page = self._pages[source]
-            write_report(ReportRequest(source, results, origins=origins), page, overwrite=self._overwrite)
+            request = ReportRequest(source, results, origins=origins)
+            for warning in write_report(request, page, overwrite=self._overwrite):
+                note(f"{source.name}: {warning}")
             note(f"{source.name}: report {page}")
+        note(f"all reports: {write_index(self._folder)}")
 
 
-def restore_command(results: ResultOptions, job: Job) -> str:
-    """Return a command that makes the result of a job again; it names every option, also those set elsewhere."""
-    options, form = results.run, job.output_format
-    words = ["mp3restore", str(job.source), "--model", results.model.name, "--variants", str(results.variants)]
-    words += ["--deterministic"] if options.deterministic else ["--seed", str(options.seed)]
-    words += [] if options.strength is None else ["--strength", f"{options.strength:g}"]
-    words += [] if options.consistency else ["--no-consistency"]
-    words += [] if options.sample_rate is None else ["--sample-rate", str(options.sample_rate)]
-    words += ["--format", form.container, "--bit-depth", form.bit_depth]
-    return f"{shlex.join(words)}   # variant {job.variant}, model {results.model.name} {results.model.config.version}"
+def restore_command(results: ResultOptions, job: Job) -> Origin:
+    """Return the command that makes the result of a job again; it names every option, also those set elsewhere."""
+    options, form, model = results.run, job.output_format, results.model
+    command = command_line(
+        job.source,
+        job.target,
+        model=model.name if model.name in list_models() else str(model.folder),
+        variant=job.variant,
+        seed=None if options.deterministic else options.seed,
+        strength=options.strength,
+        consistency=options.consistency,
+        sample_rate=options.sample_rate,
+        container=form.container,
+        bit_depth=form.bit_depth,
+    )
+    return Origin(command, f"mp3restore {__version__}, model {model.name} {model.config.version}")

@@ -17,9 +17,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mp3restore.audio.metadata import audio_seconds
-from mp3restore.batch.events import SCHEMA, Done, Event, Failed, Progressed, Skipped, Started, Summary, event_json
-from mp3restore.batch.task import Task
+from mp3restore.batch.events import (
+    SCHEMA,
+    Done,
+    Event,
+    Failed,
+    Left,
+    Progressed,
+    Skipped,
+    Started,
+    Summary,
+    event_json,
+)
+from mp3restore.batch.facts import read_facts
+from mp3restore.batch.task import Action, Task
 from mp3restore.cli.terminal import clock, message, one_line, result_line
 from mp3restore.files import output_error
 
@@ -34,6 +45,16 @@ class OutputOptions:
     json: bool
     progress: bool | None = None
     log_file: Path | None = None
+
+
+# How the plan counts its actions.
+_IN_PLAN: dict[Action, str] = {
+    "restore": "to restore",
+    "overwrite": "to make again",
+    "left": "left as they are",
+    "skip": "to skip",
+    "fail": "to fail",
+}
 
 
 class RunReporter:
@@ -101,6 +122,9 @@ class RunReporter:
             typer.echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
             self._tell_done(event)
+        elif isinstance(event, Left):
+            copied = "" if event.target is None else f" -> {event.target}"
+            self._write(f"{event.source.name}{copied}: left as it is, {event.reason}", 0)
         elif isinstance(event, Skipped):
             self._tell_skipped(event)
         elif isinstance(event, Failed):
@@ -112,9 +136,6 @@ class RunReporter:
 
     def _tell_done(self, event: Done) -> None:
         result = event.result
-        if result is None:
-            self._write(f"{event.source.name} -> {event.target}: copied", 0)
-            return
         self._write(result_line(result), 0)
         held = "held to its bitstream" if result.consistent else "not held to a bitstream"
         self.detail(f"decoded by {result.decoder}; {held}; strength {result.strength:g}")
@@ -142,7 +163,8 @@ class RunReporter:
         self._write(f"mp3restore: {event.error}", -1)
 
     def _tell_summary(self, event: Summary) -> None:
-        counts = [(event.done, "restored"), (event.copied, "copied"), (event.skipped, "skipped")]
+        left = f"left as they are ({event.copied} copied)" if event.copied else "left as they are"
+        counts = [(event.done, "restored"), (event.left, left), (event.skipped, "skipped")]
         counts += [(event.failed, "failed"), (event.not_started, "not started")]
         if sum(count for count, _ in counts) == 1 and not event.skipped:
             return
@@ -153,7 +175,7 @@ class RunReporter:
         if event.done:
             parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
         self._write(", ".join(parts), 0)
-        if event.failed and event.failed + event.done + event.skipped + event.copied > 1:
+        if event.failed and event.failed + event.done + event.skipped + event.left > 1:
             for failed in event.failures:
                 self._write(f"failed: {failed.source}", 0)
 
@@ -168,21 +190,28 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = Non
     total = 0.0
     for task in tasks:
         job = task.job
-        seconds = audio_seconds(job.source) if task.action != "fail" else None
+        seconds = read_facts(job.source).seconds if task.action != "fail" else None
         if task.action in ("restore", "overwrite"):
             total += seconds or 0.0
         if as_json:
             line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
-            line |= {"source": str(job.source), "target": str(job.target), "duration_s": seconds}
+            line |= {"source": str(job.source), "target": _shown_target(task), "duration_s": seconds}
             typer.echo(_without(hidden, json.dumps(line)))
             continue
         length = "" if seconds is None else f", {clock(seconds)}"
         reason = f" ({task.reason})" if task.reason else ""
-        names = _without(hidden, f"{job.source} -> {job.target}")
-        typer.echo(one_line(f"{task.action}: {names}{length}{reason}"))
+        target = _shown_target(task)
+        names = str(job.source) if target is None else f"{job.source} -> {target}"
+        typer.echo(one_line(_without(hidden, f"{task.action}: {names}{length}{reason}")))
     if not as_json:
         counts = Counter(task.action for task in tasks)
-        typer.echo(", ".join(f"{count} to {action}" for action, count in counts.items()) + f"; {clock(total)} of music")
+        parts = [f"{count} {_IN_PLAN[action]}" for action, count in counts.items()]
+        typer.echo(", ".join(parts) + f"; {clock(total)} of music")
+
+
+def _shown_target(task: Task) -> str | None:
+    """Name the file that a task writes, or has found; None where there is none."""
+    return None if task.action == "left" and task.copy_to is None else str(task.job.target)
 
 
 class Bars:

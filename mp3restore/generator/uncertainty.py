@@ -94,9 +94,11 @@ class UncertaintyMap:
         Sample rate of the STFT in Hz: that of the file or higher.
     bands : int
         Number of bands; see `dsp.stft.mel_bands`.
+    first_frame : int
+        First frame to render.
     """
 
-    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int) -> None:
+    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0) -> None:
         self._stream = stream
         self._offset = offset
         self._ratio = stream.sample_rate / working_rate
@@ -104,7 +106,7 @@ class UncertaintyMap:
         self._first_free = first_free_line(stream)
         self._granules = np.zeros((0, PLANES, bands), np.float32)
         self._begin = 0  # granule of the first row of `_granules`
-        self._frame = 0  # first frame that is not rendered yet
+        self._frame = first_frame  # the next to be rendered
 
     def push(self, run: CodedGranules) -> NDArray[np.float32]:
         """Take the next granules of the file, and return the frames that they complete: (frames, 6 * bands).

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _MISS: Final = 0.1
 _MISS_SHARE: Final = 0.25
 _JUDGED_LINES: Final = 8
+_INAUDIBLE: Final = 1e-6
 # A decoder that loses a granule loses its samples, and so damages the neighbours whose basis functions reach there.
 _REACH: Final = 2
 
@@ -94,6 +95,7 @@ class GranuleReader:
             rotate_ms(lines, stream.ms[low:high])
             steps = stream.line_steps(low, high)
             scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
+            scaled[inaudible_lines(lines, stream.edge_bound[low:high])] = 0
             coded, magnitudes = coded_lines(scaled)
             inside = complete_granules(self._offset, first, filled)[low - first : high - first]
             sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
@@ -120,6 +122,18 @@ def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
     good = np.pad(stream.known & ~stream.intensity, _REACH, constant_values=True)
     windows = np.lib.stride_tricks.sliding_window_view(good, 2 * _REACH + 1)
     return np.asarray(windows.all(axis=1))
+
+
+def inaudible_lines(lines: NDArray[np.float32], edge_bound: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return which lines are only the decoder's rounding noise, same shape as ``lines`` (n, channels, 576).
+
+    No line from ``edge_bound`` on is coded, and a line 120 dB below its granule or a neighbour is lost in the rounding
+    of float32. Where a step is as small as that, as in the silence of some encoders, such lines miss every lattice.
+    """
+    level = np.abs(lines).max(axis=(1, 2))
+    level = np.maximum.reduce([level, np.append(level[1:], 0), np.insert(level[:-1], 0, 0)])
+    below = np.abs(lines) < _INAUDIBLE * level[:, None, None]
+    return np.asarray(below | (np.arange(lines.shape[2]) >= edge_bound[..., None]))
 
 
 def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]:

@@ -15,14 +15,13 @@ from mp3restore.mp3.filterbank import (
     analyse_subbands,
     polyphase_analysis,
 )
+from mp3restore.mp3.granules import inaudible_lines
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
+from mp3restore.mp3.runs import DECODER_DELAY
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-DECODER_DELAY: Final = 529
-"""Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
 
 _EXCERPTS: Final = 3
 _EXCERPT_GRANULES: Final = 24
@@ -186,7 +185,8 @@ def _fit_of(stream: Mp3Stream, samples: NDArray[np.float32], offset: int, start:
     magnitudes = quantise(lines, steps)
     distance = lattice_distance(lines, steps, magnitudes)
     # Zeros of a coarse lattice say nothing: quiet samples are near zero at every offset. So only lines that are not.
-    use = (magnitudes > 0) & stream.known[start:stop, None, None]
+    readable = stream.known[start:stop] & ~stream.intensity[start:stop]
+    use = (magnitudes > 0) & readable[:, None, None] & ~inaudible_lines(lines, stream.edge_bound[start:stop])
     return float(np.mean(distance[use] < _ON_LATTICE)) if use.any() else 0.0
 
 

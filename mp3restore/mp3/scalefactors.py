@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
+from mp3restore.mp3.frame_header import CRC_BYTES, HEADER_BYTES
+from mp3restore.mp3.headers import FrameTable
 from mp3restore.mp3.tables import (
     LONG_LAYOUT,
     LSF_COUNTS,
@@ -43,25 +44,22 @@ class MainData:
     """Whether the reservoir holds all data that the frame refers to; shape (frames,)."""
 
 
-def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo, skip: NDArray[np.bool_]) -> MainData:
-    """Join the main data of the frames (11172-3, 2.4.2.7: main_data_begin).
-
-    Frames in ``skip`` (tags) feed nothing to the reservoir. After junk the reservoir starts empty: what the lost bytes
-    held is not known. Nor is the frame before junk to be trusted, for its end may be what is missing.
-    """
-    head = HEADER_BYTES + 2 * frames.protected + frames.side_info_bytes
-    sizes = np.where(skip, 0, frames.size - head)
-    ends = np.cumsum(sizes)
-    own = ends - sizes
+def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo) -> MainData:
+    """Join the main data of the frames (11172-3, 2.4.2.7: main_data_begin)."""
+    head = frames.size - _main_bytes(frames)
+    ends = np.cumsum(_main_bytes(frames))
+    own = ends - _main_bytes(frames)
     inside = np.zeros(data.size + 1, dtype=np.int8)
-    np.add.at(inside, frames.position + head, np.where(skip, 0, 1))
-    np.add.at(inside, frames.position + frames.size, np.where(skip, 0, -1))
+    np.add.at(inside, frames.position + head, 1)
+    np.add.at(inside, frames.position + frames.size, -1)
     joined = data[np.cumsum(inside[:-1], dtype=np.int8).astype(np.bool_)]
-    oldest = np.maximum.accumulate(np.where(frames.after_gap, own, 0))
     begin = own - side.main_data_begin
     length = (side.part2_3_length.sum(axis=(1, 2)) + 7) // 8
-    available = (begin >= oldest) & (begin + length <= ends) & ~skip & ~np.append(frames.after_gap[1:], False)
-    return MainData(joined, begin, available)
+    return MainData(joined, begin, (begin >= 0) & (begin + length <= ends) & ~frames.silent)
+
+
+def _main_bytes(frames: FrameTable) -> NDArray[np.int64]:
+    return frames.size - HEADER_BYTES - CRC_BYTES * frames.protected - frames.side_info_bytes
 
 
 def _mpeg1_widths(side: SideInfo) -> NDArray[np.int64]:

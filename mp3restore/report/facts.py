@@ -43,7 +43,7 @@ def _stream_facts(stream: BitstreamReport) -> list[tuple[str, str]]:
     facts = [
         ("Format", f"MPEG-{stream.version} Layer III, {stream.kbps:.0f} kbit/s {stream.rate_mode.upper()}"),
         ("Encoder", stream.encoder or "not stated"),
-        ("Low-pass", f"{kilohertz(stream.lowpass_hz)}, {'stated' if stream.lowpass_stated else 'by the bitrate'}"),
+        ("Low-pass", f"{kilohertz(stream.lowpass_hz)}, {stream.lowpass_origin}"),
         ("Joint stereo", f"{stream.joint_stereo_share:.0%} of the frames"),
         ("Short blocks", f"{stream.block_shares['short']:.0%}"),
     ]

@@ -84,7 +84,8 @@ def test_existing_files_are_kept_without_force(song, tmp_path):
 
 def test_what_is_no_ordinary_file_is_not_replaced(song, tmp_path):
     (tmp_path / "folder.wav").mkdir()
-    for target in (tmp_path / "folder.wav", Path(os.devnull)):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for target in (tmp_path / "folder.wav", tmp_path / "pipe.wav"):
         with pytest.raises(UsageError, match="not an ordinary file"):
             plan_jobs(song, target, container="wav", overwrite=True)
 
