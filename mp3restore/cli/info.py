@@ -19,7 +19,7 @@ __all__ = ["bench", "doctor", "formats", "inspect", "models_app"]
 
 _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
-# A share of the music; a few granules at either end of every file are not held.
+# Least share of the music to mention; a few granules at either end of every file are never held.
 _WORTH_TELLING = 0.005
 
 models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
@@ -110,7 +110,7 @@ def _print_table(found: Inspection) -> None:
         rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
-        rows["damage"] = f"{len(found.damage)} places, {silence:.2f} s of silence stand for them"
+        rows["damage"] = f"{len(found.damage)} places, replaced by {silence:.2f} s of silence"
     rows["verdict"] = (
         f"worth restoring, with strength {found.strength:g}"
         if found.strength
