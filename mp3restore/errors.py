@@ -4,7 +4,7 @@
     ├── UsageError            (ValueError)       wrong options or arguments
     ├── NoInputError          (FileNotFoundError) no input was found
     ├── InputError            (ValueError)       a file that cannot be restored
-    │   ├── NothingToRestoreError                an input that has lost too little
+    │   ├── NothingToRestoreError                an input that has lost too little to restore
     │   ├── DecodeError                          not audio, or damaged beyond reading
     │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
@@ -60,7 +60,7 @@ class Mp3RestoreError(Exception):
     def __init__(self, message: str, *, path: str | Path | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.path = Path(path) if isinstance(path, str) else path  # which may stand for a URL, too
+        self.path = Path(path) if isinstance(path, str) else path  # which may also stand for a URL
         self.hint = hint
 
     def __str__(self) -> str:

@@ -22,9 +22,9 @@ __all__ = [
 ]
 
 _LONGEST_NAME_BYTES = 255
-# Folders whose files stand for devices and open streams, and one in such a folder that holds ordinary files.
+# Folders whose files stand for devices and open streams, and a folder among them that holds ordinary files.
 _SPECIAL = ("/dev/", "/proc/", "/sys/")
-_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - compared with, and not written to
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - only compared with, never written to
 _MOST_LINKS = 40
 
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
@@ -172,10 +172,10 @@ def _check_folder(folder: Path, make_folders: bool) -> None:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether a name leads, through links or not, to a device or to a stream of a process."""
+    """Return whether a name leads, directly or through links, to a device or to a stream of a process."""
     for _ in range(_MOST_LINKS):
-        # Links in the folder's name are followed at once, and the last one step by step: what /dev/stdout leads to may
-        # be an ordinary file.
+        # Links in the folder's name are resolved at once, the last link step by step: /dev/stdout may lead to an
+        # ordinary file.
         name = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - a path drops the last slash
         if name.startswith(_SPECIAL) and not name.startswith(_SHARED_MEMORY):
             return True
@@ -187,7 +187,7 @@ def _is_special(path: Path) -> bool:
 
 def path_key(path: Path) -> str:
     """Return a key that is equal for all names of one file."""
-    # Only paths of this machine have links and cases; a URL is not a `Path`.
+    # Only local paths have links and letter case to resolve; a URL is not a `Path`.
     return os.path.normcase(os.path.realpath(path)) if isinstance(path, Path) else str(path)
 
 

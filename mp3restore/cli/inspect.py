@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["inspect"]
 
-# A share of the music; a few granules at either end of every file are not held.
+# Least share of the music to mention; a few granules at either end of every file are never held.
 _WORTH_TELLING = 0.005
 
 
@@ -83,7 +83,7 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
-        rows["damage"] = f"{len(found.damage)} places, {silence:.2f} s of silence stand for them"
+        rows["damage"] = f"{len(found.damage)} places, replaced by {silence:.2f} s of silence"
     if verbose and found.bitstream is not None:
         rows |= _bitstream_rows(found.bitstream)
     for name, value in rows.items():

@@ -94,7 +94,7 @@ Variant = Annotated[
         min=1,
         max=2**32,
         metavar="N",
-        help="Write the Nth restoration of the seed alone, as one file.",
+        help="Write only the Nth restoration of the seed.",
         show_default=False,
     ),
 ]

@@ -63,7 +63,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
 
         if variant is not None and (variants != 1 or deterministic):
             raise UsageError(
-                "--variant draws one of many restorations", hint="leave out --variants and --deterministic beside it"
+                "--variant draws one of many restorations", hint="leave out --variants and --deterministic"
             )
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")

@@ -85,7 +85,7 @@ def inspect_file(path: str | Path) -> Inspection:
 
     Parameters
     ----------
-    path
+    path : str or Path
         Any file that can be restored. Of files with more than two channels only the first two are searched.
 
     Raises

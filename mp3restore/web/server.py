@@ -52,7 +52,9 @@ def serve_forever(
         Where to listen; port 0 takes a free one.
     limit_bytes : int
         Largest upload.
-    model, threads
+    model : str or None
+        As for `restore_file`.
+    threads : int or None
         As for `restore_file`.
     ready : callable
         Called with the address of the page.

@@ -10,16 +10,16 @@ function fail(text) {
   by("error").hidden = !text;
 }
 
-/** Ask the server; gives its answer, or null after an error, which is shown. */
+/** Ask the server. Returns its answer, or null after an error, which is shown. */
 async function ask(path, options = {}) {
-  let text = "The program does not answer; was it ended?";
+  let text = "The program does not answer. Was it stopped?";
   try {
     const response = await fetch(path, options);
     const answer = await response.json();
     if (response.ok) return answer;
     text = answer.detail;
   } catch {
-    // The connection broke: the text says so.
+    // The connection failed; the default text says so.
   }
   fail(text);
   return null;
