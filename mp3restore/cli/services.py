@@ -38,8 +38,9 @@ def serve(
             message(f"{address} (press Ctrl-C to stop)")
 
         serve_forever(
-            host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready
-        )
+            host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready,
+            note=lambda text: message(f"mp3restore: {text}"),
+        )  # fmt: skip
 
 
 def watch(  # noqa: PLR0917 - one parameter per option

@@ -141,7 +141,9 @@ def _views(
     request: ReportRequest, excerpts: Sequence[Excerpt], rate: int, delay: int
 ) -> tuple[list[dict[str, Any]], dict[str, bytes], dict[Path, float]]:
     """Return the data of the excerpts, the FLAC files by identifier, and the likeness of each file to the MP3."""
-    views, audio, alike = [], {}, {}
+    views: list[dict[str, Any]] = []
+    audio: dict[str, bytes] = {}
+    alike: dict[Path, float] = {}
     for number, excerpt in enumerate(excerpts):
         measures = []
         original: Track | None = None
@@ -229,7 +231,7 @@ def _page(
 def _command(request: ReportRequest, page: str | Path) -> str:
     """Return the command that makes the page again."""
     files = [file_argument(request.argument(path)) for path in (request.original, *request.restored)]
-    words = ["mp3restore", "report", *files, "-o", file_argument(page), "--force"]
+    words = ["mp3restore", "report", *files, "-o", file_argument(request.names.get(Path(page), str(page))), "--force"]
     for option, value in (
         ("--reference", request.reference), ("--start", request.start), ("--duration", request.duration)
     ):  # fmt: skip
