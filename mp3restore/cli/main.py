@@ -11,6 +11,7 @@ from types import FrameType
 
 from mp3restore.batch.signals import FROM_TERMINAL
 from mp3restore.cli.interruption import interrupted
+from mp3restore.cli.streams import prepare_streams
 from mp3restore.errors import ExitCode
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handle
 
 def main() -> None:
     """Run the command with the arguments of the process and exit."""
+    prepare_streams()
     # However the process ends, it leaves no unfinished files behind.
     _on_signals(_interrupt)
     # Modules are no garbage: to look through them while they are imported, and again at the end, takes 80 ms.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from typer.core import TyperCommand
-
 from mp3restore.cli import options as o
+from mp3restore.cli.config import ConfiguredCommand
 from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
@@ -15,7 +14,7 @@ from mp3restore.options import RunOptions
 __all__ = ["RestoreCommand", "restore"]
 
 
-class RestoreCommand(TyperCommand):
+class RestoreCommand(ConfiguredCommand):
     """The command that needs no name, so that its usage line shows none."""
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides since 0.26

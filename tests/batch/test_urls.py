@@ -12,7 +12,6 @@ from support import invoke
 
 from mp3restore import ExitCode, UsageError
 from mp3restore.batch.maker import Left, Outcome, ResultMaker
-from mp3restore.batch.plan import is_single
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.urls import is_url, plan_remote, url_path
 from mp3restore.errors import MissingExtraError
@@ -62,14 +61,14 @@ def test_what_has_nothing_to_restore_is_copied(memory, tmp_path):
     assert memory.cat("/out/short.wav") == (tmp_path / "short.wav").read_bytes()
 
 
-def test_what_cannot_be_reached_is_one_line(memory):
+@pytest.mark.usefixtures("memory")
+def test_what_cannot_be_reached_is_one_line():
     for name, error in {"nobody://a/b": UsageError, "gs://bucket/a": MissingExtraError}.items():
         with pytest.raises(error, match="cannot be opened"):
             url_path(name)
     (task,) = plan("memory://in/none.mp3")
     assert make(task).exit_code == ExitCode.NO_INPUT
     assert not is_url("C:/music")
-    assert is_single([])  is False
 
 
 def test_urls_are_never_taken_for_folders_of_this_machine(tmp_path, monkeypatch, second):
