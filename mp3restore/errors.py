@@ -1,19 +1,19 @@
-"""Every failure that a user can meet, as one tree.
+"""All errors that a user can meet, as one tree.
 
     Mp3RestoreError
     ├── UsageError            (ValueError)       wrong options or arguments
-    ├── NoInputError          (FileNotFoundError) nothing to work on
+    ├── NoInputError          (FileNotFoundError) no input was found
     ├── InputError            (ValueError)       a file that cannot be restored
     │   ├── NothingToRestoreError                an input that has lost too little
     │   ├── DecodeError                          not audio, or damaged beyond reading
-    │   └── BitstreamError                       an MP3 stream that the bitstream reader refuses
+    │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
-    │   ├── OutputExistsError (FileExistsError)  the result is there already
+    │   ├── OutputExistsError (FileExistsError)  the result already exists
     │   └── StdoutError                          nobody reads stdout, or it is full
     ├── ModelError            (RuntimeError)     a model that is missing, altered or unreadable
     └── MissingExtraError     (ImportError)      an optional dependency that is not installed
 
-A message names what failed, on which file, and why; ``hint`` says what to do about it.
+A message says what failed, on which file, and why; ``hint`` says what to do about it.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ExitCode(IntEnum):
 class Mp3RestoreError(Exception):
     """Base of all errors of this package.
 
-    ``message`` says what failed and why, ``path`` which file it is about, ``hint`` what the user can do.
+    ``message`` says what failed and why, ``path`` names the file, and ``hint`` says what the user can do.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -66,14 +66,14 @@ class Mp3RestoreError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """One line: file, reason, advice."""
+        """Return file, reason and hint in one line."""
         where = f"{self.path}: " if self.path is not None else ""
         advice = f" ({self.hint})" if self.hint else ""
         return f"{where}{self.message}{advice}"
 
 
 class UsageError(Mp3RestoreError, ValueError):
-    """The options or arguments make no sense together."""
+    """An option or argument is invalid, or contradicts another."""
 
     exit_code = ExitCode.USAGE
 

@@ -103,6 +103,8 @@ def name_results(sources: Sequence[Source], results: ResultOptions, *, into_fold
             raise UsageError("a template needs a folder to write to", hint="end the name after -o in a slash")
     namer = _Namer(results, into_folder)
     tasks = [task for source in sources for task in namer.tasks(source)]
+    if results.variants == 1:  # it has the name that the first one would have
+        tasks = [replace(task, job=replace(task.job, variant=results.variant)) for task in tasks]
     check_names([task.job for task in tasks if task.action not in ("skip", "fail")], sources)
     return tasks
 
@@ -174,7 +176,7 @@ class _Namer:
                 "ext": output_format.container,
                 "model": results.model.name,
                 "seed": results.run.seed,
-                "variant": variant,
+                "variant": variant if results.variants > 1 else results.variant,
             },
         )
         return (self._folder or source.path.parent) / named

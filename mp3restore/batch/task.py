@@ -35,6 +35,8 @@ class ResultOptions:
         Format of the results.
     variants : int
         Restorations of each file.
+    variant : int
+        Which restoration of the seed to draw where there is one of each file, from 1.
     template : str or None
         Names of the results, with the fields of `mp3restore.batch.template`.
     flatten : bool
@@ -53,6 +55,7 @@ class ResultOptions:
     container: Container | None = None
     bit_depth: BitDepth = "24"
     variants: int = 1
+    variant: int = 1
     template: str | None = None
     flatten: bool = False
     on_exists: OnExists | None = None

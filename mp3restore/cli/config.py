@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,9 +31,8 @@ class ConfiguredCommand(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
-            source = "" if error.param is None else _origin(ctx, error.param)
-            if source not in ("", "default"):
-                error.message += f" (from {source})"
+            origin = "" if error.param is None else _origin(ctx, error.param)
+            error.origin = "" if origin == "default" else origin  # type: ignore[attr-defined]
             raise
 
 
@@ -67,10 +65,8 @@ def _origin(context: Any, parameter: Any) -> str:  # noqa: ANN401
 
 
 def _read(path: Path, known: dict[str, Any]) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib  # noqa: PLC0415
-    else:
-        import tomli as tomllib  # noqa: PLC0415
+    import tomllib  # noqa: PLC0415 - only where there is a file to read
+
     try:
         values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except FileNotFoundError as error:

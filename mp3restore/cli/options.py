@@ -1,4 +1,4 @@
-"""The options of the default command, one each; several commands share some."""
+"""The options of the default command; other commands share some of them."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mp3restore.cli.config import load_config
 from mp3restore.generator.devices import Device
 from mp3restore.job import BitDepth, Container
 
-__all__: list[str] = []  # imported as a whole
+__all__: list[str] = []  # imported as a module
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 
 
 # The environment is explained once, in the README, and not at every option.
 _option = partial(typer.Option, show_envvar=False)
-_once = partial(_option, allow_from_autoenv=False)  # for what belongs to a single run
+_once = partial(_option, allow_from_autoenv=False)  # for options that belong to a single run
 
 
 def local(value: Path | list[str] | None) -> Path | list[str] | None:
@@ -39,35 +39,35 @@ def _show_version(wanted: bool) -> None:
 
 
 def _model_names() -> list[str]:
-    from mp3restore.generator.model import list_models  # noqa: PLC0415 - only the shell's completion asks
+    from mp3restore.generator.model import list_models  # noqa: PLC0415 - only shell completion needs it
 
     return list_models()
 
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders, patterns; - is stdin."),
+    typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders or patterns; - is stdin."),
 ]
 FilesFrom = Annotated[
     list[str] | None,
     _once(
         metavar="LIST",
-        help="Read names from this file, one a line or separated by zero bytes; - is stdin.",
+        help="Read names from this file, one per line or separated by zero bytes; - is stdin.",
         callback=local,
         show_default=False,
     ),
 ]
-Recursive = Annotated[bool, _option("--recursive/--no-recursive", help="Look into folders of folders.")]
+Recursive = Annotated[bool, _option("--recursive/--no-recursive", help="Search subfolders as well.")]
 Include = Annotated[
     list[str] | None,
-    _option(metavar="PATTERN", help="Of folders, take only what matches, for instance '*.mp3'."),
+    _option(metavar="PATTERN", help="In folders, take only files that match, for instance '*.mp3'."),
 ]
-Exclude = Annotated[list[str] | None, _option(metavar="PATTERN", help="Leave out what matches.")]
+Exclude = Annotated[list[str] | None, _option(metavar="PATTERN", help="Leave out files that match.")]
 Output = Annotated[
     str | None,
     _once(
         "-o", "--output", metavar="OUT",
-        help="The file to write, .wav or .flac, or a folder; - is stdout (default: INPUT's stem and .restored.flac).",
+        help="File (.wav or .flac) or folder to write to; - is stdout (default: INPUT's stem and .restored.flac).",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -78,9 +78,9 @@ Template = Annotated[
 Flatten = Annotated[bool, _option("--flatten", help="Put all results into one folder.")]
 Format = Annotated[
     Container | None,
-    _option("--format", metavar="wav|flac", envvar="MP3RESTORE_FORMAT", help="Format, where the name does not say it."),
+    _option("--format", metavar="wav|flac", envvar="MP3RESTORE_FORMAT", help="Format, unless OUT's suffix gives it."),
 ]
-Raw = Annotated[bool, _option("--raw", help="Write samples without any header to stdout.")]
+Raw = Annotated[bool, _option("--raw", help="Write samples without a header to stdout.")]
 Depth = Annotated[
     BitDepth, _option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
 ]
@@ -96,7 +96,7 @@ Exists = Annotated[
     OnExists | None,
     _option(
         metavar="error|skip|overwrite|rename",
-        help="What to do about existing results (default: error for one file, skip for several).",
+        help="What to do with existing results (default: error for one file, skip for several).",
     ),
 ]
 SkipExisting = Annotated[bool, _option("--skip-existing", help="The same as --on-exists skip.")]
@@ -105,22 +105,32 @@ FailFast = Annotated[bool, _option("--fail-fast/--keep-going", help="Stop at the
 DryRun = Annotated[bool, _once("-n", "--dry-run", help="Show what would be done, and do nothing.")]
 Tagged = Annotated[bool, _option("--tags/--no-tags", help="Keep tags and pictures.")]
 PreserveMtime = Annotated[bool, _option("--preserve-mtime", help="Keep the modification time.")]
-Seed = Annotated[int, _option(metavar="N", help="Which restorations to draw; the same seed gives the same file.")]
+Seed = Annotated[int, _option(metavar="N", help="Seed of the random draw; the same seed gives the same file.")]
 Variants = Annotated[int, _option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
-Deterministic = Annotated[bool, _option("--deterministic", help="Give the one restoration without chance.")]
-NoConsistency = Annotated[
-    bool, _option("--no-consistency", help="Do not hold the result to what the MP3's bitstream says.")
+Variant = Annotated[
+    int | None,
+    _option(
+        min=1,
+        max=2**32,
+        metavar="N",
+        help="Write the Nth restoration of the seed alone, as one file.",
+        show_default=False,
+    ),
 ]
+Deterministic = Annotated[bool, _option("--deterministic", help="Make the one restoration that uses no random draw.")]
+NoConsistency = Annotated[bool, _option("--no-consistency", help="Do not hold the result to the MP3's bitstream.")]
 Strength = Annotated[
     float | None,
     _option(
         metavar="0..1",
-        help="How far to go from the MP3 (0) to the restoration (1); by default as far as its losses warrant.",
+        help="How far to go from the MP3 (0) to the restoration (1); by default as far as the MP3's losses warrant.",
     ),
 ]
 MaxBitrate = Annotated[
     int,
-    _option(metavar="KBPS", min=1, help="Leave MP3s above this as they are: copied to the output folder, or skipped."),
+    _option(
+        metavar="KBPS", min=1, help="Do not restore MP3s above this: copy them to the output folder, or skip them."
+    ),
 ]
 ModelName = Annotated[
     str | None,
@@ -134,20 +144,22 @@ ModelName = Annotated[
 ]
 Jobs = Annotated[int, _option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
 Threads = Annotated[
-    int | None, _option(metavar="N", help="Threads for each file (default: as the cores allow, at most 4).")
+    int | None, _option(metavar="N", help="Threads for each file (default: its share of the cores, at most 4).")
 ]
 OnDevice = Annotated[
     Device,
-    _option("--device", metavar="auto|cpu|cuda|coreml|dml", help="What to run on; auto takes a GPU if there is one."),
+    _option("--device", metavar="auto|cpu|cuda|coreml|dml", help="Device to run on; auto uses a GPU if there is one."),
 ]
 Cluster = Annotated[
     str | None,
-    _option(metavar="ADDRESS", help="Run on a Dask cluster, tcp://HOST:PORT of its scheduler.", show_default=False),
+    _option(
+        metavar="ADDRESS", help="Run on the Dask cluster with its scheduler at tcp://HOST:PORT.", show_default=False
+    ),
 ]
 Json = Annotated[bool, _option("--json", help="Write one JSON object per event to stdout.")]
-Quiet = Annotated[int, _option("-q", "--quiet", count=True, help="Only show errors; -qq: nothing.", metavar="")]
+Quiet = Annotated[int, _option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="")]
 Verbose = Annotated[
-    int, _option("-v", "--verbose", count=True, help="Show details; -vv: also where errors come from.", metavar="")
+    int, _option("-v", "--verbose", count=True, help="Show details; -vv: also tracebacks of errors.", metavar="")
 ]
 Progress = Annotated[bool | None, _option("--progress/--no-progress", help="Show progress (default: on a terminal).")]
 LogFile = Annotated[
@@ -156,13 +168,16 @@ LogFile = Annotated[
 Report = Annotated[
     Path | None,
     _option(
-        metavar="DIR", help="Write a page here for each file, to hear and see it.", callback=local, show_default=False
+        metavar="DIR",
+        help="For each file, write a page here to hear and see what changed.",
+        callback=local,
+        show_default=False,
     ),
 ]
 Config = Annotated[
     Path | None,
     _once(
-        "--config", metavar="FILE", is_eager=True, callback=load_config, help="Take options from this TOML file.",
+        "--config", metavar="FILE", is_eager=True, callback=load_config, help="Read options from this TOML file.",
         show_default=False,
     ),
 ]  # fmt: skip

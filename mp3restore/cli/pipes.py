@@ -1,7 +1,7 @@
 """``-``: the standard streams as input and output.
 
-Decoders seek in their files, and the level of a result is known only at its end; so both go through temporary files.
-The header of what comes out at stdout therefore has the true length.
+Decoders seek in their files, and the level of a result is known only at its end, so both streams go through temporary
+files. The header that is written to stdout therefore has the true length.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _COPIED_BYTES = 1 << 20
 
 @dataclass(slots=True)
 class Pipes:
-    """Inputs and output, with temporary files in the place of standard streams."""
+    """Inputs and output, with temporary files in place of the standard streams."""
 
     inputs: list[str]
     output: str | None
@@ -37,12 +37,12 @@ class Pipes:
     raw: bool = field(default=False)
 
     def finish(self) -> None:
-        """Write the result to stdout, if it belongs there.
+        """Write the result to stdout, if that is the output.
 
         Raises
         ------
         StdoutError
-            If nobody reads it to the end.
+            If stdout is closed early or cannot be written to.
         """
         if not self.to_stdout or self.output is None:
             return
@@ -58,7 +58,7 @@ class Pipes:
         except BrokenPipeError:
             raise StdoutError("stdout was closed before everything was written") from None
         except OSError as error:
-            raise StdoutError(f"stdout cannot be written: {error.strerror}") from error
+            raise StdoutError(f"cannot write to stdout: {error.strerror}") from error
 
 
 def _copy(file: BinaryIO, size: int) -> None:
@@ -100,15 +100,15 @@ def _save_stdin(place: Path) -> None:
 def _check_streams(inputs: Sequence[str], output: str | None, *, raw: bool, container: Container | None) -> None:
     """Refuse streams that are closed or terminals, or that cannot be used this way."""
     if raw and output != STREAM:
-        raise UsageError("--raw is for stdout", hint="add -o -")
+        raise UsageError("--raw works only with stdout", hint="add -o -")
     if raw and container not in (None, "wav"):
         raise UsageError(f"--raw and --format {container} contradict each other")
     if output == STREAM:
         check_stream("stdout")
         if len(inputs) != 1:
-            raise UsageError("stdout takes the result of one file", hint="name one input, or a folder with -o")
+            raise UsageError("stdout can take only one result", hint="name one input, or a folder with -o")
         if sys.stdout.isatty():
-            raise UsageError("binary data is not written to a terminal", hint="send stdout to a file or a program")
+            raise UsageError("binary data is not written to a terminal", hint="redirect stdout to a file or a program")
     if STREAM in inputs:
         _check_stdin(inputs, output)
 
@@ -116,16 +116,16 @@ def _check_streams(inputs: Sequence[str], output: str | None, *, raw: bool, cont
 def _check_stdin(inputs: Sequence[str], output: str | None) -> None:
     check_stream("stdin")
     if sys.stdin.isatty():
-        raise UsageError("stdin is a terminal", hint="send a file or a program to it")
+        raise UsageError("stdin is a terminal", hint="redirect a file to it, or the output of a program")
     if output is None:
-        raise UsageError("what comes from stdin has no name", hint="name the file to write with -o")
+        raise UsageError("the input from stdin has no name", hint="name the file to write with -o")
     if inputs.count(STREAM) > 1:
         raise UsageError("stdin can be read only once")
 
 
 @contextmanager
 def open_pipes(inputs: Sequence[str], output: str | None, *, raw: bool, container: Container | None) -> Iterator[Pipes]:
-    """Replace ``-`` by temporary files, which vanish at the end of the block.
+    """Replace ``-`` by temporary files, which are deleted at the end of the block.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How a run looks: lines for people on stderr, or JSON for programs on stdout."""
+"""Show a run to the user: lines for people on stderr, or JSON for programs on stdout."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ __all__ = ["Bars", "OutputOptions", "RunReporter", "show_plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """What the user wants to see: -2 nothing, -1 errors, 0 results, 1 details, 2 also where errors come from."""
+    """How much to show; verbosity -2 is nothing, -1 errors, 0 results, 1 details, 2 also tracebacks of errors."""
 
     verbosity: int
     json: bool
@@ -64,9 +64,9 @@ class RunReporter:
     Parameters
     ----------
     options : OutputOptions
-        What the user wants to see.
+        How much to show.
     hidden : Path or None
-        A folder that has no meaning for the user, and is left out of names.
+        A folder that means nothing to the user, and is removed from names.
     """
 
     def __init__(self, options: OutputOptions, *, hidden: Path | None = None) -> None:
@@ -94,21 +94,21 @@ class RunReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close them."""
+        """Close the log and the progress bars."""
         if error is not None and not isinstance(error, typer.Exit):
             self._write(f"ended by {type(error).__name__}: {error}", 9)
         self._stack.close()
 
     def note(self, text: str) -> None:
-        """Tell what the user should know."""
+        """Show a message to the user."""
         self._write(f"mp3restore: {text}", 0)
 
     def detail(self, text: str) -> None:
-        """Tell what only -v shows."""
+        """Show a message only with -v."""
         self._write(f"  {text}", 1)
 
     def _write(self, text: str, level: int) -> None:
-        """Write a line if it is at most as detailed as is wanted; to the log in any case."""
+        """Show a line if the verbosity is `level` or more; write it to the log in any case."""
         text = _without(self._hidden, text)
         if self._log is not None:
             stamp = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -121,7 +121,7 @@ class RunReporter:
             message(text)
 
     def tell(self, event: Event) -> None:
-        """Take an event of a run."""
+        """Show an event of a run."""
         if self._options.json:
             echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
@@ -141,7 +141,7 @@ class RunReporter:
     def _tell_done(self, event: Done) -> None:
         result = event.result
         self._write(result_line(result), 0)
-        held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
+        held = "held to its bitstream" if result.consistent else "not held to a bitstream"
         self.detail(f"decoded by {result.decoder}; {held}; strength {result.strength:g}")
         self.detail(
             f"{result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
@@ -155,7 +155,7 @@ class RunReporter:
 
     def _tell_skipped(self, event: Skipped) -> None:
         self._reasons[event.reason] += 1
-        # What is there already is only counted; what the user may not expect is named.
+        # Results that exist already are only counted; files skipped for another reason are named.
         if event.reason in ("exists already", "done already"):
             self._write(f"{event.target}: {event.reason}", 1)
         else:
@@ -185,12 +185,12 @@ class RunReporter:
 
 
 def _without(folder: Path | None, text: str) -> str:
-    """`text` with names of files in `folder` shortened."""
+    """Return `text` with the names of files in `folder` shortened."""
     return text if folder is None else text.replace(f"{folder}/", "")
 
 
 def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = None) -> None:
-    """Print what would be done; `hidden` is left out of names, as by a `RunReporter`."""
+    """Print what a run would do; `hidden` is removed from names, as by `RunReporter`."""
     total = 0.0
     for task in tasks:
         job = task.job
@@ -219,7 +219,7 @@ def _shown_target(task: Task) -> str | None:
 
 
 class Bars:
-    """A bar for each file that is being restored, and one for the whole run if there are several; a context manager."""
+    """One progress bar per file, and one for a run of several files; use it as a context manager."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -239,11 +239,11 @@ class Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove them."""
+        """Remove the bars."""
         self._progress.stop()
 
     def take(self, event: Event) -> None:
-        """Show what an event tells."""
+        """Update the bars from an event."""
         bars = self._progress
         if isinstance(event, Started):
             self._files[event.index] = bars.add_task(one_line(event.source.name), total=None, speed="")

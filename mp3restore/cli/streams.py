@@ -62,4 +62,4 @@ def echo(text: str) -> None:
     try:
         typer.echo(text)
     except OSError as error:
-        raise StdoutError(f"stdout cannot be written: {error.strerror}") from error
+        raise StdoutError(f"cannot write to stdout: {error.strerror}") from error

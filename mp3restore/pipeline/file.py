@@ -20,7 +20,6 @@ from mp3restore.files import atomic_file
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model, load_model
 from mp3restore.generator.restorer import Restorer
-from mp3restore.inspection.bitstream import check_complete
 from mp3restore.inspection.examine import Examination, examine
 from mp3restore.job import Job
 from mp3restore.options import RunOptions
@@ -195,8 +194,6 @@ class FileRun:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / rate, expected)
-        if self.found.bitstream is not None:
-            check_complete(self.found.bitstream, self._chain.rates.taken, source.path)
         return done
 
     def write_tags(self, file: BinaryIO) -> str:
@@ -211,6 +208,10 @@ class FileRun:
             "STRENGTH": f"{self.found.strength:g}",
             "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
         }
+        # What a plain run does is not worth a tag.
+        provenance |= {} if self._options.consistency else {"CONSISTENCY": "off"}
+        if self._options.sample_rate is not None:
+            provenance["SAMPLE_RATE"] = str(self._options.sample_rate)
         for name, value in provenance.items():
             tags.comments[PROVENANCE + name] = [value]
         return write_tags(file, self._job.output_format.container, tags)
@@ -219,6 +220,10 @@ class FileRun:
         """Say what is odd about the input, when all of it has passed."""
         seconds = self._chain.rates.taken / self._source.sample_rate
         found = warnings_of(
-            self.found, self._clipping, seconds=seconds, automatic_strength=self._options.strength is None
+            self.found,
+            self._clipping,
+            self._source,
+            seconds=seconds,
+            automatic_strength=self._options.strength is None,
         )
         return [*found, "the input is a restoration already"] if self.found.restored_before else list(found)
