@@ -8,7 +8,8 @@
     │   ├── DecodeError                          not audio, or damaged beyond reading
     │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
-    │   └── OutputExistsError (FileExistsError)  the result already exists
+    │   ├── OutputExistsError (FileExistsError)  the result already exists
+    │   └── StdoutError                          nobody reads stdout, or it is full
     ├── ModelError            (RuntimeError)     a model that is missing, altered or unreadable
     └── MissingExtraError     (ImportError)      an optional dependency that is not installed
 
@@ -32,6 +33,7 @@ __all__ = [
     "NothingToRestoreError",
     "OutputError",
     "OutputExistsError",
+    "StdoutError",
     "UsageError",
 ]
 
@@ -108,6 +110,10 @@ class OutputExistsError(OutputError, FileExistsError):
     """The result exists and may not be overwritten."""
 
     exit_code = ExitCode.OUTPUT_EXISTS
+
+
+class StdoutError(OutputError):
+    """Standard output cannot be written."""
 
 
 class ModelError(Mp3RestoreError, RuntimeError):

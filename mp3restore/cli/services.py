@@ -44,8 +44,10 @@ def serve(
 
 
 def watch(  # noqa: PLR0917 - one parameter per option
-    folder: Annotated[Path, typer.Argument(metavar="IN", help="The folder to watch, with all its subfolders.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="IN", help="The folder to watch, with all its subfolders.", callback=o.local)
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.", callback=o.local)],
     template: o.Template = None,
     container: o.Format = None,
     bit_depth: o.Depth = "24",
