@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mp3restore.audio.metadata import mp3_kbps
+from mp3restore.audio.metadata import mpeg_kbps
 from mp3restore.batch.existing import ExistingResults
 from mp3restore.batch.sources import Source
 from mp3restore.batch.task import ResultOptions, Task
@@ -118,7 +118,7 @@ class _Namer:
     def tasks(self, source: Source) -> Iterator[Task]:
         """Name the results of one source."""
         folder = self._folder or (source.root if source.walked else None)
-        kbps = mp3_kbps(source.path)
+        kbps = mpeg_kbps(source.path)
         loud = kbps is not None and kbps > self._results.max_kbps
         for job in self._jobs(source):
             if source.problem:

@@ -10,7 +10,10 @@ import pytest
 import soundfile
 from mutagen.id3 import COMM, ID3
 
+from mp3restore import DecodeError
 from mp3restore.audio.decode import open_audio
+from mp3restore.audio.metadata import audio_seconds, mpeg_kbps
+from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.framing import read_table
 
 FRAME = 1152
@@ -70,6 +73,7 @@ def written(tmp_path):
 
 STEREO = ("lame", "-b", "64", "--resample", "44.1")
 MONO = ("lame", "-b", "64", "-m", "m", "--resample", "44.1")
+VBR = ("lame", "-V", "5", "--resample", "44.1")
 LOW = ("lame", "-b", "64", "--resample", "22.05")
 
 
@@ -101,7 +105,7 @@ def test_joined_files_of_other_kinds_are_all_there(make, written, kinds, music):
     assert damage_of(path) == ()
 
 
-def test_a_jingle_in_front_does_not_decide(make, written, music):
+def test_a_jingle_in_front_does_not_decide(make, written):
     with open_audio(written(make(*MONO) + make(*STEREO, name="long"))) as source:
         assert (source.channels, source.sample_rate) == (2, 44100)
 
@@ -261,3 +265,64 @@ def test_a_kind_of_frame_that_no_decoder_takes_ends_nothing(make, written):
     samples = decoded(written(bytes(data)))
     assert samples.shape == clean.shape
     np.testing.assert_array_equal(samples[:, -30000:], clean[:, -30000:])
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus"])
+def test_chained_ogg_is_decoded_whole(make, written, codec):
+    suffix = {"libvorbis": "ogg", "libopus": "opus"}[codec]
+    parts = []
+    for channels in ("2", "1"):
+        out = written(b"", f"{channels}.{suffix}")
+        wav = written(make("lame", "-b", "128"), "in.mp3")
+        command = ["ffmpeg", "-v", "error", "-y", "-i", str(wav), "-c:a", codec, "-ac", channels, str(out)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        parts.append(out)
+    chained = written(b"".join(part.read_bytes() for part in parts), f"chained.{suffix}")
+    lengths = [decoded(part).shape[1] for part in parts]
+    assert decoded(chained).shape == (2, sum(lengths))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"#EXTM3U\n/etc/passwd\n", "M3U"),
+        (b"\xef\xbb\xbf# a list\nmusic/one.mp3\n", "M3U"),
+        (b"https://radio.example/stream\n", "M3U"),
+        (b"[playlist]\nFile1=a.mp3\n", "PLS"),
+        (b"<asx version='3.0'><entry/></asx>", "ASX"),
+        (b"[Reference]\r\nRef1=http://a.example/\r\n", "ASX"),
+        (b'<?xml version="1.0"?>\n<playlist version="1"/>', "XSPF"),
+        (b"ffconcat version 1.0\nfile a.mp3\n", "concat"),
+    ],
+)
+def test_a_playlist_is_refused_by_what_it_is(written, content, kind):
+    with pytest.raises(DecodeError, match=rf"is a playlist \({kind}\)"):
+        open_audio(written(content))
+
+
+def test_the_bitrate_of_other_codecs_counts(written, music):
+    wav = written(b"", "long.wav")
+    soundfile.write(wav, np.tile(music, 5).T, 44100)
+    for name, options, expected in (
+        ("a.mp2", ("-c:a", "mp2", "-b:a", "384k"), 384),
+        ("a.m4a", ("-c:a", "aac", "-b:a", "256k"), 256),
+        ("a.opus", ("-c:a", "libopus", "-vbr", "off", "-b:a", "256k"), 256),
+    ):
+        out = wav.with_name(name)
+        command = ["ffmpeg", "-v", "error", "-y", "-i", str(wav), *options, str(out)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+        with open_audio(out) as source:
+            assert source.kbps == pytest.approx(expected, rel=0.15)
+            assert warranted_strength(source, source.kbps) == 0
+
+
+def test_the_bitrate_is_counted_and_not_guessed(make, written):
+    data = bytearray(make("lame", "-V", "6", "--resample", "44.1", "-t", name="long"))
+    table = frames_of(written(bytes(data)))
+    true = float(np.mean(table.headers.kbps))
+    assert mpeg_kbps(written(bytes(data))) == pytest.approx(true, rel=0.01)
+    tagged = bytearray(make("lame", "-V", "6", "--resample", "44.1", name="long"))
+    at = tagged.find(b"Xing") + 8
+    tagged[at : at + 4] = (3).to_bytes(4, "big")
+    assert mpeg_kbps(written(bytes(tagged))) == pytest.approx(true, rel=0.02)
+    assert audio_seconds(written(bytes(tagged))) == pytest.approx(6.0, abs=0.1)

@@ -38,7 +38,7 @@ def test_the_edge_of_an_unknown_encoder_is_measured(encoded):
     assert 15500 < stream.lowpass_hz < 17500
 
 
-def test_an_encoder_without_low_pass_is_not_taken_for_lame(encode, music, tmp_path):
+def test_an_encoder_without_low_pass_is_not_taken_for_lame(music, tmp_path):
     wav, mp3 = tmp_path / "bright.wav", tmp_path / "shine.mp3"
     bright = music + np.random.default_rng(3).normal(0, 0.1, music.shape)
     soundfile.write(wav, bright.T, 44100, subtype="FLOAT")

@@ -41,7 +41,7 @@ def layer_1_frames(count):
 
 
 @pytest.fixture(scope="module")
-def streams(encoded, source, tmp_path_factory):
+def streams(encoded, tmp_path_factory):
     """Bytes of a stream of each kind, without its tag frame, and how many frames it has."""
     folder = tmp_path_factory.mktemp("layer2")
     found = {}
@@ -102,7 +102,7 @@ def test_the_tag_frame_is_marked(encoded, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("change", [(3, 0xC0), (2, 0x08), (2, 0xF0), (1, 0x18), (0, 0x01)], ids=lambda c: str(c))
+@pytest.mark.parametrize("change", [(3, 0xC0), (2, 0x08), (2, 0xF0), (1, 0x18), (0, 0x01)], ids=str)
 def test_a_damaged_header_costs_one_frame(streams, name, change):
     byte, bits = change
     data, count = streams[name]

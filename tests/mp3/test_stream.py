@@ -6,9 +6,9 @@ import pytest
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
+from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset, grid_fit
-from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import parse_stream, read_stream
 from mp3restore.mp3.tables import LONG_EDGES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_LAYOUT
