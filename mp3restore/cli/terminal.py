@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -81,8 +81,10 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         if as_json:
             from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
 
-            with suppress(StdoutError):  # which may be what went wrong
+            try:
                 echo(event_json(Refused(str(error), error.exit_code)))
+            except StdoutError:  # which may be what went wrong
+                sys.stdout = None
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         if verbosity > -2:
