@@ -34,7 +34,7 @@ class Timings:
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     def measure_items(self, name: str, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Pass `items` on and add the time that it takes to make them to stage `name`."""
+        """Pass `items` on, and add the time spent on making them to stage `name`."""
         iterator = iter(items)
         while True:
             with self.measure(name):
@@ -47,7 +47,7 @@ class Timings:
     def measure_stage(
         self, name: str, stage: Callable[[Iterable[_Item]], Iterator[_Result]], items: Iterable[_Item]
     ) -> Iterator[_Result]:
-        """Send `items` through `stage` and add the time that it takes to stage `name`, without that of making them."""
+        """Send `items` through `stage`, and add its time to stage `name`, less the time spent on making the items."""
         inputs = Timings()
         yield from self.measure_items(name, stage(inputs.measure_items(name, items)))
         # A stage that never asks for an item has spent nothing on making one.

@@ -1,6 +1,6 @@
-"""Reading a stream in blocks of frames, so that memory does not grow with its length.
+"""Read a stream in blocks of frames, so that memory does not grow with its length.
 
-What three hours of music say about their quantisers would fill 130 MB, and ten times that while it is worked out.
+The quantiser steps of three hours of music would fill 130 MB, and ten times that while they are computed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ByteSource = Callable[[int, int], "NDArray[np.uint8]"]
-"""Gives the bytes of a file from one position up to another."""
+"""Returns the bytes of a file from one position up to another."""
 
 _BLOCK_FRAMES: Final = 1024
 # The bit reservoir reaches back 511 bytes (11172-3, 2.4.2.7); the smallest frames hold 11 bytes of main data.
@@ -31,7 +31,7 @@ _LOOK_BACK: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class FrameBlock:
-    """What a block of frames says; arrays begin with (frames,) or (frames, granules of a frame, channels)."""
+    """The contents of a block of frames; shapes begin with (frames,) or (frames, granules of a frame, channels)."""
 
     block_type: NDArray[np.uint8]
     mixed: NDArray[np.bool_]
@@ -96,7 +96,7 @@ class BlockReader:
 
 
 def _edge_bound(side: SideInfo, sample_rate: int) -> NDArray[np.int16]:
-    """Bound the coded region from above without Huffman decoding, shape of ``part2_3_length``.
+    """Return an upper bound of the coded region, found without Huffman decoding; shape of ``part2_3_length``.
 
     The shortest code of a quadruple of the count1 region has 1 bit in table A and 4 in table B (11172-3, B.7).
     """

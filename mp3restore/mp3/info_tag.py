@@ -1,4 +1,4 @@
-"""The Xing, Info, LAME and VBRI tags, which encoders hide in a silent first frame."""
+"""The Xing, Info, LAME and VBRI tags, which encoders put into a silent first frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _METHODS: Final[dict[int, RateMode]] = {
 
 @dataclass(frozen=True, slots=True)
 class InfoTag:
-    """What the tag frame says; a field is None where the tag does not say it."""
+    """The contents of the tag frame; a field is None if the tag does not state it."""
 
     rate_mode: RateMode | None = None
     encoder: str | None = None
@@ -29,9 +29,9 @@ class InfoTag:
     padding: int | None = None
     """Samples that the encoder put after the music."""
     stream_bytes: int | None = None
-    """Length of the stream, this frame included."""
+    """Length of the stream, including this frame."""
     frames: int | None = None
-    """Frames that follow; 0 counts as not said."""
+    """Number of frames that follow; 0 counts as not stated."""
 
     @property
     def trims(self) -> bool:
@@ -45,7 +45,7 @@ def _printable(raw: bytes) -> str | None:
 
 
 def _lame_extension(block: bytes, rate_mode: RateMode | None) -> InfoTag:
-    """Read the LAME extension behind a Xing header; encoders other than LAME write it as well."""
+    """Read the LAME extension after a Xing header; encoders other than LAME write it as well."""
     encoder = _printable(block[:9])
     if len(block) < _LAME_BYTES or encoder is None:
         return InfoTag(rate_mode=rate_mode, encoder=encoder)
@@ -60,10 +60,10 @@ def _lame_extension(block: bytes, rate_mode: RateMode | None) -> InfoTag:
 
 
 def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
-    """Read the tag of a frame's bytes, or return None if the frame is ordinary audio."""
+    """Read the tag from the bytes of a frame; return None if the frame is ordinary audio."""
     if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
         return InfoTag(rate_mode="vbr", encoder="FhG")
-    # Behind the place of a CRC in protected frames, or where it would be.
+    # After the CRC of protected frames, or in its place.
     starts = (HEADER_BYTES + side_info_bytes, HEADER_BYTES + CRC_BYTES + side_info_bytes)
     at = next((start for start in starts if frame[start : start + 4] in (b"Xing", b"Info")), None)
     if at is None:

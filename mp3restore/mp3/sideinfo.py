@@ -27,7 +27,7 @@ class SideInfo:
 
     main_data_begin: NDArray[np.int64]
     scfsi: NDArray[np.bool_]
-    """Scale factors of granule 1 are those of granule 0; shape (frames, channels, 4), by group of bands."""
+    """Whether granule 1 reuses the scale factors of granule 0, by group of bands; shape (frames, channels, 4)."""
     part2_3_length: NDArray[np.int64]
     big_values: NDArray[np.int64]
     global_gain: NDArray[np.int64]
@@ -40,7 +40,7 @@ class SideInfo:
     scalefac_scale: NDArray[np.int64]
     count1_table: NDArray[np.int64]
     valid: NDArray[np.bool_]
-    """Whether a frame keeps the rules of the standard and its CRC, if it has one; shape (frames,)."""
+    """Whether a frame obeys the standard and matches its CRC, if it has one; shape (frames,)."""
 
     @property
     def layout(self) -> NDArray[np.int64]:
@@ -65,7 +65,7 @@ def _side_bytes(data: NDArray[np.uint8], frames: FrameTable) -> tuple[NDArray[np
 
 
 def read_side_info(data: NDArray[np.uint8], frames: FrameTable) -> SideInfo:
-    """Decode the side information of all frames; fields of frames that break the rules are kept but not ``valid``."""
+    """Decode the side information of all frames; frames that break the standard are decoded, but not ``valid``."""
     side, intact = _side_bytes(data, frames)
     bits = np.unpackbits(side, axis=1)
     count, channels = frames.position.size, frames.channels
@@ -79,7 +79,7 @@ def read_side_info(data: NDArray[np.uint8], frames: FrameTable) -> SideInfo:
     if not frames.lsf:
         scfsi = bits[:, cursor : cursor + 4 * channels].reshape(count, channels, 4) == 1
         cursor += 4 * channels
-    # Every granule and channel has a record of fixed size, so all of them are rows of one bit matrix.
+    # Every granule and channel has a record of fixed size, so all records are rows of one bit matrix.
     records = bits[:, cursor : cursor + record_bits * granules * channels].reshape(-1, record_bits)
     shape = (count, granules, channels)
 
@@ -92,7 +92,7 @@ def read_side_info(data: NDArray[np.uint8], frames: FrameTable) -> SideInfo:
     block_type = np.where(switched, field(switched_at + 1, 2), 0)
     gains = np.stack([field(switched_at + 14 + 3 * k, 3) for k in range(3)], axis=-1)
     big_values = field(12, 9)
-    # Block type 0 is forbidden where the window switches; a granule has 576 lines, so 288 pairs (2.4.2.7).
+    # Block type 0 is forbidden where the window switches; a granule has 576 lines, hence 288 pairs (2.4.2.7).
     broken = (switched & (block_type == 0)) | (2 * big_values > LINES)
     return SideInfo(
         main_data_begin=fixed_field(bits, 0, begin_bits),

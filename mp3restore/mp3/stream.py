@@ -186,8 +186,13 @@ def read_stream(path: str | Path) -> Mp3Stream:
 
     Parameters
     ----------
-    path
+    path : str or Path
         An MPEG-1, MPEG-2 or MPEG-2.5 layer III file, with or without ID3, APE, Xing, LAME or VBRI tags.
+
+    Returns
+    -------
+    Mp3Stream
+        The contents of all frames, in the order of the file.
 
     Raises
     ------
@@ -195,6 +200,12 @@ def read_stream(path: str | Path) -> Mp3Stream:
         If the file holds no layer III stream.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> stream = read_stream("song.mp3")
+    >>> stream.sample_rate, stream.channels, stream.granules
+    (44100, 2, 14314)
     """
 
     def read(begin: int, end: int) -> bytes:

@@ -1,9 +1,8 @@
-"""Holding a restoration to what its MP3 says: the bitstream side of the pipeline.
+"""Hold a restoration to its MP3: the bitstream side of the pipeline.
 
-What the encoder did to every line is read off the decoder's output while that passes, once, for two: the generator,
-which gets it as a map of what is missing (`generator.uncertainty`), and the projection of the result
-(`mp3.projection`). A file may have several bitstreams one after the other; between them nothing is known, and nothing
-held.
+The quantised value of every line is read from the decoder's output as that passes. It is read once and used twice: as a
+map of the losses for the generator (`generator.uncertainty`), and for the projection of the result (`mp3.projection`).
+A file may have several bitstreams, one after the other; between them nothing is known, and the result is not held.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ __all__ = ["GranuleTap", "hold_to_bitstream"]
 
 
 class _StretchTap:
-    """Reads the granules of one stretch off its samples, and renders its part of the map."""
+    """Reads the granules of one stretch from its samples, and renders its part of the map."""
 
     def __init__(self, stretch: Stretch, *, working_rate: int, bands: int, keep: bool) -> None:
         stream = stretch.stream
@@ -43,11 +42,11 @@ class _StretchTap:
         self._runs: deque[CodedGranules] = deque()
 
     def push(self, block: Samples) -> list[Samples]:
-        """Take the next samples of the stretch; returns the rows of the map that they complete."""
+        """Take the next samples of the stretch, and return the rows of the map that they complete."""
         return self._take(self._reader.push(block))
 
     def finish(self, end_frame: int) -> list[Samples]:
-        """Return the last rows, when all samples have been pushed."""
+        """Return the last rows, after all samples have been pushed."""
         return [*self._take(self._reader.finish()), self._map.finish(end_frame)]
 
     def _take(self, runs: Iterable[CodedGranules]) -> list[Samples]:
@@ -59,31 +58,31 @@ class _StretchTap:
         return rows
 
     def runs(self) -> Iterator[CodedGranules]:
-        """Take the granules that have passed, in order; to ask for more than that is an error."""
+        """Yield the granules read so far, in order. Raises IndexError if the consumer gets ahead of the reader."""
         while True:
             yield self._runs.popleft()
 
 
 class GranuleTap:
-    """Reads the granules of an MP3 off the decoder's output while that passes, perhaps in a thread of its own.
+    """Reads the granules of an MP3 from the decoder's output as that passes, perhaps in a separate thread.
 
     Parameters
     ----------
-    bitstream
+    bitstream : Bitstream
         The file.
-    working_rate
+    working_rate : int
         Rate of the generator in Hz.
-    bands
+    bands : int
         Number of bands of the generator's map.
-    keep
-        Whether somebody will take the granules from `stretches`.
+    keep : bool
+        Whether to keep the granules for `stretches`.
 
     Attributes
     ----------
     length : int
-        Samples that have passed.
+        Samples that have passed so far.
     stretches : list
-        The stretches of the file in order.
+        The stretches of the file, in order.
     """
 
     def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int, keep: bool) -> None:
@@ -94,11 +93,11 @@ class GranuleTap:
         ]
         self._waiting = deque(self.stretches)
         self._unknown = unknown_row(bands)[None]
-        self._frame = 0  # the first whose row of the map is not made yet
+        self._frame = 0  # the next frame of the map
         self._rows: list[Samples] = []
 
     def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass the blocks of the decoder on."""
+        """Pass on the decoder's blocks, and read their granules."""
         for block in blocks:
             while self._waiting:
                 tap = self._waiting[0]
@@ -119,12 +118,12 @@ class GranuleTap:
         self._frame += sum(len(each) for each in rows)
 
     def _fill(self, frame: int) -> None:
-        """Say of the frames before `frame` that nothing is known."""
+        """Add rows for frames up to `frame` of which nothing is known."""
         if frame > self._frame:
             self._add([np.repeat(self._unknown, frame - self._frame, axis=0)])
 
     def passages(self, blocks: Iterable[Samples]) -> Iterator[Passage]:
-        """Add what is known of their losses to the same blocks at the working rate."""
+        """Add the rows of the map to the same blocks at the working rate."""
         length = 0
         for block in blocks:
             length += block.shape[1]
@@ -137,7 +136,7 @@ class GranuleTap:
             yield Passage(block[:, :0], self._known())
 
     def _known(self) -> Samples:
-        """Rows of the map that have become known since the last call."""
+        """Return the rows of the map that have become known since the last call."""
         rows, self._rows = [self._unknown[:0], *self._rows], []
         return np.concatenate(rows)
 
@@ -145,8 +144,8 @@ class GranuleTap:
 def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate: int) -> Iterator[Samples]:
     """Project restored blocks at `rate` Hz onto the file whose decoded samples have passed `granules`.
 
-    The length stays the same. Where the rates differ, the change that the projection makes is found at the rate of the
-    file and added at the higher one: what lies above the file's own band is not touched.
+    The length stays the same. If the rates differ, the change that the projection makes is computed at the rate of the
+    file and added at the higher rate, so frequencies above the file's own band are not touched.
     """
     if granules.sample_rate == rate:
         yield from _project(granules, restored)
@@ -159,7 +158,7 @@ def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate
 
 
 class _Pieces:
-    """Gives the samples of a stream piece by piece."""
+    """Cuts the samples of a stream into pieces."""
 
     def __init__(self, blocks: Iterable[Samples]) -> None:
         self._blocks = iter(blocks)
@@ -179,7 +178,7 @@ class _Pieces:
 
 
 def _project(granules: GranuleTap, restored: Iterable[Samples]) -> Iterator[Samples]:
-    """Project blocks at the rate of the file; what conversion rounded up at the end is cut."""
+    """Project blocks at the rate of the file; samples that the conversion's rounding added at the end are cut."""
 
     def cut() -> Iterator[Samples]:
         given = 0

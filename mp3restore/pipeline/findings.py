@@ -12,7 +12,7 @@ from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.examine import Examination
 from mp3restore.result import Damage
 
-__all__ = ["ClippingCounter", "warnings_of"]
+__all__ = ["ClippingCounter", "reason_to_leave", "warnings_of"]
 
 # Full scale within a step of 12 bits: what was clipped before an MP3 encoder does not come back exactly.
 _CLIPPED = 1 - 2.0**-11
@@ -90,12 +90,7 @@ def warnings_of(
     if source.missing_s >= _LEAST_MISSING_S:
         yield f"the input is cut off: by its tag, {source.missing_s:.1f} seconds more belong to it"
     if found.strength == 0 and automatic_strength:
-        reason = (
-            "no trace of lossy compression was found"
-            if found.kbps is None
-            else f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
-        )
-        yield f"{reason}, so the input is left unchanged; --strength restores it anyway"
+        yield f"{reason_to_leave(found.kbps)}, so the input is left unchanged; --strength restores it anyway"
 
 
 def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
@@ -121,3 +116,10 @@ def _amount(count: int) -> str:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+
+
+def reason_to_leave(kbps: float | None) -> str:
+    """Say why an input is not restored; `kbps` is the bitrate of an MP3."""
+    if kbps is None:
+        return "no trace of lossy compression was found"
+    return f"the input has {kbps:.0f} kbit/s and has lost too little for a restoration to be safe"

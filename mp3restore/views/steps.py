@@ -19,25 +19,25 @@ _LOWEST_DB, _HIGHEST_DB = -120, -20  # of full scale
 
 
 def plot_steps(path: Path, target: Path, *, overwrite: bool = False) -> None:
-    """Draw the quantiser steps of an MP3, one picture per channel.
+    """Draw the quantiser steps of an MP3, one plot per channel.
 
     Parameters
     ----------
     path : Path
         An MP3.
     target : Path
-        The picture; its suffix is the format.
+        The picture to write; its suffix gives the format.
     overwrite : bool
-        Whether an existing file is replaced.
+        Whether to replace an existing file.
 
     Raises
     ------
     MissingExtraError
         If matplotlib is not installed.
     UsageError
-        If the suffix is not a format of pictures.
+        If the suffix is not that of a picture format.
     BitstreamError
-        If the file is not an MP3 that `read_stream` reads.
+        If `read_stream` cannot read the file.
     OutputError
         If the picture cannot be written.
     """

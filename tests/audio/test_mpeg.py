@@ -12,7 +12,7 @@ from mutagen.id3 import COMM, ID3
 
 from mp3restore import DecodeError
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.metadata import audio_seconds, mpeg_kbps
+from mp3restore.audio.metadata import audio_seconds, mpeg_facts
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.framing import read_table
 
@@ -320,9 +320,9 @@ def test_the_bitrate_is_counted_and_not_guessed(make, written):
     data = bytearray(make("lame", "-V", "6", "--resample", "44.1", "-t", name="long"))
     table = frames_of(written(bytes(data)))
     true = float(np.mean(table.headers.kbps))
-    assert mpeg_kbps(written(bytes(data))) == pytest.approx(true, rel=0.01)
+    assert mpeg_facts(written(bytes(data))).kbps == pytest.approx(true, rel=0.01)
     tagged = bytearray(make("lame", "-V", "6", "--resample", "44.1", name="long"))
     at = tagged.find(b"Xing") + 8
     tagged[at : at + 4] = (3).to_bytes(4, "big")
-    assert mpeg_kbps(written(bytes(tagged))) == pytest.approx(true, rel=0.02)
+    assert mpeg_facts(written(bytes(tagged))).kbps == pytest.approx(true, rel=0.02)
     assert audio_seconds(written(bytes(tagged))) == pytest.approx(6.0, abs=0.1)
