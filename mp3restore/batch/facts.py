@@ -35,7 +35,10 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Count the frames of MPEG audio, or read the header of another file; what cannot be read is unknown, whatever its parser raises."""
+    """Count the frames of MPEG audio, or read the header of another file.
+
+    What cannot be read is unknown, whatever its parser raises.
+    """
     counted = _or_unknown(lambda: mpeg_facts(path))
     if counted is None:
         return Facts(seconds=_or_unknown(lambda: audio_seconds(path)))
