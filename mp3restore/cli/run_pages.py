@@ -1,4 +1,4 @@
-"""Reports of a whole run: a page for each file that was restored."""
+"""Reports of a whole run: one page per restored file."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from mp3restore.report.origin import Origin, command_line
 
 __all__ = ["Pages", "restore_command"]
 
-_MOST_VARIANTS = 8  # with the MP3 one for each key
+_MOST_VARIANTS = 8  # with the MP3, one for each number key
 
 
 class Pages:
-    """Listens to a run, and writes its pages afterwards.
+    """Notes the results of a run, and writes their pages afterwards.
 
     Parameters
     ----------
     folder : Path
-        Where the pages go; it is made if need be.
+        Folder for the pages; created if it does not exist.
     tasks : sequence of Task
-        The plan.
+        The plan of the run.
     results : ResultOptions
-        What it was made for.
+        The options that the plan was made with.
 
     Raises
     ------
     UsageError
-        If there are more variants than a page can hold.
+        If there are more variants than a page can show.
     OutputExistsError
-        If a page is there already and may not be overwritten, or the name of the index is taken.
+        If a page already exists and may not be overwritten, or another file has the name of the index.
     OutputError
-        If the folder cannot be made.
+        If the folder cannot be created.
     """
 
     def __init__(self, folder: Path, tasks: Sequence[Task], results: ResultOptions) -> None:
         if results.variants > _MOST_VARIANTS:
-            raise UsageError(f"a report can hold {_MOST_VARIANTS} variants, not {results.variants}")
+            raise UsageError(f"a report can show at most {_MOST_VARIANTS} variants, not {results.variants}")
         self._results = results
         self._overwrite = results.on_exists == "overwrite"
         self._jobs = [task.job for task in tasks]
@@ -64,7 +64,7 @@ class Pages:
             raise output_error(error, folder) from error
 
     def _free_name(self, folder: Path, stem: str) -> Path:
-        """Name a page so that files of one name in several folders get one each."""
+        """Name a page; files of the same name in several folders get numbered pages."""
         taken = {folder / INDEX_NAME, *self._pages.values()}
         number = 1
         while (page := folder / (f"{stem}.html" if number == 1 else f"{stem}-{number}.html")) in taken:
@@ -72,22 +72,22 @@ class Pages:
         return page
 
     def listen(self, tell: Callable[[Event], None]) -> Callable[[Event], None]:
-        """Give what passes events on to `tell` and takes note of the results."""
+        """Return a function that notes results and passes every event on to `tell`."""
 
         def take(event: Event) -> None:
-            if isinstance(event, Done) and event.result is not None:
+            if isinstance(event, Done):
                 self._done.setdefault(event.source, []).append(self._jobs[event.index])
             tell(event)
 
         return take
 
     def write(self, note: Callable[[str], None]) -> None:
-        """Write the pages of what was restored, and tell `note` their names.
+        """Write the pages of restored files, and report their names to `note`.
 
         Raises
         ------
         InputError, OutputError
-            If a file cannot be read any more, or a page not be written.
+            If a file can no longer be read, or a page cannot be written.
         """
         if not self._done:
             note("no report: nothing was restored this time")
@@ -106,7 +106,7 @@ class Pages:
 
 
 def restore_command(results: ResultOptions, job: Job) -> Origin:
-    """Write the command that makes the result of a job again, whatever it was that set the options."""
+    """Return the command that makes the result of a job again; it names every option, also those set elsewhere."""
     options, form, model = results.run, job.output_format, results.model
     command = command_line(
         job.source,

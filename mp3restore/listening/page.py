@@ -24,7 +24,7 @@ _ANCHOR_BETA = 9.0  # Kaiser: 90 dB 200 Hz above the edge
 
 
 def anchor(reference: NDArray[np.float32], sample_rate: int, cutoff_hz: float) -> NDArray[np.float32]:
-    """Low-pass a reference (channels, samples), at `sample_rate` Hz, at `cutoff_hz` and without delay."""
+    """Return a reference (channels, samples), at `sample_rate` Hz, after a low-pass at `cutoff_hz` without delay."""
     if cutoff_hz >= sample_rate / 2:
         return reference.copy()
     from scipy.signal import fftconvolve, firwin  # noqa: PLC0415 - slow to import
@@ -34,7 +34,7 @@ def anchor(reference: NDArray[np.float32], sample_rate: int, cutoff_hz: float) -
 
 
 def _stimuli(item: Item) -> dict[str, Track]:
-    """All versions of an item in time with the reference and, but for the anchors, as loud as it."""
+    """Return all versions of an item, aligned with the reference and, except for the anchors, equally loud."""
     rate = common_rate(list(item.versions.values()))
     tracks = {}
     for name, path in item.versions.items():
@@ -51,18 +51,18 @@ def _stimuli(item: Item) -> dict[str, Track]:
     for name, cutoff_hz in ANCHORS.items():
         tracks[name] = replace(reference, samples=anchor(reference.samples, rate, cutoff_hz))
     peak = max(float(np.abs(track.samples).max()) for track in tracks.values())
-    # One gain for all of an item, so that nothing clips and the levels stay matched.
+    # One gain for all versions of an item, so that nothing clips and the levels stay matched.
     gain = np.float32(min(1.0, 0.98 / peak)) if peak else np.float32(1)
     return {name: replace(track, samples=track.samples * gain) for name, track in tracks.items()}
 
 
 def build_page(test: ListeningTest, mode: TestMode) -> str:
-    """Make the page of a test.
+    """Return the page of a test, in HTML.
 
     Raises
     ------
     UsageError, NoInputError, InputError
-        If a file cannot be read, or ends before the part.
+        If a file cannot be read, or ends before the part begins.
     """
     items, audio = [], {}
     for number, item in enumerate(test.items):
@@ -82,12 +82,12 @@ def build_page(test: ListeningTest, mode: TestMode) -> str:
 
 
 def write_page(test: ListeningTest, mode: TestMode, target: Path, *, overwrite: bool = False) -> None:
-    """Make the page of a test and write it whole or not at all.
+    """Write the page of a test, completely or not at all.
 
     Raises
     ------
     UsageError, NoInputError, InputError, OutputError
-        As `build_page`, and if the page cannot be written.
+        As for `build_page`, and if the page cannot be written.
     """
     html = build_page(test, mode)
     with atomic_file(target, overwrite=overwrite) as file:

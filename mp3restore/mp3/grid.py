@@ -1,4 +1,4 @@
-"""Where the granules of an MP3 lie in decoded samples."""
+"""Find the granules of an MP3 in decoded samples."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from mp3restore.mp3.filterbank import (
     analyse_subbands,
     polyphase_analysis,
 )
+from mp3restore.mp3.granules import inaudible_lines
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
+from mp3restore.mp3.runs import DECODER_DELAY
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-DECODER_DELAY: Final = 529
-"""Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
-
 _EXCERPTS: Final = 3
 _EXCERPT_GRANULES: Final = 24
-# One granule more, for the offsets.
+# One more granule, for the offsets.
 _EXCERPT_SAMPLES: Final = (_EXCERPT_GRANULES + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO + 31
-# A line is near zero when it is this far below the level of the lines around it; noise is so in 0.8 % of all cases.
+# A line is near zero when it is this far below the level of the lines around it; of noise, 0.8 % of the lines are.
 _NEAR_ZERO: Final = 0.01
 _NEIGHBOURS: Final = 12
-# Levels below -100 dB of full scale are the rounding noise of 16 bits, not music (basis functions have norm 17).
+# Levels below -100 dB of full scale are rounding noise of 16 bits, not music (basis functions have norm 17).
 _SILENT: Final = 1e-5 / 17
 _ON_LATTICE: Final = 0.02
 _FIT_GRANULES: Final = 64
@@ -43,11 +42,11 @@ class GridResult:
     """Outcome of a search for the granule grid of an MP3 in decoded samples."""
 
     offset: int
-    """Granules start at ``offset + 576 k``, 0 to 575; the best guess where nothing was found."""
+    """Granules start at ``offset + 576 k``; 0 to 575, and the best guess if nothing was found."""
     zero_share: float
     """Share of near-zero lines on that grid, 0 to 1."""
     confidence: float
-    """0 where another offset does as well, towards 1 where only one has zeros."""
+    """0 if another offset is as good, towards 1 if only one offset has zeros."""
 
     @property
     def found(self) -> bool:
@@ -70,7 +69,7 @@ def _excerpts(samples: NDArray[np.float32]) -> list[int]:
 
 
 def _near_zeros(lines: NDArray[np.float32]) -> tuple[int, int]:
-    """Count near-zero lines and all lines that have a level, of coefficients (n, channels, 576)."""
+    """Return the numbers of near-zero lines and of all lines with a level, for coefficients (n, channels, 576)."""
     level = np.sqrt(running_mean(np.square(lines), 2 * _NEIGHBOURS + 1, "edge"))
     audible = level > _SILENT
     near = np.abs(lines) < _NEAR_ZERO * level
@@ -90,7 +89,7 @@ def _count_by_offset(excerpt: NDArray[np.float32]) -> NDArray[np.int64]:
         for coarse in range(18):
             shifted = subbands[:, coarse:].copy()
             if coarse % 2:
-                # The frequency inversion of odd slots now falls on even ones.
+                # The frequency inversion of odd slots now applies to even ones.
                 shifted[..., 1::2] *= -1
             lines = analyse_subbands(shifted, long, plain)
             offset = 32 * coarse + fine
@@ -105,19 +104,32 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     """Search the 576 offsets for the granule grid of an MP3 that these samples were once decoded from.
 
     On its own grid a decoded MP3 has many lines that are exactly zero, at any other offset almost none. The search
-    looks at long blocks, which are nine tenths of music, in up to three loud excerpts of about 0.3 s.
+    uses long blocks, which make up nine tenths of music, in up to three loud excerpts of about 0.3 s.
 
     Parameters
     ----------
-    samples
-        Shape (channels, n), one or two channels, any scale; shorter than 16,000 samples gives no result.
-    sample_rate
-        Samples per second; the grid of a signal that was resampled since is lost.
+    samples : ndarray of float32
+        Shape (channels, n), one or two channels, any scale. In fewer than 16,000 samples nothing is found.
+    sample_rate : int
+        Rate of the samples in Hz. If the signal was resampled after decoding, the grid is lost.
+
+    Returns
+    -------
+    GridResult
+        The best offset, and how certain it is.
 
     Raises
     ------
     ValueError
-        If there are no samples per second, or more than two channels.
+        If the sample rate is not positive, or there are more than two channels.
+
+    Examples
+    --------
+    >>> import soundfile
+    >>> samples, sample_rate = soundfile.read("once_an_mp3.wav", dtype="float32", always_2d=True)
+    >>> grid = find_grid(samples.T, sample_rate)
+    >>> grid.found, grid.offset
+    (True, 47)
     """
     if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
         raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
@@ -136,16 +148,17 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
 def expected_offset(stream: Mp3Stream) -> int:
     """Return where a decoder that trims by the LAME tag, such as mpg123, puts the first sample of granule 0.
 
-    Negative: the decoder drops encoder delay and decoder delay. Without a tag nothing is trimmed, and the result is 0.
+    The result is negative, because such a decoder drops the encoder delay and the decoder delay. Without a tag nothing
+    is trimmed, and the result is 0.
     """
     return 0 if stream.encoder_delay is None else -(stream.encoder_delay + DECODER_DELAY)
 
 
 def grid_fit(stream: Mp3Stream, samples: NDArray[np.float32], offset: int) -> float:
-    """Return which share of the lines lies on the stream's lattice if granule 0 starts at ``offset``, 0 to 1.
+    """Return the share of lines, 0 to 1, that lie on the stream's lattice if granule 0 starts at ``offset``.
 
-    Looks at up to 64 known granules from the loudest part of ``samples`` (channels, n). A line counts when it is within
-    2 % of a cell of its lattice point; at random 4 % do.
+    Up to 64 known granules from the loudest part of ``samples`` (channels, n) are examined. A line counts when it is
+    within 2 % of a cell of its lattice point; of random lines, 4 % are.
     """
     first = max(0, -((offset - HALO) // GRANULE_SAMPLES))
     fitting = (samples.shape[1] - offset - OVERLAP - HALO) // GRANULE_SAMPLES
@@ -172,15 +185,23 @@ def _fit_of(stream: Mp3Stream, samples: NDArray[np.float32], offset: int, start:
     magnitudes = quantise(lines, steps)
     distance = lattice_distance(lines, steps, magnitudes)
     # Zeros of a coarse lattice say nothing: quiet samples are near zero at every offset. So only lines that are not.
-    use = (magnitudes > 0) & stream.known[start:stop, None, None]
+    readable = stream.known[start:stop] & ~stream.intensity[start:stop]
+    use = (magnitudes > 0) & readable[:, None, None] & ~inaudible_lines(lines, stream.edge_bound[start:stop])
     return float(np.mean(distance[use] < _ON_LATTICE)) if use.any() else 0.0
 
 
 def locate(stream: Mp3Stream, samples: NDArray[np.float32]) -> tuple[int, float]:
     """Find where granule 0 of a stream starts in decoded samples of shape (channels, n), and how well that fits.
 
-    Tries the place that the tag implies; where that does not fit, the grid found in the samples, up to six granules to
-    either side. Returns (offset, share of `grid_fit`).
+    The first candidate is the place that the tag implies. If it does not fit, the candidates are the grid found in the
+    samples, up to six granules to either side.
+
+    Returns
+    -------
+    offset : int
+        Sample at which granule 0 starts.
+    fit : float
+        Share of lines on the lattice, see `grid_fit`.
     """
     expected = expected_offset(stream)
     fit = grid_fit(stream, samples, expected)

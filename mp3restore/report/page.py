@@ -1,4 +1,4 @@
-"""The report: one HTML file with the audio in it."""
+"""The report: one HTML file that includes the audio."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from mp3restore.views.tracks import (
 __all__ = ["Report", "ReportRequest", "build_report", "write_report"]
 
 _EXCERPT_SECONDS = 30.0
-# Below 25 MB with the page around it; base64 makes four characters of three bytes.
+# Keeps the page below 25 MB: base64 turns three bytes into four characters.
 _AUDIO_BYTES = 18_000_000
-_MOST_TRACKS = 9  # one for each key
+_MOST_TRACKS = 9  # one for each number key
 
 
 @dataclass(frozen=True, slots=True)
 class ReportRequest:
-    """What a report is about.
+    """The contents of a report.
 
     Attributes
     ----------
     original : Path
         The MP3.
     restored : sequence of Path
-        Its restorations, in time with what the decoder gives for it.
+        Its restorations, aligned with the decoder's output for the MP3.
     reference : Path, optional
-        What the MP3 was made of; it may be shifted by up to 0.2 s.
+        The recording that the MP3 was made from; it may be shifted by up to 0.2 s.
     start, duration : float, optional
-        The excerpt in seconds; chosen by the report if neither is given.
+        The excerpt in seconds; if neither is given, the report chooses excerpts.
     origins : mapping of Path to Origin, optional
-        How restorations were made; otherwise what the files say is shown.
+        How the restorations were made; by default, as their tags state.
     names : mapping of Path to str
-        What to call files whose own names mean nothing to the user.
+        Names to show for files whose own names mean nothing to the user.
     """
 
     original: Path
@@ -66,7 +66,7 @@ class ReportRequest:
         if not self.restored:
             raise UsageError("a report needs at least one restoration")
         if len(self.paths) > _MOST_TRACKS:
-            raise UsageError(f"a report can hold {_MOST_TRACKS} files, not {len(self.paths)}")
+            raise UsageError(f"a report can show at most {_MOST_TRACKS} files, not {len(self.paths)}")
         if self.start is not None and self.start < 0:
             raise UsageError("the start must be 0 or more seconds")
         if self.duration is not None and self.duration <= 0:
@@ -78,38 +78,38 @@ class ReportRequest:
         return [self.original, *self.restored, *([self.reference] if self.reference else [])]
 
     def name(self, path: Path) -> str:
-        """What to call a file."""
+        """Return the name to show for a file."""
         return self.names.get(path, path.name)
 
     def argument(self, path: Path) -> str:
-        """Name of a file in a command."""
+        """Return the name of a file in a command."""
         return self.names.get(path, str(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A page, and what is odd about the files that it shows."""
+    """A page, and warnings about the files on it."""
 
     html: str
     warnings: tuple[str, ...]
 
 
 def build_report(request: ReportRequest, page: str | Path = "page.html") -> Report:
-    """Make the page.
+    """Build the page.
 
-    The excerpts that it chooses are 30 s long, or shorter where the page would otherwise exceed 25 MB.
+    Excerpts that the report chooses are 30 s long, or shorter if the page would otherwise exceed 25 MB.
 
     Parameters
     ----------
     request : ReportRequest
-        What it is about.
+        The contents of the page.
     page : str or Path
-        Its name in the command that makes it again.
+        Name of the page in the command that makes it again.
 
     Raises
     ------
     UsageError
-        If the excerpt lies outside of a file.
+        If the excerpt lies outside a file.
     NoInputError, InputError
         If a file cannot be read.
     """
@@ -140,7 +140,7 @@ def build_report(request: ReportRequest, page: str | Path = "page.html") -> Repo
 def _views(
     request: ReportRequest, excerpts: Sequence[Excerpt], rate: int, delay: int
 ) -> tuple[list[dict[str, Any]], dict[str, bytes], dict[Path, float]]:
-    """Data of the excerpts for the page, the FLAC files by identifier, and how much each file is like the MP3."""
+    """Return the data of the excerpts, the FLAC files by identifier, and the likeness of each file to the MP3."""
     views: list[dict[str, Any]] = []
     audio: dict[str, bytes] = {}
     alike: dict[Path, float] = {}
@@ -168,17 +168,17 @@ def _views(
 
 
 def _strange(request: ReportRequest, alike: Mapping[Path, float]) -> Iterator[str]:
-    """Warn about files that are not of the same music."""
+    """Yield warnings about files that contain other music."""
     for path, like in alike.items():
         if like < LEAST_LIKENESS:
             yield (
-                f"'{request.name(path)}' does not seem to be the music of '{request.name(request.original)}': the page "
-                "compares two different recordings"
+                f"'{request.name(path)}' does not seem to be the same music as '{request.name(request.original)}': the "
+                "page compares two different recordings"
             )
 
 
 def _row(measures: Measures, gain: float) -> list[str]:
-    """Cells of the table of measures."""
+    """Return a row of the table of measurements."""
     loudness = "silent" if measures.loudness_lufs is None else f"{measures.loudness_lufs:.1f} LUFS"
     peak = "silent" if measures.peak_db is None else f"{measures.peak_db:.1f} dBFS"
     return [loudness, peak, decibels(gain), kilohertz(measures.median_bandwidth_hz)]
@@ -209,7 +209,7 @@ def _page(
     ]
     try:
         facts = bitstream_facts(request.original)
-    except Mp3RestoreError as error:  # what plays can still be more than the bitstream reader takes
+    except Mp3RestoreError as error:  # some files play, but the bitstream reader refuses them
         facts = [("Bitstream", f"cannot be read: {error.message}")]
     return render(
         "report.html",
@@ -229,7 +229,7 @@ def _page(
 
 
 def _command(request: ReportRequest, page: str | Path) -> str:
-    """Write the command that makes the page again."""
+    """Return the command that makes the page again."""
     files = [file_argument(request.argument(path)) for path in (request.original, *request.restored)]
     words = ["mp3restore", "report", *files, "-o", file_argument(request.names.get(Path(page), str(page))), "--force"]
     for option, value in (
@@ -240,14 +240,14 @@ def _command(request: ReportRequest, page: str | Path) -> str:
 
 
 def write_report(request: ReportRequest, target: Path, *, overwrite: bool = False) -> tuple[str, ...]:
-    """Make the page and write it whole or not at all; returns what is odd about the files.
+    """Write the page, completely or not at all, and return warnings about the files on it.
 
     Raises
     ------
     UsageError, NoInputError, InputError
-        As `build_report`.
+        As for `build_report`.
     OutputError
-        If it cannot be written, or is there already and may not be overwritten.
+        If it cannot be written, or already exists and may not be overwritten.
     """
     report = build_report(request, target)
     with atomic_file(target, overwrite=overwrite) as file:

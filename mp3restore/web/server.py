@@ -66,7 +66,9 @@ def serve_forever(
         Where to listen; port 0 takes a free one.
     limit_bytes : int
         Largest upload in bytes.
-    model, threads
+    model : str or None
+        As for `restore_file`.
+    threads : int or None
         As for `restore_file`.
     ready : callable
         Called with the address of the page.

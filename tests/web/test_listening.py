@@ -282,7 +282,7 @@ def test_where_there_is_no_treble_an_anchor_is_the_reference(music):
     ("change", "word"),
     [
         ({"title": None, "items": []}, "no items"),
-        ({"items": None}, "no manifest"),
+        ({"items": None}, "not a manifest"),
         ({"items": [{"name": "a"}]}, "'systems' is missing"),
         (
             {"items": [{"name": "a", "reference": "a", "mp3": "b", "systems": {"mp3": "c"}}]},

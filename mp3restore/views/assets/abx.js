@@ -9,7 +9,7 @@ let buffers = [];
 /* For how many milliseconds A, B and X have played in this trial. */
 let played = [0, 0, 0];
 
-/** Probability of at least so many correct answers by guessing. */
+/** Probability of at least this many correct answers by guessing. */
 function guessing(correct, trials) {
   let ways = 1;
   let sum = 0;
@@ -56,7 +56,7 @@ function next(chosen = chance(2) === 0) {
   isA = chosen;
   played = [0, 0, 0];
   player.load([...buffers, buffers[isA ? 0 : 1]], [1, 1, 1]);
-  // A part that was chosen to listen to stays chosen.
+  // A loop stays set in the next trial.
   player.setLoop(loop);
   by("heading").textContent = `Trial ${run.answers.length + 1} of ${TRIALS}`;
   update();

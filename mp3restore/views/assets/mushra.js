@@ -4,7 +4,7 @@
 const GRADES = ["Bad", "Poor", "Fair", "Good", "Excellent"];
 
 const trials = [];
-/* The training is one of the items, of which nothing is kept. */
+/* The training uses one of the items; its scores are discarded. */
 let queue = [];
 let current = null;
 let ended = false;
@@ -29,7 +29,7 @@ function card(index) {
     keep();
   };
   slider.addEventListener("input", rate);
-  // Also who means exactly the middle, and does not move it, has rated.
+  // Listeners who mean exactly the middle do not move the slider, but have rated.
   slider.addEventListener("pointerup", rate);
   slider.addEventListener("keyup", (event) => { if (event.key === "Enter") rate(); });
   slider.addEventListener("focus", () => player.select(index + 1));
@@ -77,7 +77,7 @@ async function open({ item, training, order = shuffled(item.stimuli), ratings, p
   };
   by("heading").textContent = training ? "Training" : `Part ${trials.length + 1} of ${test.items.length}`;
   by("hint").textContent = training
-    ? "Get to know the versions and the sliders, and set the level. These scores do not count."
+    ? "Get to know the versions and the sliders, and set the volume. These scores do not count."
     : "How good is each version, compared with the reference?";
   by("stimuli").replaceChildren(...order.map((_, index) => card(index)));
   update();

@@ -25,7 +25,7 @@ async function ask(path, options = {}) {
     const response = await fetch(path, options);
     return { status: response.status, content: await response.json() };
   } catch {
-    return { status: 0, content: { detail: "The program does not answer; was it ended?" } };
+    return { status: 0, content: { detail: "The program does not answer. Was it stopped?" } };
   }
 }
 
