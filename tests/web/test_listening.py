@@ -132,7 +132,9 @@ def test_marks_stand_at_the_sliders(page, manifest):
     for index, mark in enumerate(marks.all()):
         place = mark.bounding_box()
         middle = place["x"] + place["width"] / 2
-        assert middle == pytest.approx(box["x"] + box["width"] * (0.1 + 0.2 * index), abs=6)
+        assert middle == pytest.approx(
+            box["x"] + 8 + (box["width"] - 16) * (0.1 + 0.2 * index), abs=3
+        )  # a thumb is 16 wide
         assert 0 <= place["y"] - box["y"] - box["height"] < 20
     for score, grade in (
         (0, "Bad"),
