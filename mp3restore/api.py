@@ -14,7 +14,7 @@ from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
 from mp3restore.inspection.inspect import Inspection
 from mp3restore.inspection.inspect import inspect_file as _inspect_file
-from mp3restore.job import BitDepth, Container, plan_jobs
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, plan_jobs
 from mp3restore.options import RunOptions, check_rate, whole_number
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.pipeline.memory import check_samples, place_bitstream, restore_bytes, restore_samples
@@ -65,7 +65,7 @@ def restore_file(
     variant: int = 1,
     deterministic: bool = False,
     container: Container | None = None,
-    bit_depth: BitDepth = "24",
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH,
     sample_rate: int | None = None,
     consistency: bool = True,
     strength: float | None = None,

@@ -11,12 +11,13 @@ import numpy as np
 from mp3restore._typing import Samples
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.mpeg import MpegSource
-from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.grid import GridResult, find_grid
+from mp3restore.result import Damage
 
 __all__ = ["BitstreamReport", "Inspection", "inspect_file"]
 

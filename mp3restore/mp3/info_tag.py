@@ -33,6 +33,11 @@ class InfoTag:
     frames: int | None = None
     """Number of frames that follow; 0 counts as not stated."""
 
+    @property
+    def trims(self) -> bool:
+        """Whether decoders cut the start by it: where the encoder's delay is not stated, by their own delay alone."""
+        return self.encoder_delay is not None or self.frames is not None
+
 
 def _printable(raw: bytes) -> str | None:
     text = raw.split(b"\0")[0].decode("latin-1").strip()

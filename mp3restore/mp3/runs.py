@@ -107,8 +107,8 @@ class Run:
         samples = self.frame_samples
         for part in self.parts:
             start, stop, tag = part.start * samples, part.stop * samples, part.tag
-            if tag is not None and tag.encoder_delay is not None:
-                start += tag.encoder_delay + DECODER_DELAY
+            if tag is not None and tag.trims:
+                start += (tag.encoder_delay or 0) + DECODER_DELAY
                 if tag.frames is not None and abs(tag.frames - (part.stop - part.start)) <= MISCOUNT:
                     stop -= max(0, (tag.padding or 0) - DECODER_DELAY)
             if ranges and ranges[-1][1] == start:
