@@ -83,7 +83,7 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
 
             try:
                 echo(event_json(Refused(str(error), error.exit_code)))
-            except StdoutError:  # which may be what went wrong
+            except StdoutError:  # possibly the error to report
                 sys.stdout = None
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
