@@ -5,7 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FileResult"]
+__all__ = ["Damage", "FileResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a file without readable sound, and the silence in its place.
+
+    Attributes
+    ----------
+    position, length : int
+        Position and length in bytes of the file.
+    seconds : float
+        Position in the decoded music in seconds.
+    silence_s : float
+        Seconds of silence in its place; 0 if no sound is known to be missing.
+    """
+
+    position: int
+    length: int
+    seconds: float
+    silence_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,8 @@ class FileResult:
         Bitrate of the input in kbit/s if it is an MP3.
     warnings : tuple of str
         Warnings about the input or the result.
+    damage : tuple of Damage
+        Stretches of the input without readable sound.
     """
 
     source: Path
@@ -63,6 +85,7 @@ class FileResult:
     device: str
     source_kbps: float | None
     warnings: tuple[str, ...]
+    damage: tuple[Damage, ...] = ()
 
     @property
     def duration(self) -> float:

@@ -27,7 +27,7 @@ mp3restore --help lists all options, mp3restore help the guides.
 
 COMMANDS = {
     "inspect": "show what an MP3 has lost",
-    "repair": "mend a damaged MP3 without decoding it",
+    "repair": "repair a damaged MP3 without decoding it",
     "report": "make a page to hear and see what changed",
     "plot": "draw spectrograms",
     "listen-test": "make a blind listening test, or analyse its results",

@@ -48,7 +48,7 @@ class OutputOptions:
     log_file: Path | None = None
 
 
-# How the plan counts its actions.
+# The words for actions in the summary of a plan.
 _IN_PLAN: dict[Action, str] = {
     "restore": "to restore",
     "overwrite": "to make again",
@@ -216,7 +216,7 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = Non
 
 
 def _shown_target(task: Task) -> str | None:
-    """Name the file that a task writes, or has found; None where there is none."""
+    """Return the name of the file that a task writes or has found, or None if there is none."""
     return None if task.action == "left" and task.copy_to is None else str(task.job.target)
 
 

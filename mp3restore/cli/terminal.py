@@ -79,7 +79,7 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         if verbosity > -2:
             message(f"mp3restore: {error}")
         if as_json:
-            _echo_refused(error)
+            _refuse(error)
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         if verbosity > -2:
@@ -91,7 +91,8 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(exit_code_of(error, verbosity)) from error
 
 
-def _echo_refused(error: Mp3RestoreError) -> None:
+def _refuse(error: Mp3RestoreError) -> None:
+    """Write the event of a run that cannot begin."""
     from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
 
     try:
