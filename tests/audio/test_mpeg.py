@@ -10,7 +10,6 @@ import pytest
 import soundfile
 from mutagen.id3 import COMM, ID3
 
-from mp3restore import DecodeError
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.metadata import audio_seconds, mpeg_facts
 from mp3restore.inspection.strength import warranted_strength
@@ -280,24 +279,6 @@ def test_chained_ogg_is_decoded_whole(make, written, codec):
     chained = written(b"".join(part.read_bytes() for part in parts), f"chained.{suffix}")
     lengths = [decoded(part).shape[1] for part in parts]
     assert decoded(chained).shape == (2, sum(lengths))
-
-
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
-        (b"#EXTM3U\n/etc/passwd\n", "M3U"),
-        (b"\xef\xbb\xbf# a list\nmusic/one.mp3\n", "M3U"),
-        (b"https://radio.example/stream\n", "M3U"),
-        (b"[playlist]\nFile1=a.mp3\n", "PLS"),
-        (b"<asx version='3.0'><entry/></asx>", "ASX"),
-        (b"[Reference]\r\nRef1=http://a.example/\r\n", "ASX"),
-        (b'<?xml version="1.0"?>\n<playlist version="1"/>', "XSPF"),
-        (b"ffconcat version 1.0\nfile a.mp3\n", "concat"),
-    ],
-)
-def test_a_playlist_is_refused_by_what_it_is(written, content, kind):
-    with pytest.raises(DecodeError, match=rf"is a playlist \({kind}\)"):
-        open_audio(written(content))
 
 
 def test_the_bitrate_of_other_codecs_counts(written, music):
