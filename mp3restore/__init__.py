@@ -16,7 +16,7 @@ from mp3restore._version import __version__
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from mp3restore.api import Restoration, restore, restore_file
+    from mp3restore.api import Restoration, inspect_file, restore, restore_file
     from mp3restore.errors import (
         BitstreamError,
         DecodeError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mp3restore.generator.model import Model, list_models, load_model
+    from mp3restore.inspection.inspect import Inspection
     from mp3restore.result import FileResult
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "ExitCode",
     "FileResult",
     "InputError",
+    "Inspection",
     "MissingExtraError",
     "Model",
     "ModelError",
@@ -49,6 +51,7 @@ __all__ = [
     "Restoration",
     "UsageError",
     "__version__",
+    "inspect_file",
     "list_models",
     "load_model",
     "restore",
@@ -58,8 +61,9 @@ __all__ = [
 # Names are imported from their modules on first use, so that `import mp3restore` (and therefore `mp3restore --help`)
 # does not wait for NumPy, SciPy and ONNX Runtime.
 _MODULES = {
-    "api": ("Restoration", "restore", "restore_file"),
+    "api": ("Restoration", "inspect_file", "restore", "restore_file"),
     "generator.model": ("Model", "list_models", "load_model"),
+    "inspection.inspect": ("Inspection",),
     "result": ("FileResult",),
     "errors": (
         "BitstreamError",

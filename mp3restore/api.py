@@ -8,21 +8,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mp3restore.audio.source import MAX_CHANNELS
-from mp3restore.errors import InputError, UsageError
+from mp3restore.errors import UsageError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
-from mp3restore.job import BitDepth, Container, plan_jobs
-from mp3restore.options import HIGHEST_RATE, LOWEST_RATE, RunOptions
-from mp3restore.pipeline.chain import Chain
+from mp3restore.inspection.inspect import Inspection
+from mp3restore.inspection.inspect import inspect_file as _inspect_file
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, plan_jobs
+from mp3restore.options import RunOptions, check_rate, whole_number
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
+from mp3restore.pipeline.memory import check_samples, place_bitstream, restore_bytes, restore_samples
+from mp3restore.python_words import in_python, python_hints
 from mp3restore.result import FileResult
 
-__all__ = ["Restoration", "restore", "restore_file"]
+__all__ = ["Restoration", "inspect_file", "restore", "restore_file"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restoration:
     """A restored piece of music.
 
@@ -36,6 +38,12 @@ class Restoration:
         Name of the model.
     seed, variant : int
         Seed and variant of the draw.
+    strength : float
+        How far it goes from the input (0.0) to the restoration (1.0).
+    held : bool
+        Whether it is held to a bitstream.
+    device : str
+        Device that the generator ran on.
     """
 
     samples: NDArray[np.float32]
@@ -43,6 +51,9 @@ class Restoration:
     model: str
     seed: int
     variant: int
+    strength: float
+    held: bool
+    device: str
 
 
 def restore_file(
@@ -54,7 +65,7 @@ def restore_file(
     variant: int = 1,
     deterministic: bool = False,
     container: Container | None = None,
-    bit_depth: BitDepth = "24",
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH,
     sample_rate: int | None = None,
     consistency: bool = True,
     strength: float | None = None,
@@ -118,53 +129,78 @@ def restore_file(
     >>> print(f"{result.duration:.0f} s at {result.sample_rate} Hz, gain {result.gain_db:.1f} dB")
     187 s at 44100 Hz, gain -0.8 dB
     """
-    _check_variant(variant)
-    options = RunOptions(
-        seed=seed,
-        deterministic=deterministic,
-        sample_rate=sample_rate,
-        consistency=consistency,
-        strength=strength,
-        tags=tags,
-    )
-    output = None if target is None else Path(target)
-    (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
-    job = replace(job, variant=variant)
-    return run_job(job, lambda: make_restorer(model, threads=threads, device=device), options, progress=progress)
+    with python_hints():
+        number = _check_variant(variant)
+        options = RunOptions(
+            seed=seed,
+            deterministic=deterministic,
+            sample_rate=sample_rate,
+            consistency=consistency,
+            strength=strength,
+            tags=tags,
+        )
+        output = None if target is None else Path(target)
+        (job,) = plan_jobs(
+            Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite
+        )
+        result = run_job(
+            replace(job, variant=number),
+            lambda: make_restorer(model, threads=threads, device=device),
+            options,
+            progress=progress,
+        )
+        return replace(result, warnings=tuple(map(in_python, result.warnings)))
 
 
 def restore(
-    samples: ArrayLike,
-    sample_rate: int,
+    samples: ArrayLike | bytes,
+    sample_rate: int | None = None,
     *,
+    bitstream: bytes | None = None,
     model: Model | str | Path | None = None,
     seed: int = 0,
     variant: int = 1,
     deterministic: bool = False,
-    strength: float = 1.0,
+    consistency: bool = True,
+    strength: float | None = None,
     output_sample_rate: int | None = None,
     threads: int | None = None,
+    device: Device = "auto",
+    progress: Progress | None = None,
 ) -> Restoration:
     """Restore music in memory.
 
+    With the bytes of an MP3 it does the same as `restore_file`: the losses that the bitstream shows decide how far the
+    restoration goes, and the result is held to the bitstream. With samples alone neither is possible: by default they
+    are restored with all strength, also where they have lost little, and nothing guarantees what is kept. Pass
+    `bitstream` beside them where you have it. Unlike `restore_file`, it writes no file and no tags, and it keeps the
+    level: peaks may exceed full scale.
+
     Parameters
     ----------
-    samples : array_like of float, shape (channels, samples) or (samples,)
-        Decoded music, full scale 1.0, 1 to 8 channels.
-    sample_rate : int
-        Rate of the samples in Hz.
+    samples : array_like of float, shape (channels, samples) or (samples,), or bytes
+        Decoded music, full scale 1.0, 1 to 8 channels; or the bytes of an audio file of any format.
+    sample_rate : int, optional
+        Rate of the samples in Hz; bytes say it themselves.
+    bitstream : bytes, optional
+        The MP3 that the samples were decoded from, by any decoder, without a change of rate or level.
     model : Model, str or Path, optional
         As for `restore_file`.
     seed, variant : int
         As for `restore_file`.
-    deterministic : bool
-        As for `restore_file`.
-    strength : float
-        How far to go from the samples (0.0) to the restoration (1.0). Without a bitstream, their losses are unknown.
+    deterministic, consistency : bool
+        As for `restore_file`; samples without a bitstream are held to nothing.
+    strength : float, optional
+        How far to go from the input (0.0) to the restoration (1.0); by default as far as the losses of the bytes or the
+        bitstream warrant, and 1.0 for samples alone.
     output_sample_rate : int, optional
-        Rate of the result in Hz; by default `sample_rate`, or the full rate of its family if that is an MPEG-2 or 2.5
-        rate.
+        Rate of the result in Hz; by default the rate of the input, or the full rate of its family if that is an MPEG-2
+        or 2.5 rate.
     threads : int, optional
+        As for `restore_file`.
+    device : {"auto", "cpu", "cuda", "coreml", "dml"}
+        As for `restore_file`.
+    progress : callable, optional
         As for `restore_file`.
 
     Returns
@@ -175,9 +211,14 @@ def restore(
     Raises
     ------
     InputError
-        If the samples are not finite floats of one of these shapes.
+        If the samples are not finite floats of one of these shapes, the bytes cannot be decoded, or the samples are not
+        what the bitstream decodes to.
     UsageError, ModelError
         If an option is out of range, or the model cannot be loaded.
+
+    See Also
+    --------
+    restore_file : Restore a file to a file.
 
     Examples
     --------
@@ -187,28 +228,72 @@ def restore(
     >>> restoration = mp3restore.restore(samples.T, sample_rate, seed=1)
     >>> restoration.samples.shape[0], restoration.sample_rate
     (2, 44100)
+    >>> restoration = mp3restore.restore(open("song.mp3", "rb").read(), seed=1)
+    >>> restoration.held
+    True
     """
-    _check_variant(variant)
-    options = RunOptions(seed=seed, deterministic=deterministic, sample_rate=output_sample_rate, strength=strength)
-    array = np.asarray(samples)
-    if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
-        raise InputError("samples must be floats of shape (channels, samples) or (samples,), and not empty")
-    block = np.ascontiguousarray(np.atleast_2d(array), dtype=np.float32)
-    if block.shape[0] > MAX_CHANNELS:
-        raise InputError(
-            f"{block.shape[0]} channels; at most {MAX_CHANNELS} are supported", hint="shape is (channels, samples)"
+    with python_hints():
+        number = _check_variant(variant)
+        options = RunOptions(
+            seed=seed, deterministic=deterministic, sample_rate=output_sample_rate, consistency=consistency,
+            strength=strength,
+        )  # fmt: skip
+        if isinstance(samples, (bytes, bytearray, memoryview)):
+            if sample_rate is not None or bitstream is not None:
+                raise UsageError("the bytes of a file say their sample rate and bitstream themselves")
+            restorer = make_restorer(model, threads=threads, device=device)
+            made = restore_bytes(bytes(samples), restorer, options, variant=number, progress=progress)
+            flat = False
+        else:
+            block, flat = check_samples(samples)
+            if sample_rate is None:
+                raise UsageError("samples need their sample rate", hint="pass it in Hz")
+            rate = check_rate(sample_rate)
+            placed, warranted = None, None
+            if bitstream is not None:
+                placed, warranted = place_bitstream(bitstream, block, rate)
+            # What samples alone have lost is unknown.
+            wanted = next(each for each in (options.strength, warranted, 1.0) if each is not None)
+            restorer = make_restorer(model, threads=threads, device=device)
+            made = restore_samples(
+                block, rate, restorer, options, strength=wanted, variant=number, bitstream=placed, progress=progress
+            )
+        return Restoration(
+            samples=made.samples[0] if flat else made.samples,
+            sample_rate=made.sample_rate,
+            model=restorer.model.name,
+            seed=options.seed,
+            variant=number,
+            strength=made.strength,
+            held=made.held,
+            device=restorer.device,
         )
-    if not np.isfinite(block).all():
-        raise InputError("samples must be finite numbers")
-    if not isinstance(sample_rate, int) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
-        raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
-    restorer = make_restorer(model, threads=threads)
-    chain = Chain(restorer, options, sample_rate=sample_rate, strength=strength, variant=variant)
-    result = np.concatenate(list(chain.restored(chain.passages([block]))), axis=1)
-    rate = chain.rates.target
-    return Restoration(result if array.ndim == 2 else result[0], rate, restorer.model.name, seed, variant)
 
 
-def _check_variant(variant: int) -> None:
-    if not isinstance(variant, int) or not 1 <= variant <= LARGEST_VARIANT:
+def inspect_file(path: str | Path) -> Inspection:
+    """Find out what a file has lost: from its bitstream if it is an MP3, else by looking for an MP3's traces.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any audio file of 1 to 8 channels.
+
+    Returns
+    -------
+    Inspection
+        What was found; `to_json` returns it as plain data.
+
+    Raises
+    ------
+    NoInputError, InputError
+        If there is no such file, or it cannot be read.
+    """
+    with python_hints():
+        return _inspect_file(path)
+
+
+def _check_variant(variant: int) -> int:
+    number = whole_number(variant)
+    if number is None or not 1 <= number <= LARGEST_VARIANT:
         raise UsageError(f"the variant must be a whole number from 1 to {LARGEST_VARIANT}")
+    return number

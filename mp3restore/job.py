@@ -11,6 +11,7 @@ from mp3restore.errors import OutputError, OutputExistsError, UsageError
 
 __all__ = [
     "CONTAINERS",
+    "DEFAULT_BIT_DEPTH",
     "BitDepth",
     "Container",
     "Job",
@@ -31,6 +32,7 @@ CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 Container = Literal["wav", "flac"]
 BitDepth = Literal["16", "24", "32f"]
+DEFAULT_BIT_DEPTH: BitDepth = "24"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def lay_out(
     kind = _container(output, container)
     target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
     names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
-    output_format = OutputFormat(kind, bit_depth or "24")
+    output_format = OutputFormat(kind, bit_depth or DEFAULT_BIT_DEPTH)
     return [
         Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
         for k, name in enumerate(names)
@@ -202,7 +204,7 @@ class OutputFormat:
     """
 
     container: Container = "flac"
-    bit_depth: BitDepth = "24"
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH
 
     def __post_init__(self) -> None:
         if self.container not in get_args(Container):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import SupportsIndex
+from operator import index
+from typing import SupportsFloat, SupportsIndex
 
 from mp3restore.errors import UsageError
 
-__all__ = ["HIGHEST_RATE", "LOWEST_RATE", "RunOptions"]
+__all__ = ["DEFAULT_MAX_KBPS", "HIGHEST_RATE", "LOWEST_RATE", "RunOptions", "check_rate", "whole_number"]
+
+DEFAULT_MAX_KBPS = 192
+"""MP3s of higher bitrates are left alone, whatever the strength."""
 
 # Sensible rates for restored music; for odd rates far outside, the polyphase filters grow without bound.
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
@@ -51,10 +55,42 @@ class RunOptions:
     preserve_mtime: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.seed, int) or not 0 <= self.seed <= _LARGEST_SEED:
+        seed = whole_number(self.seed)
+        if seed is None or not 0 <= seed <= _LARGEST_SEED:
             raise UsageError("the seed must be a whole number, 0 or more, and below 2^63")
-        rate = self.sample_rate
-        if rate is not None and not (isinstance(rate, SupportsIndex) and LOWEST_RATE <= rate <= HIGHEST_RATE):
-            raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
-        if self.strength is not None and not 0.0 <= self.strength <= 1.0:
-            raise UsageError("the strength must be 0 to 1")
+        object.__setattr__(self, "seed", seed)
+        if self.sample_rate is not None:
+            object.__setattr__(self, "sample_rate", check_rate(self.sample_rate))
+        if self.strength is not None:
+            strength = self.strength
+            if (
+                isinstance(strength, bool)
+                or not isinstance(strength, SupportsFloat)
+                or not 0.0 <= float(strength) <= 1.0
+            ):
+                raise UsageError("the strength must be 0 to 1")
+            object.__setattr__(self, "strength", float(strength))
+
+
+def whole_number(value: object) -> int | None:
+    """Return a whole number of any library as an int; None for everything else, truth values included."""
+    if isinstance(value, bool) or type(value).__name__ == "bool" or not isinstance(value, SupportsIndex):
+        return None
+    try:
+        return index(value)
+    except TypeError:  # an array of several numbers
+        return None
+
+
+def check_rate(value: object) -> int:
+    """Return a sample rate in Hz as an int.
+
+    Raises
+    ------
+    UsageError
+        If it is not a whole number, or out of range.
+    """
+    rate = whole_number(value)
+    if rate is None or not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
+    return rate

@@ -65,7 +65,7 @@ class FileResult:
     warnings : tuple of str
         Warnings about the input or the result.
     damage : tuple of Damage
-        Stretches of the input that hold no sound, with what stands for them.
+        Stretches of the input that hold no sound, and the silence in their place.
     """
 
     source: Path

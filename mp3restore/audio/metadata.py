@@ -1,62 +1,55 @@
-"""What can be told of a file without decoding it."""
+"""Bitrate and length of a file, without decoding it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["MpegFacts", "audio_seconds", "mpeg_facts"]
+import mutagen
+
+from mp3restore.audio.input import InputFile
+from mp3restore.audio.mpeg import begins_with_a_frame, open_mpeg
+
+__all__ = ["Metadata", "read_metadata"]
 
 
-@dataclass(frozen=True, slots=True)
-class MpegFacts:
-    """What the frames of an MPEG audio file say.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """Bitrate and length of a file.
 
     Attributes
     ----------
-    kbps : float
-        Mean bitrate in kbit/s.
-    seconds : float
-        Length of the music in seconds.
-    sample_rate, channels : int
-        Rate in Hz and number of channels of what is decoded.
+    seconds : float or None
+        Length of the music: counted in MPEG audio, else as the header states it; None where it states none.
+    mpeg_kbps : float or None
+        Mean bitrate of all frames of MPEG audio in kbit/s; None for other formats.
+    sample_rate, channels : int or None
+        Rate in Hz and number of channels of MPEG audio.
     """
 
-    kbps: float
-    seconds: float
-    sample_rate: int
-    channels: int
+    seconds: float | None = None
+    mpeg_kbps: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
 
 
-def mpeg_facts(path: Path) -> MpegFacts | None:
-    """Count the frames of an MPEG audio file; None if it is something else, or cannot be read."""
-    from mp3restore.audio.input import InputFile  # noqa: PLC0415 - not needed where nothing is planned
-    from mp3restore.audio.mpeg import begins_with_a_frame, open_mpeg  # noqa: PLC0415
+def read_metadata(path: Path) -> Metadata:
+    """Read the frames of MPEG audio, or the header of another format; the file is opened once.
 
-    try:
-        file = InputFile(path)
-    except OSError:
-        return None
-    try:
+    Raises
+    ------
+    OSError
+        If the file cannot be read. Parsers of damaged headers raise errors of many kinds.
+    """
+    with closing(InputFile(path)) as file:
         source = open_mpeg(file) if begins_with_a_frame(file) else None
-    except OSError:
-        return None
-    finally:
-        file.close()
-    if source is None:
-        return None
-    return MpegFacts(source.kbps, source.frames / source.sample_rate, source.sample_rate, source.channels)
-
-
-def audio_seconds(path: Path) -> float | None:
-    """Length of the music in seconds: counted in MPEG audio, else as the header states it; None if it does not."""
-    counted = mpeg_facts(path)
-    if counted is not None:
-        return counted.seconds
-    import mutagen  # noqa: PLC0415
-
-    try:
-        file = mutagen.File(path)
-    except (mutagen.MutagenError, OSError, ValueError):
-        return None
-    return None if file is None or file.info is None else float(file.info.length)
+        if source is not None:
+            return Metadata(
+                seconds=source.frames / source.sample_rate,
+                mpeg_kbps=source.kbps,
+                sample_rate=source.sample_rate,
+                channels=source.channels,
+            )
+        found = mutagen.File(file.view())
+        return Metadata(seconds=None if found is None or found.info is None else float(found.info.length))

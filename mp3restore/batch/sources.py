@@ -8,7 +8,7 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
 
@@ -190,6 +190,7 @@ class _Walk:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     output_folder: Path | None
+    _own: set[Path] = field(default_factory=set)  # what earlier runs have made, which is not restored again
 
     def expand(self, name: str) -> Iterator[Source]:
         """Give what one argument stands for."""
@@ -257,10 +258,11 @@ class _Walk:
             yield from unreadable
 
     def _files(self, folder: Path, names: list[str], root: Path) -> Iterator[Source]:
-        own = self._own_results(folder) if MANIFEST_NAME in names else set()
+        if MANIFEST_NAME in names:
+            self._own |= {(folder / target).resolve() for target in read_manifest(folder)}
         for name in sorted(names):
             path = folder / name
-            if self._taken(path, path.relative_to(root).as_posix()) and path.resolve() not in own:
+            if self._taken(path, path.relative_to(root).as_posix()) and path.resolve() not in self._own:
                 yield Source(path, root, walked=True)
 
     def _taken(self, path: Path, inner: str) -> bool:
@@ -277,8 +279,3 @@ class _Walk:
 
     def _is_output(self, folder: Path) -> bool:
         return self.output_folder is not None and folder.resolve() == self.output_folder
-
-    @staticmethod
-    def _own_results(folder: Path) -> set[Path]:
-        """Files that an earlier run has made in or below `folder`, so that they are not restored again."""
-        return {(folder / target).resolve() for target in read_manifest(folder)}

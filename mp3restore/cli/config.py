@@ -117,10 +117,10 @@ def show(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Also take options from this file.")] = None,
 ) -> None:
     """Show the value of every option, and where it comes from."""
+    group: Any = context.find_root().command
+    arguments = [] if config is None else ["--config", str(config)]
+    found = group.commands["restore"].make_context("mp3restore", arguments)
     with user_errors():
-        group: Any = context.find_root().command
-        arguments = [] if config is None else ["--config", str(config)]
-        found = group.commands["restore"].make_context("mp3restore", arguments)
         for name, parameter in _options(found.command).items():
             value = found.params[parameter.name]
             shown = ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

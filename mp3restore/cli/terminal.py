@@ -8,7 +8,7 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -79,10 +79,7 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         if verbosity > -2:
             message(f"mp3restore: {error}")
         if as_json:
-            from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
-
-            with suppress(StdoutError):  # which may be what went wrong
-                echo(event_json(Refused(str(error), error.exit_code)))
+            _refuse(error)
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         if verbosity > -2:
@@ -92,6 +89,16 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         raise
     except Exception as error:
         raise typer.Exit(exit_code_of(error, verbosity)) from error
+
+
+def _refuse(error: Mp3RestoreError) -> None:
+    """Write the event of a run that cannot begin."""
+    from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        echo(event_json(Refused(str(error), error.exit_code)))
+    except StdoutError:  # which may be what went wrong
+        sys.stdout = None
 
 
 def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:

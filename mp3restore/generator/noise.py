@@ -14,10 +14,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["LARGEST_VARIANT", "LATENT_SPAN", "NoiseSource", "latent_kernel"]
+__all__ = ["CERTAIN", "LARGEST_VARIANT", "LATENT_SPAN", "NoiseSource", "latent_kernel"]
 
 LARGEST_VARIANT = 2**32
 """Well within the 48 bits of the key that group and stream leave for the variant."""
+
+CERTAIN = (0, 0)
+"""Seed and variant of the restoration without chance. No draw has them: variants count from 1."""
 
 LATENT_SPAN = 33
 """Frames over which the latents of a frame are averaged, 0.4 s: an independent z per frame makes the treble flicker."""
@@ -43,7 +46,7 @@ class NoiseSource:
     seed : int
         Any integer from 0 to 2**63 - 1.
     variant : int
-        Number of the variant, from 1; the draws of variants are independent.
+        Number of the variant, from 1; the draws of variants are independent. 0, in `CERTAIN`, has latents of zero.
     group : int
         Number of the group of channels that are restored together, from 0.
     sign : float
@@ -72,11 +75,15 @@ class NoiseSource:
 
     def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:
         """Return standard normal numbers for each frame, drifting over `LATENT_SPAN` frames: shape (frames, count)."""
+        if not self.variant:
+            return np.zeros((frames, count), np.float32)
         draws = _normal(self._words(_FRAME, first_frame - LATENT_SPAN // 2, frames + LATENT_SPAN - 1, count))
         return np.asarray(sliding_window_view(draws, LATENT_SPAN, axis=0) @ latent_kernel(), dtype=np.float32)
 
     def file_latents(self, count: int) -> NDArray[np.float32]:
         """Return standard normal numbers for the whole file: shape (count,)."""
+        if not self.variant:
+            return np.zeros(count, np.float32)
         return _normal(self._words(_FILE, 0, 1, count)).reshape(count)
 
 

@@ -22,7 +22,7 @@ from mp3restore.dsp.stft import OVERLAP
 from mp3restore.errors import UsageError
 from mp3restore.generator.chunks import MapRows, Passage, with_edges, without_edges
 from mp3restore.generator.devices import Device
-from mp3restore.generator.noise import NoiseSource
+from mp3restore.generator.noise import CERTAIN, NoiseSource
 from mp3restore.generator.session import GeneratorSession
 from mp3restore.timings import Timings
 
@@ -142,7 +142,7 @@ class Restorer:
         seed, variant : int
             Seed and variant of the draw.
         deterministic : bool
-            Draw nothing: z and the noise are zero.
+            Draw nothing: z is zero, and the noise comes from a key that no draw has.
         timings : Timings, optional
             Receives the seconds spent in each stage.
 
@@ -227,7 +227,8 @@ class Restorer:
         samples = chunk.samples
 
         def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
-            noise = None if deterministic else NoiseSource(seed, variant, group, chunk.polarity)
+            key = CERTAIN if deterministic else (seed, variant)
+            noise = NoiseSource(*key, group, chunk.polarity)
             return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, noise, timings)
 
         if samples.shape[0] == _PLANES:

@@ -114,7 +114,7 @@ class GeneratorSession:
         planes: NDArray[np.float32],
         uncertainty: NDArray[np.float32] | None,
         first_hop: int,
-        noise: NoiseSource | None,
+        noise: NoiseSource,
         timings: Timings,
     ) -> NDArray[np.float32]:
         """Restore mid and side of a chunk.
@@ -127,8 +127,8 @@ class GeneratorSession:
             A row of the map for every frame that the network sees; None if nothing is known.
         first_hop : int
             Hop block of the file at which the chunk begins.
-        noise : NoiseSource or None
-            The draws; None for the deterministic restoration.
+        noise : NoiseSource
+            The draws.
         timings : Timings
             Receives the seconds spent in each stage.
 
@@ -143,9 +143,7 @@ class GeneratorSession:
         with timings.measure("stft"):
             power, spectra = self._analyse(planes[:, CONTEXT:-CONTEXT], around)
             cut = halo * self._hop
-            wave = None
-            if noise is not None:
-                wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
+            wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
             excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
             z = self._latents(first_hop - halo, around, noise)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
@@ -183,11 +181,10 @@ class GeneratorSession:
         self._session.run_with_iobinding(binding)
         return gains
 
-    def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
+    def _latents(self, first_frame: int, frames: int, noise: NoiseSource) -> NDArray[np.float32]:
         """Return z of all frames: (frames, frame_latents + file_latents)."""
         config = self._config
-        z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
-        if noise is not None:
-            z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
-            z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
+        z = np.empty((frames, config.frame_latents + config.file_latents), np.float32)
+        z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
+        z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
         return z

@@ -13,7 +13,7 @@ from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import grid_fit
 from mp3restore.mp3.stream import Mp3Stream, states_lowpass
 
-__all__ = ["LEAST_FIT", "Bitstream", "Stretch", "open_bitstream"]
+__all__ = ["LEAST_FIT", "Bitstream", "Stretch", "move_bitstream", "open_bitstream"]
 
 LEAST_FIT = 0.9
 """Share of the lines that must lie on the lattice before the bitstream is believed."""
@@ -76,6 +76,35 @@ class Bitstream:
     def believed(self) -> bool:
         """Whether the decoder's output is what the bitstream says."""
         return self.fit >= LEAST_FIT
+
+
+def move_bitstream(found: Bitstream, samples: Samples, *, late: int) -> Bitstream:
+    """Place a bitstream in samples that another decoder has made of it.
+
+    Parameters
+    ----------
+    found : Bitstream
+        The bitstream, in the output of the decoder of this program.
+    samples : ndarray of float32, shape (channels, samples)
+        All samples.
+    late : int
+        By how many samples they come later than that output.
+
+    Returns
+    -------
+    Bitstream
+        It is `believed` only if the samples are what the bitstream says.
+    """
+    length = samples.shape[1]
+    moved = [
+        replace(each, start=max(0, each.start + late), stop=min(length, each.stop + late), offset=each.offset + late)
+        for each in found.stretches
+    ]
+    inside = tuple(each for each in moved if each.start < each.stop)
+    head = samples[:, : round(_LONGEST_INTRO_S * found.stream.sample_rate)]
+    judged = [(_heard(head, each), grid_fit(each.stream, *_inside(head, each))) for each in inside]
+    weights = [count for count, _ in judged]
+    return Bitstream(inside, float(np.average([fit for _, fit in judged], weights=weights)) if any(weights) else 0.0)
 
 
 class _Music:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import numpy as np
 
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.metadata import audio_seconds
+from mp3restore.audio.metadata import read_metadata
 from mp3restore.audio.mpeg import MpegSource
 from mp3restore.audio.run_decoder import decode_run
 from mp3restore.errors import Mp3RestoreError
@@ -88,7 +88,7 @@ def survey_file(path: Path) -> Survey:
             return Survey(
                 path=path,
                 verdict="inspect alone",
-                seconds=audio_seconds(path),
+                seconds=read_metadata(path).seconds,
                 bytes=source.file.size,
                 kbps=source.kbps,
             )

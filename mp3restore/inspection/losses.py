@@ -14,6 +14,8 @@ __all__ = ["has_low_pass", "shows_no_loss"]
 
 
 _SEARCH_SECONDS = 10.0
+# What is decoded stays in memory until then, and a few kilobytes of a file can hold hours of silence.
+_LONGEST_SILENCE_S = 300.0
 _LEAST_SECONDS = 0.4  # what the search for the grid needs
 _AUDIBLE = 1e-3
 _FULL_RATE = 44100
@@ -30,6 +32,7 @@ class _Beginning:
     def __init__(self, sample_rate: int) -> None:
         self.inaudible_blocks = 0
         self.heard = 0
+        self._waited = 0
         self._rate = sample_rate
 
     def enough(self, block: Samples) -> bool:
@@ -37,7 +40,8 @@ class _Beginning:
             self.heard += block.shape[1]
         else:
             self.inaudible_blocks += 1
-        return self.heard >= _SEARCH_SECONDS * self._rate
+            self._waited += block.shape[1]
+        return self.heard >= _SEARCH_SECONDS * self._rate or self._waited >= _LONGEST_SILENCE_S * self._rate
 
 
 def shows_no_loss(source: AudioSource) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from mp3restore.errors import InputError
-from mp3restore.listening.design import ANCHOR, REFERENCE
+from mp3restore.listening.design import ANCHORS, MID_ANCHOR, REFERENCE
 from mp3restore.listening.results import AbxRun, Ratings
 
 __all__ = ["AbxResult", "Analysis", "Comparison", "SystemScore", "abx_results", "analyse", "is_reliable"]
@@ -20,6 +21,7 @@ __all__ = ["AbxResult", "Analysis", "Comparison", "SystemScore", "abx_results", 
 _SCREENING_SCORE = 90.0
 _SCREENING_SHARE = 0.15
 _CONFIDENCE = 0.95
+_SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class SystemScore:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Paired Wilcoxon test of two systems: mean difference, p, and p after Holm's correction for all pairs."""
+    """Paired Wilcoxon test of two systems: mean difference, p, and p after Holm's correction for all such pairs."""
 
     first: str
     second: str
@@ -47,12 +49,37 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """The outcome of a MUSHRA test; systems from best to worst."""
+    """The outcome of a MUSHRA test; systems from best to worst.
+
+    Attributes
+    ----------
+    kept, screened_out : tuple of str
+        Names of the listeners.
+    scores : tuple of SystemScore
+        Of all versions, the hidden reference and the anchors too.
+    comparisons : tuple of Comparison
+        All pairs of systems, of which the MP3 is one.
+    """
 
     kept: tuple[str, ...]
     screened_out: tuple[str, ...]
     scores: tuple[SystemScore, ...]
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def smallest_p(self) -> float:
+        """The smallest corrected p that so many listeners can give: what comes out if all agree."""
+        return min(1.0, len(self.comparisons) * 2.0 ** (1 - len(self.kept)))
+
+    @property
+    def enough_listeners(self) -> int:
+        """The fewest listeners who can show a difference, if all of them agree."""
+        return math.ceil(1 + math.log2(max(1, len(self.comparisons)) / _SIGNIFICANT))
+
+    @property
+    def can_show(self) -> bool:
+        """Whether there are so many."""
+        return len(self.kept) >= self.enough_listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +97,11 @@ class AbxResult:
 def is_reliable(ratings: Ratings) -> bool:
     """Return whether a listener passes the post-screening of ITU-R BS.1534-3, section 4.1.2.
 
-    A listener is screened out for rating the hidden reference below 90 in more than 15 % of the items, or an anchor
-    above 90 in more than 15 %. (The Recommendation refers to the mid-range anchor; a test here has only the low-range
-    one.)
+    A listener is screened out for rating the hidden reference below 90 in more than 15 % of the items, or the mid-range
+    anchor above 90 in more than 15 %.
     """
     reference = [scores[REFERENCE] < _SCREENING_SCORE for scores in ratings.scores.values()]
-    anchor = [scores[ANCHOR] > _SCREENING_SCORE for scores in ratings.scores.values()]
+    anchor = [scores[MID_ANCHOR] > _SCREENING_SCORE for scores in ratings.scores.values()]
     return bool(max(np.mean(reference), np.mean(anchor)) <= _SCREENING_SHARE)
 
 
@@ -83,7 +109,8 @@ def analyse(ratings: Sequence[Ratings]) -> Analysis:
     """Analyse the ratings of a MUSHRA test.
 
     The unit is the listener: scores are averaged over the items first, because a listener's ratings of several items
-    are not independent. Confidence intervals follow Student's t distribution.
+    are not independent. Confidence intervals follow Student's t distribution. The systems and the MP3 are compared with
+    each other: that reference and anchors differ from them is no question, and every comparison more costs power.
 
     Raises
     ------
@@ -99,11 +126,12 @@ def analyse(ratings: Sequence[Ratings]) -> Analysis:
         for system in systems
     }
     order = sorted(systems, key=lambda system: -float(means[system].mean()))
+    compared = [system for system in order if system not in (REFERENCE, *ANCHORS)]
     return Analysis(
         tuple(each.listener for each in kept),
         tuple(each.listener for each in ratings if each not in kept),
         tuple(_score(system, means[system]) for system in order),
-        tuple(_compare([(a, b) for a, b in combinations(order, 2) if len(kept) > 1], means)),
+        tuple(_compare([(a, b) for a, b in combinations(compared, 2) if len(kept) > 1], means)),
     )
 
 

@@ -6,19 +6,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from mp3restore.errors import InputError, NoInputError, UsageError
+from mp3restore.errors import InputError, NoInputError
 
-__all__ = ["ANCHOR", "MP3", "REFERENCE", "Item", "ListeningTest", "read_manifest"]
+__all__ = ["ANCHORS", "LOW_ANCHOR", "MID_ANCHOR", "MP3", "REFERENCE", "Item", "ListeningTest", "read_manifest"]
 
-REFERENCE, ANCHOR, MP3 = "reference", "anchor", "mp3"
-_RESERVED = (REFERENCE, ANCHOR, MP3)
+REFERENCE, LOW_ANCHOR, MID_ANCHOR, MP3 = "reference", "low anchor", "mid anchor", "mp3"
+ANCHORS: Final = {LOW_ANCHOR: 3500.0, MID_ANCHOR: 7000.0}
+"""The anchors of ITU-R BS.1534-3, section 5.1: the reference behind a low-pass, at so many Hz."""
+
+_RESERVED = (REFERENCE, *ANCHORS, MP3)
 _DEFAULT_SECONDS = 10.0
 # Longer excerpts cannot be compared from memory: ITU-R BS.1534-3, section 5.1, asks for about 10 s, at most 12 s.
 _LONGEST_SECONDS = 12.0
-# With reference, anchor and MP3, at most 12 stimuli: ITU-R BS.1534-3, section 5.1.
-_MOST_SYSTEMS = 9
+# With reference, anchors and MP3, at most 12 stimuli: ITU-R BS.1534-3, section 5.1.
+_MOST_SYSTEMS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Item:
 
     @property
     def versions(self) -> dict[str, Path]:
-        """Files by name, without the anchor, which the page computes."""
+        """Files by name, without the anchors, which the page computes."""
         return {REFERENCE: self.reference, MP3: self.mp3, **self.systems}
 
 
@@ -69,6 +72,8 @@ def read_manifest(path: Path) -> ListeningTest:
         test = ListeningTest(str(tree["title"]), tuple(_item(each, path.parent) for each in tree["items"]))
     except KeyError as error:
         raise InputError(f"{error} is missing", path=path, hint="see the README for a manifest") from error
+    except InputError as error:  # which is a ValueError, too
+        raise InputError(error.message, path=path, hint="see the README for a manifest") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(f"is not a manifest of a listening test: {error}", path=path) from error
     if not test.items:
@@ -85,10 +90,10 @@ def read_manifest(path: Path) -> ListeningTest:
 def _item(tree: Any, folder: Path) -> Item:  # noqa: ANN401 - whatever the file holds
     systems = {str(name): folder / file for name, file in tree["systems"].items()}
     if not 1 <= len(systems) <= _MOST_SYSTEMS:
-        raise UsageError(f"an item must have 1 to {_MOST_SYSTEMS} systems, not {len(systems)}")
+        raise InputError(f"an item must have 1 to {_MOST_SYSTEMS} systems, not {len(systems)}")
     if reserved := set(systems) & set(_RESERVED):
-        raise UsageError(f"a system cannot be called '{min(reserved)}'")
+        raise InputError(f"a system cannot be called '{min(reserved)}'")
     start, duration = float(tree.get("start", 0.0)), float(tree.get("duration", _DEFAULT_SECONDS))
     if start < 0 or not 0 < duration <= _LONGEST_SECONDS:
-        raise UsageError(f"a part must start at 0 s or later, and be at most {_LONGEST_SECONDS:g} s long")
+        raise InputError(f"a part must start at 0 s or later, and be at most {_LONGEST_SECONDS:g} s long")
     return Item(str(tree["name"]), folder / tree["reference"], folder / tree["mp3"], systems, start, duration)

@@ -11,30 +11,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.files import atomic_file
-from mp3restore.listening.design import ANCHOR, REFERENCE, Item, ListeningTest
+from mp3restore.listening.design import ANCHORS, REFERENCE, Item, ListeningTest
 from mp3restore.views.render import render
 from mp3restore.views.tracks import Track, common_rate, flac, load_track, measured, read_delay
 
-__all__ = ["TestMode", "build_page", "low_anchor", "write_page"]
+__all__ = ["TestMode", "anchor", "build_page", "write_page"]
 
 TestMode = Literal["mushra", "abx"]
 
-# ITU-R BS.1534-3, section 5.1: the low-range anchor is the reference after a 3.5 kHz low-pass.
-_ANCHOR_HZ = 3500.0
 _ANCHOR_TAPS: Final = 1023
-_ANCHOR_BETA = 9.0  # Kaiser: 90 dB at 3.7 kHz
+_ANCHOR_BETA = 9.0  # Kaiser: 90 dB 200 Hz above the edge
 
 
-def low_anchor(reference: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """Return a reference (channels, samples), at `sample_rate` Hz, after a 3.5 kHz low-pass without delay."""
+def anchor(reference: NDArray[np.float32], sample_rate: int, cutoff_hz: float) -> NDArray[np.float32]:
+    """Return a reference (channels, samples), at `sample_rate` Hz, after a low-pass at `cutoff_hz` without delay."""
+    if cutoff_hz >= sample_rate / 2:
+        return reference.copy()
     from scipy.signal import fftconvolve, firwin  # noqa: PLC0415 - slow to import
 
-    taps = firwin(_ANCHOR_TAPS, _ANCHOR_HZ, window=("kaiser", _ANCHOR_BETA), fs=sample_rate)
+    taps = firwin(_ANCHOR_TAPS, cutoff_hz, window=("kaiser", _ANCHOR_BETA), fs=sample_rate)
     return np.asarray(fftconvolve(reference, taps[None], mode="same", axes=1), dtype=np.float32)
 
 
 def _stimuli(item: Item) -> dict[str, Track]:
-    """Return all versions of an item, aligned with the reference and, except for the anchor, equally loud."""
+    """Return all versions of an item, aligned with the reference and, except for the anchors, equally loud."""
     rate = common_rate(list(item.versions.values()))
     tracks = {}
     for name, path in item.versions.items():
@@ -47,7 +47,9 @@ def _stimuli(item: Item) -> dict[str, Track]:
         loudness = measured(track).loudness_lufs
         if wanted is not None and loudness is not None:
             tracks[name] = replace(track, samples=track.samples * np.float32(10 ** ((wanted - loudness) / 20)))
-    tracks[ANCHOR] = replace(tracks[REFERENCE], samples=low_anchor(tracks[REFERENCE].samples, rate))
+    reference = tracks[REFERENCE]
+    for name, cutoff_hz in ANCHORS.items():
+        tracks[name] = replace(reference, samples=anchor(reference.samples, rate, cutoff_hz))
     peak = max(float(np.abs(track.samples).max()) for track in tracks.values())
     # One gain for all versions of an item, so that nothing clips and the levels stay matched.
     gain = np.float32(min(1.0, 0.98 / peak)) if peak else np.float32(1)

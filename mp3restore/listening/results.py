@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mp3restore.errors import InputError, NoInputError
-from mp3restore.listening.design import ANCHOR, REFERENCE
+from mp3restore.listening.design import ANCHORS, REFERENCE
 
 __all__ = ["FORMAT", "AbxRun", "Ratings", "Results", "read_results"]
 
@@ -100,7 +100,9 @@ def _ratings(listener: str, trials: Any) -> Ratings:  # noqa: ANN401 - whatever 
         str(trial["item"]): {str(name): float(score) for name, score in trial["ratings"].items()} for trial in trials
     }
     for item in scores.values():
-        if not {REFERENCE, ANCHOR} <= set(item) or not all(0 <= score <= 100 for score in item.values()):
+        if missing := {REFERENCE, *ANCHORS} - set(item):
+            raise ValueError(f"there is no rating of the {min(missing)}")
+        if not all(0 <= score <= 100 for score in item.values()):
             raise ValueError("ratings of all stimuli must be from 0 to 100")
     if not scores:
         raise ValueError("there are no ratings")

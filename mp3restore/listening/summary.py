@@ -26,7 +26,28 @@ def ratings_text(analysis: Analysis) -> str:
     for pair in analysis.comparisons:
         names = f"{pair.first} - {pair.second}"
         lines.append(f"{names:<{2 * width + 3}}  {pair.difference:10.1f}  {pair.p:6.4f}    {pair.p_holm:6.4f}")
+    lines += ["", *_power(analysis)]
     return "\n".join(lines)
+
+
+def _power(analysis: Analysis) -> list[str]:
+    """Say what so many listeners can show at all."""
+    pairs, count = len(analysis.comparisons), len(analysis.kept)
+    if count < 2:
+        return ["One listener shows nothing about others: comparisons need two, and more to be significant."]
+    if not pairs:
+        return []
+    smallest = (
+        f"With {count} listeners the smallest p (Holm) that {pairs} comparison{'s' if pairs > 1 else ''} can give is "
+        f"{analysis.smallest_p:.4f}."
+    )
+    lines = [smallest]
+    if not analysis.can_show:
+        lines.append(
+            f"So nothing here can be significant at 0.05, even if all agree: that takes {analysis.enough_listeners} "
+            "listeners. A high p does not show that systems are alike."
+        )
+    return lines
 
 
 def abx_text(results: Sequence[AbxResult]) -> str:

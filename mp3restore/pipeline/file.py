@@ -22,7 +22,7 @@ from mp3restore.generator.model import Model, load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.inspection.examine import Examination, examine
 from mp3restore.job import Job
-from mp3restore.options import RunOptions
+from mp3restore.options import RunOptions, whole_number
 from mp3restore.pipeline.chain import Chain
 from mp3restore.pipeline.findings import ClippingCounter, reason_to_leave, warnings_of
 from mp3restore.pipeline.stages import read_ahead, write_behind
@@ -50,9 +50,10 @@ def make_restorer(
     UsageError
         If `threads` is below 1, or the device is not available.
     """
-    if threads is not None and threads < 1:
-        raise UsageError("the number of threads must be 1 or more")
-    return Restorer(model if isinstance(model, Model) else load_model(model), threads=threads, device=device)
+    count = None if threads is None else whole_number(threads) or 0
+    if count is not None and count < 1:
+        raise UsageError("the number of threads must be a whole number, 1 or more")
+    return Restorer(model if isinstance(model, Model) else load_model(model), threads=count, device=device)
 
 
 def run_job(

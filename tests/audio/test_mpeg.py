@@ -11,7 +11,7 @@ import soundfile
 from mutagen.id3 import COMM, ID3
 
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.metadata import audio_seconds, mpeg_facts
+from mp3restore.audio.metadata import read_metadata
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.framing import read_table
 
@@ -301,9 +301,9 @@ def test_the_bitrate_is_counted_and_not_guessed(make, written):
     data = bytearray(make("lame", "-V", "6", "--resample", "44.1", "-t", name="long"))
     table = frames_of(written(bytes(data)))
     true = float(np.mean(table.headers.kbps))
-    assert mpeg_facts(written(bytes(data))).kbps == pytest.approx(true, rel=0.01)
+    assert read_metadata(written(bytes(data))).mpeg_kbps == pytest.approx(true, rel=0.01)
     tagged = bytearray(make("lame", "-V", "6", "--resample", "44.1", name="long"))
     at = tagged.find(b"Xing") + 8
     tagged[at : at + 4] = (3).to_bytes(4, "big")
-    assert mpeg_facts(written(bytes(tagged))).kbps == pytest.approx(true, rel=0.02)
-    assert audio_seconds(written(bytes(tagged))) == pytest.approx(6.0, abs=0.1)
+    assert read_metadata(written(bytes(tagged))).mpeg_kbps == pytest.approx(true, rel=0.02)
+    assert read_metadata(written(bytes(tagged))).seconds == pytest.approx(6.0, abs=0.1)

@@ -6,6 +6,8 @@ let run = null;
 /* Whether X is A in this trial. */
 let isA = false;
 let buffers = [];
+/* For how many milliseconds A, B and X have played in this trial. */
+let played = [0, 0, 0];
 
 /** Probability of at least this many correct answers by guessing. */
 function guessing(correct, trials) {
@@ -24,26 +26,52 @@ function fill(name, options, chosen) {
 
 function offerPairs() {
   const item = test.items[by("item").selectedIndex];
-  const system = item.stimuli.find((name) => !["anchor", "mp3", "reference"].includes(name));
+  const system = item.stimuli.find((name) => !["low anchor", "mid anchor", "mp3", "reference"].includes(name));
   fill("a", item.stimuli, "reference");
   fill("b", item.stimuli, system);
 }
 
 async function begin() {
-  const item = test.items[by("item").selectedIndex];
-  run = { item: item.name, a: by("a").value, b: by("b").value, answers: [] };
-  buffers = await stimuli(item, [run.a, run.b]);
-  show("trial");
-  next();
+  run = { item: test.items[by("item").selectedIndex].name, a: by("a").value, b: by("b").value, answers: [] };
+  await open();
 }
 
-function next() {
+async function open(chosen) {
+  buffers = await stimuli(test.items.find((item) => item.name === run.item), [run.a, run.b]);
+  show("trial");
+  next(chosen);
+}
+
+const isHeard = (index) => played[index] >= HEARD_MILLISECONDS;
+
+/** X alone tells nothing, and neither do A and B without it. */
+function update() {
+  const missing = [!isHeard(2) && "X", !isHeard(0) && !isHeard(1) && "A or B"].filter(Boolean);
+  by("missing").textContent = missing.length ? `Play ${missing.join(" and ")} first.` : "";
+  for (const name of ["is-a", "is-b"]) by(name).disabled = missing.length > 0;
+}
+
+function next(chosen = chance(2) === 0) {
   const loop = player.loop;
-  isA = chance(2) === 0;
+  isA = chosen;
+  played = [0, 0, 0];
   player.load([...buffers, buffers[isA ? 0 : 1]], [1, 1, 1]);
   // A loop stays set in the next trial.
   player.setLoop(loop);
   by("heading").textContent = `Trial ${run.answers.length + 1} of ${TRIALS}`;
+  update();
+  keep();
+}
+
+function keep() {
+  remember({ runs, run, isA });
+}
+
+async function resume(state) {
+  runs.push(...state.runs);
+  run = state.run;
+  if (run.answers.length < TRIALS) await open(state.isA);
+  else end();
 }
 
 function answer(a) {
@@ -54,6 +82,11 @@ function answer(a) {
   }
   player.pause();
   runs.push(run);
+  keep();
+  end();
+}
+
+function end() {
   const correct = run.answers.filter(Boolean).length;
   by("result").textContent =
     `${run.item}, ${run.a} / ${run.b}: ${correct} of ${TRIALS} correct, p = ${guessing(correct, TRIALS).toFixed(4)}.`;
@@ -62,6 +95,7 @@ function answer(a) {
 }
 
 connectDeck(player);
+connectStartOver();
 connectIntroduction(begin);
 fill("item", test.items.map((item) => item.name), test.items[0].name);
 offerPairs();
@@ -69,6 +103,10 @@ by("item").addEventListener("change", offerPairs);
 by("is-a").addEventListener("click", () => answer(true));
 by("is-b").addEventListener("click", () => answer(false));
 by("again").addEventListener("click", () => show("introduction"));
+countPlaying((index, milliseconds) => {
+  played[index] += milliseconds;
+  update();
+});
 document.querySelectorAll(".choice").forEach((button, index) => {
   button.addEventListener("click", () => {
     player.select(index);
@@ -78,3 +116,5 @@ document.querySelectorAll(".choice").forEach((button, index) => {
 player.addEventListener("change", () => {
   document.querySelectorAll(".choice").forEach((button, index) => button.setAttribute("aria-pressed", String(index === player.active)));
 });
+const state = recall();
+if (state) resume(state);

@@ -5,7 +5,11 @@
 const test = pageData();
 const player = new SyncPlayer();
 const by = (name) => document.getElementById(name);
-const started = new Date().toISOString();
+let started = new Date().toISOString();
+/* What one page keeps in the browser, so that a reload or a closed window loses nothing. */
+const STORE = `mp3restore-${test.mode}-${test.test}`;
+/* So long must a version play before it counts as heard. */
+const HEARD_MILLISECONDS = 500;
 
 /** A whole number below `limit`, from the browser's cryptographic random numbers. */
 function chance(limit) {
@@ -34,6 +38,57 @@ function show(name) {
 function stimuli(item, names) {
   const number = test.items.indexOf(item);
   return Promise.all(names.map((name) => embeddedAudio(`audio-${number}-${item.stimuli.indexOf(name)}`, item.rate)));
+}
+
+/** Keep the state of the test; where the browser keeps nothing, the test goes on without. */
+function remember(state) {
+  try {
+    localStorage.setItem(STORE, JSON.stringify({ ...state, listener: by("listener").value, started }));
+  } catch {
+    // Storage may be full or forbidden.
+  }
+}
+
+/** What was kept, or null. */
+function recall() {
+  try {
+    const state = JSON.parse(localStorage.getItem(STORE));
+    if (state) {
+      by("listener").value = state.listener;
+      started = state.started;
+    }
+    return state;
+  } catch {
+    return null;
+  }
+}
+
+/** Let buttons throw everything away; one click alone does not. */
+function connectStartOver() {
+  for (const button of document.querySelectorAll(".start-over")) {
+    button.addEventListener("click", () => {
+      if (button.dataset.asked) {
+        try {
+          localStorage.removeItem(STORE);
+        } catch {
+          // Then there is nothing to remove.
+        }
+        location.reload();
+      }
+      button.dataset.asked = "yes";
+      button.textContent = "Lose all answers? Click again";
+    });
+  }
+}
+
+/** Count for how long each recording plays; `played` gets its index and the milliseconds since the last time. */
+function countPlaying(played) {
+  let last = null;
+  player.addEventListener("position", () => {
+    const now = performance.now();
+    if (player.playing && last !== null) played(player.active, now - last);
+    last = player.playing ? now : null;
+  });
 }
 
 /** Offer the results as a file; they are not sent anywhere. */

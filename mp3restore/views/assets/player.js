@@ -208,10 +208,12 @@ function connectDeck(player, { start = () => 0, keys = (index) => player.select(
     seek.setAttribute("aria-valuetext", text);
     by("clock").textContent = `${text} / ${clock(start() + player.duration)}`;
   };
+  let frame = 0;
   const tick = () => {
+    cancelAnimationFrame(frame); // one loop, however often something changes
     show();
     player.dispatchEvent(new Event("position"));
-    if (player.playing) requestAnimationFrame(tick);
+    if (player.playing) frame = requestAnimationFrame(tick);
   };
   by("play").addEventListener("click", () => player.toggle());
   seek.addEventListener("input", () => player.seek(Number(seek.value)));
