@@ -130,7 +130,7 @@ class MpegSource(AudioSource):
 
     def _gap(self, index: int, gap: Gap) -> Damage:
         run = self.runs[index]
-        silence = gap.lost * run.frame_samples / run.sample_rate
+        silence = run.silent_around(gap) * run.frame_samples / run.sample_rate
         return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
 
     def _places(self) -> Iterator[MusicRange]:
