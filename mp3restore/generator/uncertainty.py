@@ -100,6 +100,7 @@ class UncertaintyMap:
         self._bands = bands
         self._first_free = first_free_line(stream)
         self._granules = np.zeros((0, PLANES, bands), np.float32)
+        self._shifts = np.zeros(0, np.int64)
         self._begin = 0  # granule of the first row of `_granules`
         self._frame = 0  # first frame that is not rendered yet
 
@@ -111,13 +112,16 @@ class UncertaintyMap:
         if not len(self._granules):
             self._begin = run.first
         self._granules = np.concatenate([self._granules, self._planes(run)])
+        self._shifts = np.append(self._shifts, np.full(len(run.sound), run.shift))
         # A frame is complete when the next granule starts after its last sample.
         end = self._offset + GRANULE_SAMPLES * (self._begin + len(self._granules)) + _ENVELOPE_START
         ready = max(self._frame, int(np.ceil((end / self._ratio - N_FFT // 2) / HOP)))
         rows = self._render(ready)
         oldest = self._frame_start(np.array([self._frame]))[0] - self._offset - _ENVELOPE_START - _ENVELOPE
+        oldest -= GRANULE_SAMPLES  # the longest shift
         drop = int(np.clip(oldest // GRANULE_SAMPLES - self._begin, 0, len(self._granules) - 1))
-        self._granules, self._begin = self._granules[drop:], self._begin + drop
+        self._granules, self._shifts = self._granules[drop:], self._shifts[drop:]
+        self._begin += drop
         return rows
 
     def finish(self, frames: int) -> NDArray[np.float32]:
@@ -127,9 +131,8 @@ class UncertaintyMap:
     def _planes(self, run: CodedGranules) -> NDArray[np.float32]:
         """(n, 6, bands): power of the zeros, zeros and free share, each of mid and side."""
         stream, count = self._stream, len(run.sound)
-        part = slice(run.first, run.first + count)
         zero = run.values == 0
-        norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
+        norm = np.where(run.block_type == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
         free = zero[..., self._first_free :]
         bounded = zero[..., : self._first_free]
         bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps[..., : self._first_free])
@@ -143,7 +146,7 @@ class UncertaintyMap:
         if stream.channels == 2:
             # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
             bands[:, 0] /= 2
-            left_right = ~stream.ms[part]
+            left_right = ~run.ms
             bands[left_right] = bands[left_right].mean(axis=2, keepdims=True)
         bands[:, 1:, : stream.channels] += weights[LINES]
         planes: NDArray[np.float32] = bands.reshape(count, PLANES, self._bands)
@@ -167,13 +170,15 @@ class UncertaintyMap:
         low = min(int(starts[0] - self._offset) // GRANULE_SAMPLES - reach, self._begin)
         high = max(int(starts[-1] - self._offset) // GRANULE_SAMPLES + reach, self._begin + len(self._granules))
         granule_starts = self._offset + GRANULE_SAMPLES * np.arange(low, high) + _ENVELOPE_START
+        own = slice(self._begin - low, self._begin - low + len(self._granules))
+        granule_starts[own] += self._shifts
         index = granule_starts[None, :] - starts[:, None] + _ENVELOPE - 1
         inside = (index >= 0) & (index < table.size)
         weights = np.where(inside, table[np.clip(index, 0, table.size - 1)], 0)
         weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         padded = np.empty((high - low, PLANES, self._bands), np.float32)
         padded[:] = _unknown_planes()
-        padded[self._begin - low : self._begin - low + len(self._granules)] = self._granules
+        padded[own] = self._granules
         rows = np.tensordot(weights, padded, axes=1)
         power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
         rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))
