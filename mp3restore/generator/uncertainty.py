@@ -24,8 +24,8 @@ from mp3restore.mp3.tables import LINES, SHORT_BLOCK
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mp3restore.mp3.coded import CodedStream
     from mp3restore.mp3.granules import CodedGranules
-    from mp3restore.mp3.stream import Mp3Stream
 
 N_FFT: Final = 2048
 HOP: Final = 512
@@ -93,7 +93,7 @@ class UncertaintyMap:
         Number of bands, see `bands.mel_bands`.
     """
 
-    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int) -> None:
+    def __init__(self, stream: CodedStream, *, offset: int, working_rate: int, bands: int) -> None:
         self._stream = stream
         self._offset = offset
         self._ratio = stream.sample_rate / working_rate

@@ -22,7 +22,7 @@ import numpy as np
 from mp3restore.mp3.filterbank import analyse_subbands, polyphase_analysis
 from mp3restore.mp3.lattice import cell_limits, lattice_values, nearest, rotate_ms
 from mp3restore.mp3.stream import band_layout
-from mp3restore.mp3.tables import LINES, LONG_LAYOUT, SLOTS, slot_of_line
+from mp3restore.mp3.tables import LINES, SLOTS, slot_of_line
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +31,9 @@ BLOCK_TYPES: Final = 4
 # Lines that no encoder uses at the rates where they are audible, and that hold only noise.
 _NOISE_LINES: Final = 20
 _MEDIAN_OF_NORMAL: Final = 0.6745
+_SLOTS: Final = 18
+# Of the lines below the last coded one, a wrong block type leaves hardly any at zero.
+_PLAINLY_LONG: Final = 0.4
 # Deviations of the noise: beyond the first a line is coded, within the second of a lattice point it lies on it. The
 # noise of rounding a million samples does not go beyond either.
 _CODED: Final = 5.5
@@ -73,7 +76,7 @@ class Coding:
     """Gain of the samples over the decoder's output, from 1 up to the fourth root of two; 0 where none shows."""
 
 
-def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int) -> Coding:
+def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, gain: float = 0.0) -> Coding:
     """Read the coding of consecutive granules from samples on their grid.
 
     Parameters
@@ -84,11 +87,13 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int) -> C
         Number of granules; the gain is one for all.
     sample_rate
         Samples per second, one of an MP3.
+    gain
+        Where these samples do not show their gain, the one to take.
     """
     lines, block_type, ms, noise = _planes(samples, count)
     magnitude = np.abs(lines)
     coded = np.flatnonzero(magnitude > _CODED * noise[:, None, None])
-    gain = _gain(magnitude.ravel()[coded], np.repeat(noise, lines[0].size)[coded])
+    gain = _gain(magnitude.ravel()[coded], np.repeat(noise, lines[0].size)[coded]) or gain
     values = np.zeros(lines.shape, np.int16)
     values.ravel()[coded] = np.sign(lines.ravel()[coded])
     steps, sure = np.zeros_like(lines), np.zeros(lines.shape, np.bool_)
@@ -114,35 +119,61 @@ def _planes(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
     """Return lines as coded (n, channels, 576), block types, M/S, and the noise of each granule: what has most zeros."""
     channels = samples.shape[0]
-    subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), 18 * (count + 1))
-    plain = np.zeros((count, channels), np.bool_)
-    every = np.ones(count, np.bool_)
-    left_right, mid_side, zeros = [], [], np.zeros((BLOCK_TYPES, 2, count, channels), np.int64)
-    noise = np.full(count, _SILENCE, np.float32)
-    for kind in range(BLOCK_TYPES):
-        lines = analyse_subbands(subbands, np.full((count, channels), kind, np.uint8), plain)
-        if kind == 0:
-            noise = _noise(lines)
-        left_right.append(lines)
-        limit = (_CODED * noise)[:, None, None]
-        zeros[kind, 0] = np.count_nonzero(np.abs(lines) < limit, axis=-1)
-        if channels == 2:
-            rotated = lines.copy()
-            rotate_ms(rotated, every)
-            mid_side.append(rotated)
-            zeros[kind, 1] = np.count_nonzero(np.abs(rotated) < limit, axis=-1)
-    block_type = np.argmax(zeros[:, 0], axis=0)
+    subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), _SLOTS * (count + 1))
+    block_type = np.zeros((count, channels), np.uint8)
+    lines = analyse_subbands(subbands, block_type, np.zeros((count, channels), np.bool_))
+    noise = _noise(lines)
+    zero = _CODED * noise[:, None, None]
+    ms = _in_best_planes([lines], block_type, zero)
+    doubtful = np.flatnonzero(_zeros_below_edge(np.abs(lines) < zero) < _PLAINLY_LONG)
+    if doubtful.size:
+        own, kinds = _all_types(subbands, doubtful), np.zeros((doubtful.size, channels), np.uint8)
+        ms[doubtful] = _in_best_planes(own, kinds, zero[doubtful])
+        lines[doubtful], block_type[doubtful] = own[0], kinds
+    return lines, block_type, ms, noise
+
+
+def _zeros_below_edge(zero: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the share of zeros below the last coded line of granules (n, channels, 576), shape (n,)."""
+    edge = LINES - np.argmax(~zero[..., ::-1], axis=-1)
+    edge = np.where(zero.all(axis=-1), 0, edge).sum(axis=-1)
+    coded = np.count_nonzero(~zero, axis=(1, 2))
+    return 1 - coded / np.maximum(edge, 1)
+
+
+def _all_types(subbands: NDArray[np.float32], rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+    """Return some granules as blocks of each type, each of shape (rows, channels, 576)."""
+    slots = (_SLOTS * rows[:, None] + np.arange(2 * _SLOTS)).ravel()
+    # One behind the other: between two of them lies one that is of no use.
+    chosen, count = np.ascontiguousarray(subbands[:, slots]), 2 * rows.size - 1
+    shape = (count, subbands.shape[0])
+    plain = np.zeros(shape, np.bool_)
+    return [analyse_subbands(chosen, np.full(shape, kind, np.uint8), plain)[::2] for kind in range(BLOCK_TYPES)]
+
+
+def _in_best_planes(
+    readings: list[NDArray[np.float32]], block_type: NDArray[np.uint8], zero: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Turn the first of several readings into the best of each granule, and tell which are mid and side.
+
+    ``readings`` are left and right by block type. In mid and side both have the same type.
+    """
+    left_right = np.stack(readings)
+    zeros = np.count_nonzero(np.abs(left_right) < zero, axis=-1)
+    block_type[:] = np.argmax(zeros, axis=0)
+    count, channels = block_type.shape
     ms = np.zeros(count, np.bool_)
-    rows = np.arange(count)
-    result = np.stack(
-        [np.stack(left_right)[block_type[:, channel], rows, channel] for channel in range(channels)], axis=1
-    )
     if channels == 2:
-        joint = zeros[:, 1].sum(axis=-1)
-        ms = joint.max(axis=0) > zeros[:, 0].max(axis=0).sum(axis=-1)
+        rotated = left_right.reshape(-1, channels, LINES).copy()
+        rotate_ms(rotated, np.ones(len(rotated), np.bool_))
+        mid_side = rotated.reshape(left_right.shape)
+        joint = np.count_nonzero(np.abs(mid_side) < zero, axis=-1).sum(axis=-1)
+        ms = joint.max(axis=0) > zeros.max(axis=0).sum(axis=-1)
         block_type[ms] = np.argmax(joint, axis=0)[ms, None]
-        result[ms] = np.stack(mid_side)[block_type[ms, 0], rows[ms]]
-    return result, block_type.astype(np.uint8), ms, noise
+        left_right[:, ms] = mid_side[:, ms]
+    rows = np.arange(count)[:, None]
+    readings[0][:] = left_right[block_type, rows, np.arange(channels)]
+    return np.asarray(ms)
 
 
 def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -26,8 +26,8 @@ from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mp3restore.mp3.coded import CodedStream
     from mp3restore.mp3.granules import CodedGranules
-    from mp3restore.mp3.stream import Mp3Stream
 
 
 _TAIL: Final = OVERLAP + GRANULE_SAMPLES  # samples by which corrections reach beyond their batch
@@ -79,7 +79,7 @@ class Projector:
         As for `holes.GranuleReader`.
     """
 
-    def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
+    def __init__(self, stream: CodedStream, *, offset: int) -> None:
         self._stream = stream
         self._first_free = first_free_line(stream)
         self._offset = offset

@@ -17,6 +17,8 @@ from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mp3restore.mp3.coded import CodedStream
+
 Version = Literal["1", "2", "2.5"]
 
 GRANULE_SAMPLES: Final = 576
@@ -203,7 +205,7 @@ def read_stream(path: str | Path) -> Mp3Stream:
         raise BitstreamError(error.message, path=path, hint=error.hint) from error
 
 
-def lowpass_hz(stream: Mp3Stream) -> float:
+def lowpass_hz(stream: CodedStream) -> float:
     """Return the nominal low-pass of the encoder in Hz, at most half the sample rate.
 
     The tag's value where there is one, else what LAME chooses at this bitrate.
@@ -216,7 +218,7 @@ def lowpass_hz(stream: Mp3Stream) -> float:
     return min(nominal, stream.sample_rate / 2)
 
 
-def first_free_line(stream: Mp3Stream) -> int:
+def first_free_line(stream: CodedStream) -> int:
     """Return the first line, 0 to 576, at which a zero no longer bounds the original: there the low-pass begins."""
     line_hz = stream.sample_rate / 2 / GRANULE_SAMPLES
     return min(LINES, int(_TRANSITION * lowpass_hz(stream) / line_hz))
