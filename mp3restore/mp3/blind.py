@@ -45,7 +45,11 @@ _LEAST_NOISE: Final = 6e-7
 _SILENCE: Final = 1e-9
 # Shares of small q among coded lines, as in music at 32 to 192 kbit/s.
 _Q_SHARES: Final = (0.6, 0.15, 0.07, 0.05, 0.03, 0.02)
+# Lines that tell the gain: one of each group, so many deviations of the noise high.
+_GROUP: Final = 16
+_EXACT_LINES: Final = (300, 100, 40)
 _PHASE_BINS: Final = 512
+_REACHES: Final = (0.015, 0.006, 0.002)
 _PHASE_LINES: Final = 200
 _PHASE_CLEAR: Final = 8.0
 # How many quarter octaves below the smallest line of a band its step is looked for.
@@ -93,7 +97,7 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
     lines, block_type, ms, noise = _planes(samples, count)
     magnitude = np.abs(lines)
     coded = np.flatnonzero(magnitude > _CODED * noise[:, None, None])
-    gain = _gain(magnitude.ravel()[coded], np.repeat(noise, lines[0].size)[coded]) or gain
+    gain = _gain(magnitude, noise) or gain
     values = np.zeros(lines.shape, np.int16)
     values.ravel()[coded] = np.sign(lines.ravel()[coded])
     steps, sure = np.zeros_like(lines), np.zeros(lines.shape, np.bool_)
@@ -185,14 +189,28 @@ def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.maximum(own, floor).astype(np.float32)
 
 
-def _gain(magnitudes: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
+def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
     """Return the gain, 1 up to ``2 ** 0.25``, that puts lines on the lattice of whole quarter octaves; 0 if none."""
-    exact = magnitudes > 200 * noise
-    if np.count_nonzero(exact) < _PHASE_LINES:
-        exact = magnitudes > 50 * noise
-    if np.count_nonzero(exact) < _PHASE_LINES:
-        return 0.0
-    phase = (4 * np.log2(magnitudes[exact].astype(np.float64))) % 1
+    groups = magnitude.reshape(len(magnitude), -1, _GROUP)
+    deviation = noise[:, None]
+    # The smallest coded line of some neighbours is the likeliest to have q = 1.
+    smallest = np.where(groups > _CODED * deviation[..., None], groups, np.inf).min(axis=-1)
+    for least in _EXACT_LINES:
+        exact = smallest[np.isfinite(smallest) & (smallest > least * deviation)]
+        if exact.size >= _PHASE_LINES:
+            phase = _common_phase(_phases(exact))
+            if phase is not None:
+                # Of all lines: the smallest of some are the smaller by their noise.
+                return _refined(_phases(magnitude[magnitude > least * deviation[..., None]]), phase)
+    return 0.0
+
+
+def _phases(magnitudes: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray((4 * np.log2(magnitudes.astype(np.float64))) % 1)
+
+
+def _common_phase(phase: NDArray[np.float64]) -> float | None:
+    """Return the fraction of a quarter octave that lines of ``q = 1`` have in common; None if none stands out."""
     found = np.bincount((phase * _PHASE_BINS).astype(np.int64) % _PHASE_BINS, minlength=_PHASE_BINS).astype(float)
     places = 16 / 3 * np.log2(np.arange(1, len(_Q_SHARES) + 1))
     pattern = np.zeros(_PHASE_BINS)
@@ -202,11 +220,16 @@ def _gain(magnitudes: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
     match = np.fft.irfft(spectrum, _PHASE_BINS)
     best = int(np.argmax(match))
     if match[best] < _PHASE_CLEAR * np.median(np.abs(match)) / _MEDIAN_OF_NORMAL:
-        return 0.0
-    centre = (best + 0.5) / _PHASE_BINS
-    for reach in (3 / _PHASE_BINS, 1 / _PHASE_BINS):
+        return None
+    return (best + 0.5) / _PHASE_BINS
+
+
+def _refined(phase: NDArray[np.float64], centre: float) -> float:
+    """Return the gain of lines around a common fraction of a quarter octave."""
+    for reach in _REACHES:
         away = (phase - centre + 0.5) % 1 - 0.5
-        centre += float(np.median(away[np.abs(away) < reach]))
+        near = np.abs(away) < reach
+        centre += float(np.median(away[near])) if near.any() else 0.0
     return float(2 ** ((centre % 1) / 4))
 
 
