@@ -1,6 +1,6 @@
-"""Restores heavily compressed MP3 music.
+"""Restore heavily compressed MP3 music.
 
-Arrays are float32 of shape (channels, samples), full scale 1.0, with the sample rate in Hz beside them.
+Arrays are float32 of shape (channels, samples) with full scale 1.0; sample rates are in Hz.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from mp3restore._version import __version__
 
-# ONNX Runtime, from 1.29 on, tells its maker about every run and leaves an identifier on the disk, unless this is set
-# before it is loaded: its own function for that comes too late.
+# From 1.29 on, ONNX Runtime reports every run to its maker and stores an identifier on the disk, unless this is set
+# before it is loaded: its own function for switching that off comes too late.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ __all__ = [
     "restore_file",
 ]
 
-# Names come from their modules on first use, so that `import mp3restore` (and with it `mp3restore --help`) does not
-# wait for NumPy, SciPy and ONNX Runtime.
+# Names are imported from their modules on first use, so that `import mp3restore` (and therefore `mp3restore --help`)
+# does not wait for NumPy, SciPy and ONNX Runtime.
 _MODULES = {
     "api": ("Restoration", "restore", "restore_file"),
     "generator.model": ("Model", "list_models", "load_model"),

@@ -35,7 +35,7 @@ class Restoration:
     model : str
         Name of the model.
     seed, variant : int
-        What was drawn.
+        Seed and variant of the draw.
     """
 
     samples: NDArray[np.float32]
@@ -75,41 +75,48 @@ def restore_file(
     model : Model, str or Path, optional
         Model, its name, or its folder; by default the one that is shipped.
     seed : int
-        Which restorations to draw; the same seed gives the same file.
+        Seed of the random draw, 0 or more; the same seed gives the same file.
     variant : int
-        Which of the seed's restorations, from 1.
+        Which of the seed's restorations to make, from 1.
     deterministic : bool
-        Give the one restoration without any chance instead of a draw.
+        Make the one restoration that uses no random draw.
     container : {"wav", "flac"}, optional
-        By default what the suffix of `target` says.
+        Format of the result; by default the one of the suffix of `target`.
     bit_depth : {"16", "24", "32f"}
         Sample format of the result; "32f" only for WAV.
     sample_rate : int, optional
-        Rate of the result in Hz.
+        Rate of the result in Hz; by default the input's, or the full rate of its family for MPEG-2 and 2.5 files.
     consistency : bool
-        Hold the restoration of an MP3 to what its bitstream says.
+        Hold the restoration of an MP3 to its bitstream.
     strength : float, optional
-        How far to go from the input (0.0) to the restoration (1.0); by default as far as its losses warrant.
+        How far to go from the input (0.0) to the restoration (1.0); by default as far as the input's losses warrant.
     tags : bool
-        Give the result the tags and pictures of the input, and say in them how it was made.
+        Give the result the tags and pictures of the input, and a tag that says how it was made.
     threads : int, optional
-        Chunks that are restored at the same time; by default as many as there are cores, at most 4.
+        Number of chunks to restore at the same time; by default the number of cores, at most 4.
     device : {"auto", "cpu", "cuda", "coreml", "dml"}
-        What the generator runs on; by default a GPU if ONNX Runtime has one, else the processor.
+        Device to run the generator on; "auto" uses a GPU if ONNX Runtime has one, else the processor.
     overwrite : bool
-        Whether an existing target is replaced.
+        Whether to replace an existing target.
     progress : callable, optional
-        Called with the seconds done and the seconds in all (None where unknown).
+        Called with the seconds done and the total in seconds (None if unknown).
 
     Returns
     -------
     FileResult
-        Where the result is, how long it took, and what gain was needed.
+        Path of the result, its format, the time taken, the gain that was needed, and warnings.
 
     Raises
     ------
     UsageError, NoInputError, InputError, OutputError, ModelError
-        All are `Mp3RestoreError`; no partial output is left.
+        If the file cannot be restored. All are `Mp3RestoreError`; no partial output is left behind.
+
+    Examples
+    --------
+    >>> import mp3restore
+    >>> result = mp3restore.restore_file("song.mp3", "song.flac", seed=1)
+    >>> print(f"{result.duration:.0f} s at {result.sample_rate} Hz, gain {result.gain_db:.1f} dB")
+    187 s at 44100 Hz, gain -0.8 dB
     """
     _check_variant(variant)
     options = RunOptions(
@@ -138,26 +145,32 @@ def restore(
     output_sample_rate: int | None = None,
     threads: int | None = None,
 ) -> Restoration:
-    """Restore music that lies in memory.
+    """Restore music in memory.
 
     Parameters
     ----------
     samples : array_like of float, shape (channels, samples) or (samples,)
         Decoded music, full scale 1.0, 1 to 8 channels.
     sample_rate : int
-        Its rate in Hz.
-    model, seed, variant, deterministic, threads
+        Rate of the samples in Hz.
+    model : Model, str or Path, optional
+        As for `restore_file`.
+    seed, variant : int
+        As for `restore_file`.
+    deterministic : bool
         As for `restore_file`.
     strength : float
-        How far to go from the samples (0.0) to the restoration (1.0). How much they have lost is not known here.
+        How far to go from the samples (0.0) to the restoration (1.0). Without a bitstream, their losses are unknown.
     output_sample_rate : int, optional
-        Rate of the result in Hz; by default `sample_rate`, or the full rate of its family where that is an MPEG-2 or
-        2.5 rate.
+        Rate of the result in Hz; by default `sample_rate`, or the full rate of its family if that is an MPEG-2 or 2.5
+        rate.
+    threads : int, optional
+        As for `restore_file`.
 
     Returns
     -------
     Restoration
-        As long as the input, and in time with it.
+        The restored music, with the same duration as the input and aligned with it.
 
     Raises
     ------
@@ -165,6 +178,15 @@ def restore(
         If the samples are not finite floats of one of these shapes.
     UsageError, ModelError
         If an option is out of range, or the model cannot be loaded.
+
+    Examples
+    --------
+    >>> import mp3restore
+    >>> import soundfile
+    >>> samples, sample_rate = soundfile.read("song.mp3")
+    >>> restoration = mp3restore.restore(samples.T, sample_rate, seed=1)
+    >>> restoration.samples.shape[0], restoration.sample_rate
+    (2, 44100)
     """
     _check_variant(variant)
     options = RunOptions(seed=seed, deterministic=deterministic, sample_rate=output_sample_rate, strength=strength)

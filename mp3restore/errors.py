@@ -1,17 +1,18 @@
-"""Every failure that a user can meet, as one tree.
+"""All errors that a user can meet, as one tree.
 
     Mp3RestoreError
     ├── UsageError            (ValueError)       wrong options or arguments
-    ├── NoInputError          (FileNotFoundError) nothing to work on
+    ├── NoInputError          (FileNotFoundError) no input was found
     ├── InputError            (ValueError)       a file that cannot be restored
+    │   ├── NothingToRestoreError                an input that has lost too little
     │   ├── DecodeError                          not audio, or damaged beyond reading
-    │   └── BitstreamError                       an MP3 stream that the bitstream reader refuses
+    │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
-    │   └── OutputExistsError (FileExistsError)  the result is there already
+    │   └── OutputExistsError (FileExistsError)  the result already exists
     ├── ModelError            (RuntimeError)     a model that is missing, altered or unreadable
     └── MissingExtraError     (ImportError)      an optional dependency that is not installed
 
-A message names what failed, on which file, and why; ``hint`` says what to do about it.
+A message says what failed, on which file, and why; ``hint`` says what to do about it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "Mp3RestoreError",
     "NoInputError",
+    "NothingToRestoreError",
     "OutputError",
     "OutputExistsError",
     "UsageError",
@@ -43,13 +45,14 @@ class ExitCode(IntEnum):
     NO_INPUT = 3
     OUTPUT_EXISTS = 4
     MODEL = 5
+    NOTHING_TO_RESTORE = 6
     INTERRUPTED = 130
 
 
 class Mp3RestoreError(Exception):
     """Base of all errors of this package.
 
-    ``message`` says what failed and why, ``path`` which file it is about, ``hint`` what the user can do.
+    ``message`` says what failed and why, ``path`` names the file, and ``hint`` says what the user can do.
     """
 
     exit_code: ExitCode = ExitCode.FAILED
@@ -57,18 +60,18 @@ class Mp3RestoreError(Exception):
     def __init__(self, message: str, *, path: str | Path | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.path = None if path is None else Path(path)
+        self.path = Path(path) if isinstance(path, str) else path  # which may stand for a URL, too
         self.hint = hint
 
     def __str__(self) -> str:
-        """One line: file, reason, advice."""
+        """Return file, reason and hint in one line."""
         where = f"{self.path}: " if self.path is not None else ""
         advice = f" ({self.hint})" if self.hint else ""
         return f"{where}{self.message}{advice}"
 
 
 class UsageError(Mp3RestoreError, ValueError):
-    """The options or arguments make no sense together."""
+    """An option or argument is invalid, or contradicts another."""
 
     exit_code = ExitCode.USAGE
 
@@ -81,6 +84,12 @@ class NoInputError(Mp3RestoreError, FileNotFoundError):
 
 class InputError(Mp3RestoreError, ValueError):
     """An input that exists but cannot be restored."""
+
+
+class NothingToRestoreError(InputError):
+    """The input has lost too little for a restoration to be safe."""
+
+    exit_code = ExitCode.NOTHING_TO_RESTORE
 
 
 class DecodeError(InputError):

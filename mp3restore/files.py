@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,12 +37,18 @@ def output_error(error: OSError, target: Path) -> OutputError:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Mark a file as in use until it is closed, or its process ends; False if somebody else has done so."""
+    """Mark a file as in use until it is closed, or its process ends; False if somebody else has done so.
+
+    Raises
+    ------
+    OSError
+        If the file system has no locks.
+    """
     if fcntl is None:
         return True
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # in use, or on a file system without locks, where nothing can be told
+    except BlockingIOError:
         return False
     return True
 
@@ -48,16 +56,31 @@ def _lock(file: BinaryIO) -> bool:
 def remove_stale_parts(folder: Path) -> None:
     """Remove the temporary files of runs that were killed, but not those of runs that are still at work."""
     for part in folder.glob(f"{_PREFIX}*{_SUFFIX}"):
-        with suppress(OSError):
-            with part.open("r+b") as file:
-                unused = _lock(file)
-            if unused:
+        with suppress(OSError), part.open("r+b") as file:
+            if _lock(file):
                 part.unlink()
+
+
+def _open_part(folder: Path) -> tuple[Path, BinaryIO]:
+    """Create a temporary file and lock it, before another run can take it for one that was left behind."""
+    while True:
+        # The name does not hold the target's: that may be as long as the file system allows already.
+        part = folder / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+        file = part.open("x+b")
+        try:
+            mine = _lock(file)
+        except OSError:  # a file system without locks, where nobody removes anything
+            return part, file
+        if mine and (fcntl is None or os.fstat(file.fileno()).st_nlink):
+            return part, file
+        file.close()
 
 
 @contextmanager
 def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `target` that takes its name when the block ends, and vanishes if it fails.
+    """Open a temporary file that takes the name of `target` when the block ends, and vanishes if it fails.
+
+    A link is followed: the file that it leads to is written. A file that is overwritten hands on its permissions.
 
     Raises
     ------
@@ -66,11 +89,9 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
     OutputError
         If the file cannot be created, written, or renamed.
     """
-    # The name does not hold the target's: that may be as long as the file system allows already.
-    temporary = target.parent / f"{_PREFIX}{secrets.token_hex(8)}{_SUFFIX}"
+    place = Path(os.path.realpath(target)) if overwrite else target
     try:
-        file = temporary.open("x+b")
-        _lock(file)
+        part, file = _open_part(place.parent)
     except OSError as error:
         raise output_error(error, target) from error
     try:
@@ -78,17 +99,57 @@ def atomic_file(target: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        if not overwrite and os.path.lexists(target):
-            raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
-        temporary.replace(target)
+            if overwrite:
+                _take_permissions(place, file)
+            if fcntl is None:  # Windows renames no open file; elsewhere it stays locked until it has its name
+                file.close()
+            if overwrite:
+                part.replace(place)
+            else:
+                _rename_to_new(part, place)
     except Mp3RestoreError:
         raise  # some of ours are OSErrors too
+    except FileExistsError as error:
+        raise OutputExistsError("exists already", path=target, hint="--force overwrites it") from error
     except OSError as error:
         raise output_error(error, target) from error
     finally:
         # After the rename there is nothing left of this name.
         with suppress(FileNotFoundError):
-            temporary.unlink()
+            part.unlink()
+
+
+def _take_permissions(place: Path, file: BinaryIO) -> None:
+    """Give a file the owner and mode of the one that it replaces, as far as this process may."""
+    try:
+        old = place.stat()
+    except FileNotFoundError:
+        return
+    if hasattr(os, "fchown"):
+        with suppress(OSError):
+            os.fchown(file.fileno(), old.st_uid, old.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
+
+
+def _rename_to_new(part: Path, place: Path) -> None:
+    """Rename a file unless there is one of the new name, in one step where the file system has hard links.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one.
+    """
+    try:
+        os.link(part, place)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES):
+            raise
+        if os.path.lexists(place):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from error
+        part.rename(place)
 
 
 def file_hash(path: Path) -> str:

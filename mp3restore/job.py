@@ -1,4 +1,4 @@
-"""What is going to be written where, decided and checked before any work."""
+"""Decide and check which results to write where, before any work."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ __all__ = [
 ]
 
 _LONGEST_NAME_BYTES = 255
+# Folders whose files stand for devices and open streams, and one in such a folder that holds ordinary files.
+_SPECIAL = ("/dev/", "/proc/", "/sys/")
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - compared with, and not written to
+_MOST_LINKS = 40
+
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 Container = Literal["wav", "flac"]
@@ -37,9 +42,9 @@ class Job:
     source, target : Path
         The file to restore, and the file to write.
     output_format : OutputFormat
-        How to write it.
+        Format of the file to write.
     variant : int
-        Which of the possible restorations, from 1.
+        Which of the seed's restorations to make, from 1.
     overwrite : bool
         Whether a file at `target` may be replaced.
     """
@@ -52,18 +57,20 @@ class Job:
 
 
 def _container(output: Path | None, container: Container | None) -> Container:
-    """Choose the container by the option, else by the suffix of the output, else FLAC."""
+    """Return the container from the option, else from the suffix of the output, else FLAC."""
     by_suffix = None if output is None else CONTAINERS.get(output.suffix.lower())
     if output is None:
         return container or "flac"
     if container is None:
         if by_suffix is None:
             raise UsageError(
-                f"the format of '{output.name}' is not known", hint="end it in .wav or .flac, or add --format"
+                f"the format of '{output.name}' is unknown", hint="end the name in .wav or .flac, or add --format"
             )
         return by_suffix
     if by_suffix not in (None, container):
-        raise UsageError(f"'{output.name}' is not the name of a {container} file", hint="change -o or --format")
+        raise UsageError(
+            f"the suffix of '{output.name}' is not that of a {container} file", hint="change -o or --format"
+        )
     return container
 
 
@@ -76,10 +83,10 @@ def lay_out(
     variants: int = 1,
     overwrite: bool = False,
 ) -> list[Job]:
-    """Name the results of one file, unchecked; nothing is looked at or written.
+    """Name the results of one file without checking them; no file is read or written.
 
-    Without `output` the result lies beside the source as ``<stem>.restored.flac``. With more than one variant,
-    ``.v1``, ``.v2`` and so on come before the suffix.
+    Without `output`, the result is ``<stem>.restored.flac`` beside the source. With more than one variant, ``.v1``,
+    ``.v2`` and so on come before the suffix.
 
     Raises
     ------
@@ -107,7 +114,7 @@ def plan_jobs(
     variants: int = 1,
     overwrite: bool = False,
 ) -> list[Job]:
-    """Name the results of one file as `lay_out` does, and check that they can be written; nothing is written.
+    """Name the results of one file as `lay_out` does, and check that they can be written, without writing anything.
 
     Raises
     ------
@@ -121,14 +128,14 @@ def plan_jobs(
 
 
 def check_job(job: Job, *, make_folders: bool = False) -> None:
-    """Refuse a job that would destroy something or cannot succeed.
+    """Refuse a job that would destroy a file or cannot succeed.
 
-    With `make_folders` the target's folder need not exist yet: it is enough if it can be made.
+    With `make_folders`, the target's folder need not exist yet: it is enough that it can be created.
 
     Raises
     ------
     UsageError
-        If source and target are one file, by name or through links, or the target is no ordinary file.
+        If source and target are the same file, by name or through links, or the target is not an ordinary file.
     OutputExistsError
         If the target exists and may not be overwritten.
     OutputError
@@ -136,32 +143,52 @@ def check_job(job: Job, *, make_folders: bool = False) -> None:
     """
     source, target = job.source, job.target
     if len(os.fsencode(target.name)) > _LONGEST_NAME_BYTES:
-        raise OutputError("the name is too long", path=target, hint="give another one with -o or --template")
+        raise OutputError("the name is too long", path=target, hint="choose another one with -o or --template")
     try:
+        if _is_special(target):
+            raise UsageError("is a device or a stream", path=target, hint="-o - writes to stdout")
         exists = target.exists()
         if exists and source.exists() and target.samefile(source):
-            raise UsageError("input and output are the same file", path=target, hint="give another name with -o")
+            raise UsageError("input and output are the same file", path=target, hint="choose another name with -o")
         if exists and not target.is_file():
-            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o")
+            raise UsageError("is not an ordinary file", path=target, hint="name a file with -o, or - for stdout")
         if os.path.lexists(target) and not job.overwrite:
             raise OutputExistsError("exists already", path=target, hint="--force overwrites it")
-        folder = target.parent
-        while make_folders and not os.path.lexists(folder):
-            folder = folder.parent
-        folder_exists = folder.is_dir()
+        _check_folder(Path(os.path.realpath(target)).parent if target.is_symlink() else target.parent, make_folders)
     except PermissionError as error:
-        raise OutputError("may not be looked at", path=target, hint="check the permissions of its folder") from error
+        raise OutputError("cannot be accessed", path=target, hint="check the permissions of its folder") from error
+
+
+def _check_folder(folder: Path, make_folders: bool) -> None:
+    while make_folders and not os.path.lexists(folder):
+        folder = folder.parent
+    folder_exists = folder.is_dir()
     if not folder_exists and os.path.lexists(folder):
-        raise OutputError("is no folder", path=folder, hint="choose another folder with -o")
+        raise OutputError("is not a folder", path=folder, hint="choose another folder with -o")
     if not folder_exists:
-        raise OutputError("there is no such folder", path=folder, hint="create it first")
+        raise OutputError("the folder does not exist", path=folder, hint="create it first")
     if not os.access(folder, os.W_OK):
-        raise OutputError("may not be written to", path=folder, hint="choose another folder with -o")
+        raise OutputError("is not writable", path=folder, hint="choose another folder with -o")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a name leads, through links or not, to a device or to a stream of a process."""
+    for _ in range(_MOST_LINKS):
+        # Links in the folder's name are followed at once, and the last one step by step: what /dev/stdout leads to may
+        # be an ordinary file.
+        name = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - a path drops the last slash
+        if name.startswith(_SPECIAL) and not name.startswith(_SHARED_MEMORY):
+            return True
+        if not os.path.islink(name):  # noqa: PTH114 - never raises
+            return False
+        path = Path(name).parent / os.readlink(name)  # noqa: PTH115
+    return False
 
 
 def path_key(path: Path) -> str:
-    """What all names of one file have in common."""
-    return os.path.normcase(os.path.realpath(path))
+    """Return a key that is equal for all names of one file."""
+    # Only paths of this machine have links and cases; a URL is not a `Path`.
+    return os.path.normcase(os.path.realpath(path)) if isinstance(path, Path) else str(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +198,7 @@ class OutputFormat:
     Raises
     ------
     UsageError
-        If there is no such format.
+        If the format is unknown, or the container cannot hold the bit depth.
     """
 
     container: Container = "flac"
@@ -187,7 +214,7 @@ class OutputFormat:
 
     @property
     def is_float(self) -> bool:
-        """Whether samples are stored as float, which can hold peaks above full scale."""
+        """Whether samples are stored as floats, which can hold peaks above full scale."""
         return self.bit_depth == "32f"
 
     @property

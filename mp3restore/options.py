@@ -1,4 +1,4 @@
-"""How to restore, whatever the file."""
+"""Options of a restoration that apply to any file."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from mp3restore.errors import UsageError
 
 __all__ = ["HIGHEST_RATE", "LOWEST_RATE", "RunOptions"]
 
-# Rates that restored music can sensibly have; the polyphase filters of odd ones far outside grow without bound.
+# Sensible rates for restored music; for odd rates far outside, the polyphase filters grow without bound.
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
 _LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to restore, whatever the file.
+    """Options of a restoration that apply to any file.
 
     Parameters
     ----------
     seed : int
-        Which restorations to draw; the same seed always gives the same.
+        Seed of the random draw, 0 or more; the same seed always gives the same restorations.
     deterministic : bool
-        Give the one restoration without any chance instead of a draw.
+        Make the one restoration that uses no random draw.
     sample_rate : int, optional
         Rate of the result in Hz, 8000 to 384000; by default the input's, or the full rate of its family for MPEG-2
         and 2.5 files.
     consistency : bool
-        Hold the restoration of an MP3 to what its bitstream says.
+        Hold the restoration of an MP3 to its bitstream.
     strength : float, optional
         How far to go from the input (0.0) to the restoration (1.0); by default as far as the losses of a file warrant.
     tags : bool
-        Give the result the tags and pictures of the input, and say in them how it was made.
+        Give the result the tags and pictures of the input, and a tag that says how it was made.
     preserve_mtime : bool
         Give the result the modification time of the input.
 

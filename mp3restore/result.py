@@ -1,4 +1,4 @@
-"""What became of a file."""
+"""The result of restoring one file."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ __all__ = ["FileResult"]
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of a file.
+    """The result of restoring one file.
 
     Attributes
     ----------
     source, target : Path
-        The input, and the file that was written.
+        The input file, and the file that was written.
     frames : int
         Length of the result in samples.
     sample_rate : int
@@ -25,25 +25,25 @@ class FileResult:
     peak : float
         Largest magnitude of the restored music, full scale 1.0.
     gain_db : float
-        Gain in dB that brought the peak below full scale; 0.0 where none was needed.
+        Gain in dB that was applied to keep the peak below full scale; 0.0 where none was needed.
     seconds : float
-        Time that the run took.
+        Duration of the run.
     decoder : str
-        Who decoded what.
+        Name of the decoder, and of the format that it decoded.
     model : str
         Name of the model.
     seed, variant : int
-        What was drawn.
+        Seed and variant of the draw.
     strength : float
         How far the result went from the input (0.0) to the restoration (1.0).
     consistent : bool
         Whether the restoration was held to the bitstream of an MP3.
     device : str
-        What the generator ran on.
+        Device that the generator ran on.
     source_kbps : float or None
-        Bitrate of an MP3.
+        Bitrate of the input in kbit/s if it is an MP3.
     warnings : tuple of str
-        What is odd about the input or the result.
+        Warnings about the input or the result.
     """
 
     source: Path

@@ -28,8 +28,13 @@ class Timings:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
 
+    def add(self, other: Timings) -> None:
+        """Add the times of another run, stage by stage."""
+        for name, seconds in other.seconds.items():
+            self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+
     def measure_items(self, name: str, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Pass `items` on and add the time that it takes to make them to stage `name`."""
+        """Pass `items` on, and add the time spent on making them to stage `name`."""
         iterator = iter(items)
         while True:
             with self.measure(name):
@@ -42,7 +47,8 @@ class Timings:
     def measure_stage(
         self, name: str, stage: Callable[[Iterable[_Item]], Iterator[_Result]], items: Iterable[_Item]
     ) -> Iterator[_Result]:
-        """Send `items` through `stage` and add the time that it takes to stage `name`, without that of making them."""
+        """Send `items` through `stage`, and add its time to stage `name`, less the time spent on making the items."""
         inputs = Timings()
         yield from self.measure_items(name, stage(inputs.measure_items(name, items)))
-        self.seconds[name] -= inputs.seconds[name]
+        # A stage that never asks for an item has spent nothing on making one.
+        self.seconds[name] = self.seconds.get(name, 0.0) - inputs.seconds.get(name, 0.0)

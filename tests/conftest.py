@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 from support import DATA
 
-pytest_plugins = ["mp3_streams"]
+pytest_plugins = ["dummy_model", "mp3_streams"]
 
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -96,3 +96,12 @@ def run() -> Run:
         )  # fmt: skip
 
     return call
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a run of CI fail where a test was skipped: what CI does not run is not tested."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter is not None else []
+    if os.environ.get("CI") and skipped:
+        reporter.write_line(f"{len(skipped)} tests were skipped, which CI does not allow", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -11,53 +11,34 @@ import soundfile
 
 from mp3restore._typing import Samples
 from mp3restore.audio.external import AudioreadSource, system_decoders
-from mp3restore.audio.gapless import Gapless, read_itunes_gapless
 from mp3restore.audio.input import InputFile, PartOfFile
-from mp3restore.audio.mpeg import find_mpeg_range
+from mp3restore.audio.mpeg import open_mpeg
+from mp3restore.audio.run_decoder import BLOCK_SECONDS, Sequential
 from mp3restore.audio.source import MAX_CHANNELS, AudioSource
 from mp3restore.errors import DecodeError, InputError, NoInputError
+from mp3restore.mp3.foreign import id3v2_bytes
+from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 
 __all__ = ["open_audio"]
 
-# Blocks span the same time at every rate, and with it what is made of them on the way to the rate of the result.
-_BLOCK_SECONDS = 1.4
 _LOSSLESS = ("WAV", "WAVEX", "FLAC", "AIFF", "RF64", "W64", "CAF", "AU")  # formats of libsndfile
-
-
-class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
-    """A file that is read from start to end.
-
-    soundfile seeks to where it already is after every block of a seekable file. For an MP3 that empties the bit
-    reservoir: the next frames come out damaged, most of all at low bitrates, where they reach back furthest.
-    """
-
-    def seekable(self) -> bool:
-        """Say no, so that nobody seeks."""
-        return False
 
 
 class _SoundfileSource(AudioSource):
     """A file that libsndfile reads."""
 
-    def __init__(
-        self, file: InputFile, stream: PartOfFile, frames: int | None = None, gapless: Gapless | None = None
-    ) -> None:
+    def __init__(self, file: InputFile) -> None:
         super().__init__(file)
-        self._gapless = gapless
-        self._decoder = _Sequential(stream)
+        self._decoder = Sequential(PartOfFile(file))
         self.sample_rate = self._decoder.samplerate
         self.channels = self._decoder.channels
-        # An endless stream has no length worth telling.
-        self.frames = self._decoder.frames if frames is None and not stream.endless else frames
-        self.is_mp3 = self._decoder.format == "MP3"
+        self.frames = self._decoder.frames
+        self.is_mpeg = "MPEG" in (self._decoder.format, self._decoder.subtype.partition("_")[0])
         self.decoder = f"libsndfile, {self._decoder.format} {self._decoder.subtype}"
         self.lossless = self._decoder.format in _LOSSLESS and "ADPCM" not in self._decoder.subtype
 
     def _decode(self) -> Iterator[Samples]:
-        return self._whole() if self._gapless is None else self._gapless.cut(self._whole())
-
-    def _whole(self) -> Iterator[Samples]:
-        done, size = 0, int(_BLOCK_SECONDS * self.sample_rate)
+        done, size = 0, int(BLOCK_SECONDS * self.sample_rate)
         while True:
             try:
                 frames = self._decoder.read(size, dtype="float32", always_2d=True)
@@ -65,7 +46,7 @@ class _SoundfileSource(AudioSource):
                 raise DecodeError(
                     f"is damaged after {done / self.sample_rate:.1f} s",
                     path=self.path,
-                    hint="'ffmpeg -i FILE -c copy REPAIRED' drops the damaged frames",
+                    hint="get the file again",
                 ) from error
             if len(frames) == 0:
                 return
@@ -77,26 +58,22 @@ class _SoundfileSource(AudioSource):
         super().close()
 
 
-def _open_soundfile(file: InputFile) -> AudioSource | None:
-    """Open `file` with libsndfile, by content alone; None if it cannot read the file."""
+def _open_soundfile(file: InputFile) -> _SoundfileSource | None:
+    """Open `file` with libsndfile, by content alone; None if it cannot read the file, or only guess its length."""
     try:
-        source = _SoundfileSource(file, PartOfFile(file))
-    except soundfile.LibsndfileError:
-        source = None
-    if source is not None and not source.is_mp3:
-        return source
-    # Either it is an MP3, or perhaps one behind junk that libsndfile takes for something else.
-    found = find_mpeg_range(file)
-    if found is None or (source is not None and found.has_length):
-        return source
-    frames = None if source is None or found.joined else source.frames
-    # A tag frame, where there is one, has told the decoder already.
-    gapless = None if found.has_length or found.joined else read_itunes_gapless(file)
-    part = PartOfFile(file, start=found.start, end=found.end, endless=not found.has_length)
-    try:
-        return _SoundfileSource(file, part, frames if gapless is None else gapless.length, gapless)
+        source = _SoundfileSource(file)
     except soundfile.LibsndfileError:
         return None
+    return None if source.is_mpeg else source
+
+
+def _begins_with_a_frame(file: InputFile) -> bool:
+    """Whether the sync word of MPEG audio stands at the beginning, or behind ID3v2 tags."""
+    at = 0
+    while (size := id3v2_bytes(file.read_bytes(at, at + 10))) and at + size < file.size:
+        at += size
+    head = file.read_bytes(at, at + 4)
+    return len(head) == HEADER_BYTES and bool(FrameHeaders(np.array([int.from_bytes(head, "big")])).valid[0])
 
 
 def _no_audio(path: Path) -> DecodeError:
@@ -142,7 +119,10 @@ def _open_decoder(file: InputFile) -> AudioSource:
     path = file.path
     if file.size == 0:
         raise DecodeError("the file is empty", path=path, hint="get it again")
-    source = _open_soundfile(file)
+    # libsndfile would guess at the length of MPEG audio, and warn about the guess.
+    source: AudioSource | None = (
+        (open_mpeg(file) if _begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
+    )
     if source is None:
         try:
             source = AudioreadSource(file)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.audio.decode import open_audio
-from mp3restore.dsp.resample import resample_stream
+from mp3restore.dsp.resample import resample
 from mp3restore.errors import UsageError
 
 __all__ = ["read_excerpt"]
@@ -59,4 +59,4 @@ def read_excerpt(
         raise UsageError(f"ends at {done / rate:.1f} s, before {start:g} s", path=path)
     samples = np.concatenate(parts, axis=1)
     target = sample_rate or rate
-    return np.concatenate(list(resample_stream([samples], rate, target)), axis=1), target
+    return resample(samples, rate, target), target

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["InputFile", "PartOfFile"]
 
-_SEEMING_BYTES = 1 << 40
-_ID3V1_BYTES = 128
-
 
 class InputFile:
     """A file that is opened once, however many parsers and decoders read it, also from several threads.
@@ -60,9 +57,13 @@ class InputFile:
         data = np.empty(max(0, min(end, self.size) - begin), dtype=np.uint8)
         return data[: self.read_into(begin, data.data)] if data.size else data
 
+    def read_bytes(self, begin: int, end: int) -> bytes:
+        """Return the bytes from `begin` up to `end`, or to the end of the file."""
+        return self.read(begin, end).tobytes()
+
     def view(self) -> BinaryIO:
         """Return the whole file as a file object with a name, whose position is its own."""
-        return io.BufferedReader(PartOfFile(self))
+        return io.BufferedReader(_NamedFile(self))
 
     def close(self) -> None:
         """Close the file for all readers."""
@@ -70,25 +71,14 @@ class InputFile:
 
 
 class PartOfFile(io.RawIOBase):
-    """The bytes of a file from `start` to `end` as a file object, read-only.
+    """The bytes of a file from `start` to `end` as a file object, read-only."""
 
-    With `endless` it seems to be a terabyte long: only its last 128 bytes can be read beyond the end of the data, and
-    are zero, because MP3 decoders look there for an ID3v1 tag.
-    """
-
-    def __init__(self, file: InputFile, *, start: int = 0, end: int | None = None, endless: bool = False) -> None:
+    def __init__(self, file: InputFile, *, start: int = 0, end: int | None = None) -> None:
         super().__init__()
         self._input = file
-        self.endless = endless
         self._start = start
         self._position = 0
-        self._bytes = (file.size if end is None else end) - start
-        self._size = _SEEMING_BYTES if endless else self._bytes
-
-    @property
-    def name(self) -> str:
-        """Name of the file, by which parsers of tags choose the format."""
-        return str(self._input.path)
+        self._size = (file.size if end is None else end) - start
 
     def readable(self) -> bool:
         """Whether bytes can be read: always."""
@@ -111,11 +101,15 @@ class PartOfFile(io.RawIOBase):
     def readinto(self, buffer: Buffer, /) -> int:
         """Fill `buffer` as far as there are bytes and return their number."""
         view = memoryview(buffer).cast("B")
-        if self._bytes < self._size - _ID3V1_BYTES <= self._position:
-            count = min(len(view), self._size - self._position)
-            view[:count] = bytes(count)
-        else:
-            wanted = max(0, min(len(view), self._bytes - self._position))
-            count = self._input.read_into(self._start + self._position, view[:wanted])
+        wanted = max(0, min(len(view), self._size - self._position))
+        count = self._input.read_into(self._start + self._position, view[:wanted])
         self._position += count
         return count
+
+
+class _NamedFile(PartOfFile):
+    """A whole file with its name, by which parsers of tags choose the format; libsndfile is not to see it."""
+
+    @property
+    def name(self) -> str:
+        return str(self._input.path)

@@ -1,71 +1,228 @@
-"""Making MPEG streams readable whole: where the first frame is, and an end for streams that state no length.
+"""Decoding MPEG audio of all layers: every frame that the file has, run by run.
 
-libsndfile stops at the length that it estimates when a file is opened. Without a Xing, Info or VBRI tag the estimate
-is the file's size divided by that of the first frame, so that a variable-bitrate file that starts loud would lose its
-end without a word. If the file seems to be far larger than it is, it is read to the end of the data. So are files that
-were joined: the tag of the first part speaks of that part alone.
+libsndfile guesses how long an MPEG stream is, and stops at the first frame of another kind. So it gets no file but the
+frames of one run, one behind the other, as our own reader found them (`mp3.framing`, `mp3.runs`): tags and garbage are
+left out, and silence stands for lost frames. It is asked for exactly the samples that these frames have.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from mp3restore._typing import Samples
+from mp3restore.audio.gapless import itunes_music
 from mp3restore.audio.input import InputFile
-from mp3restore.errors import BitstreamError
-from mp3restore.mp3.headers import find_frames
-from mp3restore.mp3.info_tag import read_info_tag
+from mp3restore.audio.run_decoder import decode_run
+from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.dsp.resample import resample_stream, resampled_length
+from mp3restore.mp3.assembly import find_runs
+from mp3restore.mp3.framing import FileTable, read_table
+from mp3restore.mp3.run_bytes import RunBytes
+from mp3restore.mp3.runs import Gap, Run
+from mp3restore.mp3.stream import Mp3Stream, stream_of
 
-__all__ = ["MpegRange", "find_mpeg_range"]
+__all__ = ["MpegSource", "MusicRange", "open_mpeg"]
 
-# Enough for a dozen frames of the largest kind behind any junk that players put up with.
-_SEARCHED_BYTES = 1 << 18
-_ID3_HEAD_BYTES = 10
-_JOINED = 1.05  # over what the tag states; encoders that are killed leave tags that are a little off
+_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class MpegRange:
-    """Where the frames of an MP3 file are."""
+class MusicRange:
+    """Music of one run, and its place in the decoded file.
 
+    Attributes
+    ----------
+    run : int
+        Index of the run.
+    start, stop : int
+        Samples of the run's decoder.
+    place : int
+        First sample in the decoded file, at its own rate.
+    length : int
+        Samples in the decoded file.
+    """
+
+    run: int
     start: int
-    """Byte position of the first frame that a decoder is to see."""
-    end: int
-    """Byte position after the last complete frame."""
-    has_length: bool
-    """The first frame is a tag that states the number of frames."""
-    joined: bool
-    """More follows than the tag states, as where files were put together; then `start` is after the tag."""
+    stop: int
+    place: int
+    length: int
 
 
-def _id3_bytes(file: InputFile) -> int:
-    """Return the bytes of the ID3v2 tags at the start of a file: pictures in them may be larger than the head."""
-    skipped = 0
-    while True:
-        head = file.read(skipped, skipped + _ID3_HEAD_BYTES).tobytes()
-        if len(head) < _ID3_HEAD_BYTES or head[:3] != b"ID3" or max(head[6:10]) > 0x7F:
-            return skipped
-        size = (head[6] << 21) | (head[7] << 14) | (head[8] << 7) | head[9]
-        skipped += _ID3_HEAD_BYTES + size + (10 if head[5] & 0x10 else 0)
+class MpegSource(AudioSource):
+    """MPEG audio of any layer, decoded as a whole.
+
+    Attributes
+    ----------
+    table : FileTable
+        All frames and tags.
+    runs : tuple of Run
+        What is decoded.
+    ranges : tuple of MusicRange
+        Where their music lies.
+    """
+
+    lossless = False
+    frames: int  # known exactly
+
+    def __init__(self, file: InputFile, table: FileTable, runs: list[Run]) -> None:
+        super().__init__(file)
+        self.table, self.runs = table, tuple(runs)
+        self._read = file.read_bytes
+        self._music = [run.music() for run in runs]
+        if len(runs) == 1 and (stated := itunes_music(file, runs[0])) is not None:
+            self._music = [[stated]]
+        main = _main_run(runs)
+        self.sample_rate, self.channels = main.sample_rate, main.channels
+        self.ranges = tuple(self._places())
+        self.frames = sum(each.length for each in self.ranges)
+        self.decoder = f"libsndfile, MPEG layer {'I' * main.layer}"
+        self._failed: list[Damage] = []
+
+    @property
+    def kbps(self) -> float:
+        """Mean bitrate of all frames."""
+        seconds = [run.position.size * run.frame_samples / run.sample_rate for run in self.runs]
+        return float(np.average([run.kbps for run in self.runs], weights=seconds))
+
+    @property
+    def missing_s(self) -> float:
+        """Seconds by which the last part is shorter than its tag says."""
+        run = self.runs[-1]
+        part = run.parts[-1]
+        stated = part.tag.frames if part.tag is not None and part.tag.frames is not None else 0
+        return max(0, stated - (part.stop - part.start)) * run.frame_samples / run.sample_rate
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Bytes that are neither frames nor tags, with what stands for them; complete when all has been decoded."""
+        gaps = [self._gap(index, gap) for index, run in enumerate(self.runs) for gap in run.gaps]
+        told = {each.position for each in gaps}
+        first = int(self.table.position[0])
+        others = [
+            Damage(block.position, block.length, self._time_of_byte(block.position), 0.0)
+            for block in self.table.blocks
+            if not block.is_tag and block.position > first and block.position not in told
+        ]
+        # What lies in a gap is told with it.
+        inside = [
+            each
+            for each in others
+            if not any(gap.position <= each.position < gap.position + gap.length for gap in gaps)
+        ]
+        return tuple(sorted([*gaps, *inside, *self._failed], key=lambda each: each.position))
+
+    def stream(self, run: int) -> Mp3Stream:
+        """Read what a run of layer III says about its granules."""
+        return stream_of(self.runs[run], RunBytes(self.runs[run], self._read))
+
+    def _gap(self, index: int, gap: Gap) -> Damage:
+        run = self.runs[index]
+        silence = gap.lost * run.frame_samples / run.sample_rate
+        return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
+
+    def _places(self) -> Iterator[MusicRange]:
+        place = 0
+        for index, (run, ranges) in enumerate(zip(self.runs, self._music, strict=True)):
+            if run.sample_rate == self.sample_rate:
+                for start, stop in ranges:
+                    yield MusicRange(index, start, stop, place, stop - start)
+                    place += stop - start
+            elif ranges:
+                # Converted as one: its ranges have no places of their own.
+                samples = sum(stop - start for start, stop in ranges)
+                length = resampled_length(samples, run.sample_rate, self.sample_rate)
+                yield MusicRange(index, ranges[0][0], ranges[-1][1], place, length)
+                place += length
+
+    def _time(self, index: int, frame: int) -> float:
+        """Return the second of the decoded file at which a frame of a run is heard."""
+        run = self.runs[index]
+        sample = frame * run.frame_samples
+        found = 0.0
+        for each in self.ranges:
+            if each.run == index and each.start <= sample:
+                inside = min(sample, each.stop) - each.start
+                found = each.place / self.sample_rate + inside / run.sample_rate
+        return found
+
+    def _time_of_byte(self, position: int) -> float:
+        """Return the second at which the frame behind a byte position is heard."""
+        for index, run in enumerate(self.runs):
+            behind = np.flatnonzero(run.position > position)
+            if behind.size:
+                return self._time(index, int(behind[0]))
+        return self.frames / self.sample_rate
+
+    def _decode(self) -> Iterator[Samples]:
+        for index, (run, ranges) in enumerate(zip(self.runs, self._music, strict=True)):
+            music = _cut(self._run_blocks(index, run), ranges)
+            yield from resample_stream(
+                (_with_channels(block, self.channels) for block in music), run.sample_rate, self.sample_rate
+            )
+
+    def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
+        """Decode a run to exactly the samples of its frames; where the decoder gives up, it begins again behind."""
+        data = RunBytes(run, self._read)
+        frames, samples = run.position.size, run.frame_samples
+        frame = 0
+        while frame < frames:
+            done = 0
+            wanted = (frames - frame) * samples
+            for block in decode_run(data, frame, run.sample_rate):
+                kept = block[:, : wanted - done]
+                done += kept.shape[1]
+                yield kept
+                if done == wanted:
+                    return
+            # The frame at which it stopped is silent.
+            failed = frame + done // samples
+            yield np.zeros((run.channels, min(wanted, (failed + 1 - frame) * samples) - done), np.float32)
+            at, size = int(run.position[failed]), int(run.size[failed])
+            if at >= 0 and not run.silent[failed]:
+                self._failed.append(Damage(at, size, self._time(index, failed), samples / run.sample_rate))
+            frame = failed + 1
 
 
-def find_mpeg_range(file: InputFile) -> MpegRange | None:
-    """Find the MPEG layer III frames between tags and junk; None if there is none near the start."""
-    skipped = _id3_bytes(file)
-    head = file.read(skipped, skipped + _SEARCHED_BYTES)
-    tail_start = max(skipped, file.size - _SEARCHED_BYTES)
-    tail = file.read(tail_start, file.size)
-    try:
-        first = find_frames(head)
-    except BitstreamError:
+def _cut(blocks: Iterable[Samples], ranges: list[tuple[int, int]]) -> Iterator[Samples]:
+    """Cut blocks to ranges of samples, which are in order."""
+    at = 0
+    for block in blocks:
+        end = at + block.shape[1]
+        for start, stop in ranges:
+            if start < end and stop > at:
+                yield block[:, max(0, start - at) : stop - at]
+        at = end
+
+
+def _with_channels(block: Samples, channels: int) -> Samples:
+    """Make mono of stereo, or stereo of mono."""
+    if block.shape[0] == channels:
+        return block
+    return block.mean(axis=0, keepdims=True) if channels == 1 else np.repeat(block, channels, axis=0)
+
+
+def _main_run(runs: list[Run]) -> Run:
+    """Return the first run of the rate and number of channels that most of the music has."""
+    seconds: dict[tuple[int, int], float] = {}
+    for run in runs:
+        kind = (run.sample_rate, run.channels)
+        seconds[kind] = seconds.get(kind, 0.0) + run.position.size * run.frame_samples / run.sample_rate
+    most = max(seconds, key=lambda kind: seconds[kind])
+    return next(run for run in runs if (run.sample_rate, run.channels) == most)
+
+
+def open_mpeg(file: InputFile) -> MpegSource | None:
+    """Open MPEG audio; None if this is something else, or less than a second in much else."""
+    table = read_table(file.view())
+    runs = find_runs(table, file.read_bytes)
+    if not any(run.music() for run in runs):
         return None
-    try:
-        last = find_frames(tail)
-        end = tail_start + int(last.position[-1] + last.size[-1])
-    except BitstreamError:
-        end = file.size  # junk of this length at the end is for the decoder to judge
-    begin, length = int(first.position[0]), int(first.size[0])
-    start = skipped + begin
-    tag = read_info_tag(head[begin : begin + length].tobytes(), first.side_info_bytes)
-    if tag is not None and tag.stream_bytes is not None and end - start > _JOINED * tag.stream_bytes:
-        return MpegRange(start + length, end, has_length=False, joined=True)
-    return MpegRange(start, end, has_length=tag is not None, joined=False)
+    source = MpegSource(file, table, runs)
+    other = sum(block.length for block in table.blocks if not block.is_tag)
+    if source.frames < _LEAST_SECONDS * source.sample_rate and other > int(table.size.sum()):
+        return None
+    return source

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 
@@ -13,9 +15,29 @@ from mp3restore._typing import Samples
 from mp3restore.audio.input import InputFile
 from mp3restore.errors import DecodeError, InputError
 
-__all__ = ["MAX_CHANNELS", "AudioSource"]
+__all__ = ["MAX_CHANNELS", "AudioSource", "Damage"]
 
 MAX_CHANNELS = 8  # the most that FLAC can hold
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a file that holds no sound, and what stands for it.
+
+    Attributes
+    ----------
+    position, length : int
+        Bytes of the file.
+    seconds : float
+        Its time in the decoded music.
+    silence_s : float
+        Seconds of silence that stand for it; 0 where nothing is known to be missing.
+    """
+
+    position: int
+    length: int
+    seconds: float
+    silence_s: float
 
 
 class AudioSource(ABC):
@@ -53,6 +75,21 @@ class AudioSource(ABC):
     def path(self) -> Path:
         """The file."""
         return self.file.path
+
+    @property
+    def kbps(self) -> float | None:
+        """Mean bitrate of a file that is compressed with losses; None where it is not known."""
+        return None
+
+    @property
+    def missing_s(self) -> float:
+        """Seconds that the file promises and does not have."""
+        return 0.0
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Stretches of the file that are no sound, complete when all has been decoded."""
+        return ()
 
     @abstractmethod
     def _decode(self) -> Iterator[Samples]:
@@ -110,7 +147,7 @@ class AudioSource(ABC):
         if done == 0:
             raise DecodeError("contains no audio", path=self.path, hint="the file may be cut off; get it again")
 
-    def __enter__(self) -> AudioSource:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

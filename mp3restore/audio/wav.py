@@ -1,4 +1,7 @@
-"""A WAV writer that becomes RF64 when, and only when, the file grows beyond 4 GiB."""
+"""A WAV writer that becomes RF64 when, and only when, the file grows beyond 4 GiB.
+
+libsndfile can do that too, but python-soundfile has no way to ask for it: it writes RF64 always or never.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mp3restore.batch.maker import Begun, Execute, Failure, Outcome, ResultMaker, Take
+from mp3restore.batch.maker import Begun, Execute, Failure, Left, Outcome, ResultMaker, Take
 from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode, MissingExtraError, UsageError
 
@@ -16,7 +16,7 @@ _CONNECT_S = 10
 _RETRIES = 3
 
 
-def _make(maker: ResultMaker, task: Task) -> Outcome | Failure:
+def _make(maker: ResultMaker, task: Task) -> Outcome | Left | Failure:
     """Make a result on a worker, where the model stays loaded for the next one."""
     return maker.make(task)
 
@@ -56,8 +56,8 @@ def run_on_cluster(address: str, maker: ResultMaker) -> Execute:
     return execute
 
 
-def _report(future: Any) -> Outcome | Failure:  # noqa: ANN401 - distributed has no types
+def _report(future: Any) -> Outcome | Left | Failure:  # noqa: ANN401 - distributed has no types
     if future.status == "finished":
-        result: Outcome | Failure = future.result()
+        result: Outcome | Left | Failure = future.result()
         return result
     return Failure(f"the cluster gave up: {future.exception()}", ExitCode.FAILED)

@@ -13,7 +13,19 @@ from typing import Any, ClassVar
 
 from mp3restore.result import FileResult
 
-__all__ = ["SCHEMA", "Done", "Event", "Failed", "Progressed", "Refused", "Skipped", "Started", "Summary", "event_json"]
+__all__ = [
+    "SCHEMA",
+    "Done",
+    "Event",
+    "Failed",
+    "Left",
+    "Progressed",
+    "Refused",
+    "Skipped",
+    "Started",
+    "Summary",
+    "event_json",
+]
 
 SCHEMA = 1
 
@@ -53,9 +65,21 @@ class Done:
     target: Path
     index: int
     action: str
-    """What was done: "restore", "overwrite" or "copy"."""
-    result: FileResult | None
-    """Its fields are fields of the line; None for what was copied."""
+    """What was done: "restore" or "overwrite"."""
+    result: FileResult
+    """Its fields are fields of the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """There is nothing to restore in a source."""
+
+    name: ClassVar[str] = "left"
+    source: Path
+    target: Path | None
+    """The copy of it in the output folder, where there is one."""
+    index: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +124,10 @@ class Summary:
 
     name: ClassVar[str] = "summary"
     done: int = 0
+    left: int = 0
+    """Sources with nothing to restore."""
     copied: int = 0
+    """How many of these were copied to the output folder."""
     skipped: int = 0
     failed: int = 0
     not_started: int = 0
@@ -110,7 +137,7 @@ class Summary:
     failures: tuple[Failed, ...] = field(default=())
 
 
-Event = Started | Progressed | Done | Skipped | Failed | Summary
+Event = Started | Progressed | Done | Left | Skipped | Failed | Summary
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an event holds
@@ -118,7 +145,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever an event holds
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
-    return str(value) if isinstance(value, Path) else value
+    return value if value is None or isinstance(value, int | float | str) else str(value)
 
 
 def event_json(event: Event | Refused) -> str:

@@ -8,15 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from mp3restore._version import __version__
-from mp3restore.batch.manifest import Entry, Recipe, read_manifest
+from mp3restore.batch.manifest import MANIFEST_NAME, Entry, Recipe, read_manifest
 from mp3restore.batch.task import OnExists, ResultOptions, Task
-from mp3restore.errors import OutputExistsError
+from mp3restore.errors import InputError, OutputExistsError
 from mp3restore.files import file_hash
 from mp3restore.job import Job, path_key
 
 __all__ = ["ExistingResults", "make_recipe", "skips_what_appears"]
 
-_EXISTS = "exists already"
+_EXISTS, _DONE = "exists already", "done already"
 # What is said of the file, and not of its sound or its tags.
 _NO_PART_OF_THE_RESULT = ("preserve_mtime",)
 
@@ -61,6 +61,8 @@ class ExistingResults:
         ------
         OutputExistsError
             If the policy is "error".
+        InputError
+            If the list of earlier results cannot be read.
         """
         job = task.job
         if self._policy == "error":
@@ -69,10 +71,24 @@ class ExistingResults:
             action = "overwrite" if task.action == "restore" else task.action
             return replace(task, job=replace(job, overwrite=True), action=action)
         if self._policy == "rename":
-            return replace(task, job=replace(job, target=self._free_name(job.target)))
-        if self._policy == "skip" or task.manifest is None or task.action == "copy":
+            target = self._free_name(job.target)
+            return replace(
+                task,
+                job=replace(job, target=target),
+                copy_to=target if task.action == "left" else task.copy_to,
+            )
+        if self._policy == "skip" or task.manifest is None:
             return replace(task, action="skip", reason=_EXISTS)
         return self._compare(task, task.manifest)
+
+    def recognise_copy(self, task: Task) -> Task:
+        """Skip a task without a result whose source an earlier run has left, and copied."""
+        if self._policy not in (None, "skip") or task.manifest is None or task.action != "restore":
+            return task
+        if task.copy_to is None or not os.path.lexists(task.copy_to):
+            return task
+        seen = self._compare(replace(task, job=replace(task.job, target=task.copy_to)), task.manifest)
+        return replace(task, action="skip", reason=seen.reason) if seen.reason == _DONE else task
 
     def _compare(self, task: Task, folder: Path) -> Task:
         """Tell a result that is finished from one that was made in another way, by the manifest."""
@@ -80,22 +96,36 @@ class ExistingResults:
         entry = self._manifest(folder).get(job.target.relative_to(folder).as_posix())
         if entry is None:
             return replace(task, action="skip", reason=_EXISTS)
-        input_sha256 = file_hash(job.source)
+        try:
+            input_sha256, output_sha256 = file_hash(job.source), file_hash(job.target)
+        except OSError as error:
+            where = error.filename or job.source
+            return replace(task, action="fail", reason=f"{where}: cannot be read: {error.strerror}")
         if path_key(Path(entry.source)) != path_key(job.source) and entry.recipe.input_sha256 != input_sha256:
             reason = (
-                f"'{job.target}' is the restoration of '{entry.source}' (--on-exists rename keeps both, and so does a "
-                "field such as {parent} in --template)"
+                f"{job.source}: '{job.target}' is the restoration of '{entry.source}' (--on-exists rename keeps both, "
+                "and so does a field such as {parent} in --template)"
             )
             return replace(task, action="fail", reason=reason)
-        if file_hash(job.target) != entry.output_sha256:
+        return self._made_already(task, entry, input_sha256, changed=output_sha256 != entry.output_sha256)
+
+    def _made_already(self, task: Task, entry: Entry, input_sha256: str, *, changed: bool) -> Task:
+        """Decide about a result of the same source."""
+        if changed:
             return replace(task, action="skip", reason="exists already, and was changed by someone else")
-        if entry.recipe == make_recipe(self._results, job, input_sha256):
-            return replace(task, action="skip", reason="done already")
-        return replace(task, job=replace(job, overwrite=True), action="overwrite", reason="was made in another way")
+        if entry.recipe == make_recipe(self._results, task.job, input_sha256):
+            return replace(task, action="skip", reason=_DONE)
+        again = replace(task, job=replace(task.job, overwrite=True))
+        return again if task.action == "left" else replace(again, action="overwrite", reason="was made in another way")
 
     def _manifest(self, folder: Path) -> dict[str, Entry]:
         if folder not in self._manifests:
-            self._manifests[folder] = read_manifest(folder)
+            try:
+                self._manifests[folder] = read_manifest(folder)
+            except OSError as error:
+                raise InputError(
+                    f"cannot be read: {error.strerror}", path=folder / MANIFEST_NAME, hint="check its permissions"
+                ) from error
         return self._manifests[folder]
 
     def _free_name(self, target: Path) -> Path:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mp3restore.audio.metadata import mp3_kbps
 from mp3restore.batch.existing import ExistingResults
+from mp3restore.batch.facts import Facts, read_facts
 from mp3restore.batch.sources import Source
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.batch.template import check_template, fill_template
@@ -66,7 +66,7 @@ def plan_batch(sources: Sequence[Source], results: ResultOptions, *, into_folder
     several = into_folder or not is_single(sources)
 
     def settle(task: Task) -> Task:
-        if task.action in ("skip", "fail"):
+        if task.action in ("skip", "fail") or (task.action == "left" and task.copy_to is None):
             return task
         try:
             check_job(task.job, make_folders=into_folder)
@@ -75,8 +75,8 @@ def plan_batch(sources: Sequence[Source], results: ResultOptions, *, into_folder
         except OutputError as error:
             if not several:
                 raise
-            return replace(task, action="fail", reason=error.message)
-        return task
+            return replace(task, action="fail", reason=str(error), exit_code=error.exit_code)
+        return existing.recognise_copy(task)
 
     return [settle(task) for task in tasks]
 
@@ -103,7 +103,9 @@ def name_results(sources: Sequence[Source], results: ResultOptions, *, into_fold
             raise UsageError("a template needs a folder to write to", hint="end the name after -o in a slash")
     namer = _Namer(results, into_folder)
     tasks = [task for source in sources for task in namer.tasks(source)]
-    check_names([task.job for task in tasks])
+    if results.variants == 1:  # it has the name that the first one would have
+        tasks = [replace(task, job=replace(task.job, variant=results.variant)) for task in tasks]
+    check_names([task.job for task in tasks if task.action not in ("skip", "fail")], sources)
     return tasks
 
 
@@ -116,26 +118,34 @@ class _Namer:
         self._file = None if into_folder else results.output
 
     def tasks(self, source: Source) -> Iterator[Task]:
-        """Name the results of one source."""
+        """Name the results of one source: several variants, or one that is left."""
         folder = self._folder or (source.root if source.walked else None)
-        kbps = mp3_kbps(source.path)
-        loud = kbps is not None and kbps > self._results.max_kbps
+        reason = "" if source.problem or source.same_as else self._reason_to_leave(read_facts(source.path))
         for job in self._jobs(source):
-            if source.problem:
-                yield Task(job, "fail", source.problem)
-            elif loud and self._folder is not None and job.variant == 1:
-                copy = replace(job, target=job.target.with_name(f"{self._stem(job)}{source.path.suffix}"))
-                yield Task(copy, "copy", self._too_good(kbps), folder)
-            elif loud:
-                yield Task(job, "skip", self._too_good(kbps))
-            else:
-                yield Task(job, "restore", "", folder)
+            copy_to = self._copy_to(job)
+            if source.same_as is not None:
+                yield Task(job, "skip", f"is the same file as '{source.same_as}'")
+            elif source.problem:
+                yield Task(job, "fail", f"{source.path}: {source.problem}", exit_code=source.exit_code)
+            elif not reason:
+                yield Task(job, "restore", "", folder, copy_to)
+            elif job.variant == 1:
+                yield Task(replace(job, target=copy_to or source.path), "left", reason, folder, copy_to)
 
-    def _stem(self, job: Job) -> str:
-        return job.target.stem.removesuffix(".v1") if self._results.variants > 1 else job.target.stem
+    def _copy_to(self, job: Job) -> Path | None:
+        if self._folder is None or job.variant != 1:
+            return None
+        stem = job.target.stem.removesuffix(".v1") if self._results.variants > 1 else job.target.stem
+        place = job.target.with_name(f"{stem}{job.source.suffix}")
+        return None if path_key(place) == path_key(job.source) else place
 
-    def _too_good(self, kbps: float | None) -> str:
-        return f"has {kbps:.0f} kbit/s; --max-bitrate is {self._results.max_kbps}"
+    def _reason_to_leave(self, facts: Facts) -> str:
+        kbps, asked = facts.kbps, self._results.run.strength is not None
+        if kbps is not None and kbps > self._results.max_kbps:
+            return f"has {kbps:.0f} kbit/s; --max-bitrate is {self._results.max_kbps}"
+        if kbps is not None and facts.strength == 0 and not asked:
+            return f"has {kbps:.0f} kbit/s and has lost too little; --strength 0.5 restores it all the same"
+        return ""
 
     def _jobs(self, source: Source) -> list[Job]:
         results = self._results
@@ -166,7 +176,7 @@ class _Namer:
                 "ext": output_format.container,
                 "model": results.model.name,
                 "seed": results.run.seed,
-                "variant": variant,
+                "variant": variant if results.variants > 1 else results.variant,
             },
         )
         return (self._folder or source.path.parent) / named
@@ -177,15 +187,15 @@ def _text(path: os.PathLike[str]) -> str:
     return "" if text == "." else text
 
 
-def check_names(jobs: Sequence[Job]) -> None:
-    """Refuse plans in which results would replace each other or a source.
+def check_names(jobs: Sequence[Job], inputs: Sequence[Source]) -> None:
+    """Refuse plans in which results would replace each other or an input.
 
     Raises
     ------
     UsageError
-        If two targets are one, or a target is the source of another job.
+        If two targets are one, or a target is an input other than its own.
     """
-    sources = {path_key(job.source) for job in jobs}
+    sources = {path_key(source.path) for source in inputs}
     targets: dict[str, Job] = {}
     for job in jobs:
         key = path_key(job.target)

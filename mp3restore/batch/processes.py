@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mp3restore.batch.maker import Advanced, Begun, Execute, Failure, Outcome, ResultMaker, Take, Update
+from mp3restore.batch.maker import Advanced, Begun, Execute, Failure, Left, Outcome, ResultMaker, Take, Update
 from mp3restore.batch.signals import FROM_TERMINAL
 from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode
@@ -80,7 +80,7 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self.dead = True
             update = Failure(f"{self.source}: the process that restored it has died", ExitCode.FAILED)
-        if isinstance(update, Outcome | Failure):
+        if isinstance(update, Outcome | Left | Failure):
             self.index = None
         return index, update
 

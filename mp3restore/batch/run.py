@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 from mp3restore.batch.events import Done, Event, Failed, Progressed, Skipped, Started, Summary
+from mp3restore.batch.events import Left as LeftEvent
 from mp3restore.batch.existing import make_recipe, skips_what_appears
-from mp3restore.batch.maker import Advanced, Begun, Execute, Outcome, Update
+from mp3restore.batch.maker import Advanced, Begun, Execute, Left, Outcome, Update
 from mp3restore.batch.manifest import Entry, append_entry
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import ExitCode
@@ -51,10 +53,11 @@ def run_batch(
         if task.action == "skip":
             run.skip(index, task.reason)
         elif task.action == "fail":
-            run.fail(index, f"{task.job.source}: {task.reason}", ExitCode.FAILED)
+            run.fail(index, task.reason, task.exit_code)
         else:
             ready.append((index, task))
-    folders = {task.job.target.parent for _, task in ready}
+    # A URL is no folder of this machine.
+    folders = {task.job.target.parent for _, task in ready if isinstance(task.job.target, Path)}
     for folder in folders:
         remove_stale_parts(folder)
     if ready and run.goes_on:
@@ -106,6 +109,8 @@ class RunLog:
             self._tell(Progressed(job.source, index, update.done_s, update.total_s))
         elif isinstance(update, Outcome):
             self._done(index, update)
+        elif isinstance(update, Left):
+            self._left(index, update)
         elif update.exists and skips_what_appears(self._results.on_exists, several=len(self._tasks) > 1):
             self.skip(index, "exists already")
         else:
@@ -115,25 +120,36 @@ class RunLog:
     def _done(self, index: int, outcome: Outcome) -> None:
         task = self._tasks[index]
         job, result, counts = task.job, outcome.result, self._counts
-        if result is None:
-            self._counts = replace(counts, copied=counts.copied + 1)
-        else:
+        if self._listed(index, job.target, outcome.input_sha256, outcome.output_sha256):
             self._counts = replace(counts, done=counts.done + 1, audio_s=counts.audio_s + result.duration)
-        if result is not None and task.manifest is not None:
-            recipe = make_recipe(self._results, job, outcome.input_sha256)
-            target = job.target.relative_to(task.manifest).as_posix()
-            try:
-                append_entry(task.manifest, Entry(target, str(job.source.absolute()), outcome.output_sha256, recipe))
-            except OSError as error:
-                problem = output_error(error, task.manifest)
-                self.fail(index, f"{problem} (the result is there, but not listed)", problem.exit_code)
-                return
-        self._tell(Done(job.source, job.target, index, task.action, result))
+            self._tell(Done(job.source, job.target, index, task.action, result))
+
+    def _left(self, index: int, left: Left) -> None:
+        counts = self._counts
+        if left.copy is None or self._listed(index, left.copy, left.sha256, left.sha256):
+            copied = counts.copied + (left.copy is not None)
+            self._counts = replace(counts, left=counts.left + 1, copied=copied)
+            self._tell(LeftEvent(self._tasks[index].job.source, left.copy, index, left.reason))
+
+    def _listed(self, index: int, target: Path, input_sha256: str, output_sha256: str) -> bool:
+        """List a finished result where there is a manifest; whether that did not fail."""
+        task = self._tasks[index]
+        if task.manifest is None:
+            return True
+        recipe = make_recipe(self._results, task.job, input_sha256)
+        name = target.relative_to(task.manifest).as_posix()
+        try:
+            append_entry(task.manifest, Entry(name, str(task.job.source.absolute()), output_sha256, recipe))
+        except OSError as error:
+            problem = output_error(error, task.manifest)
+            self.fail(index, f"{problem} (the result is there, but not listed)", problem.exit_code)
+            return False
+        return True
 
     def finish(self) -> Summary:
         """Say what became of the plan."""
         counts = self._counts
-        settled = counts.done + counts.copied + counts.skipped + len(self._failures)
+        settled = counts.done + counts.left + counts.skipped + len(self._failures)
         summary = replace(
             counts,
             failed=len(self._failures),
@@ -146,7 +162,9 @@ class RunLog:
 
 
 def exit_code(summary: Summary, files: int) -> int:
-    """Exit code of a run: that of its error where there was one file only."""
+    """Exit code of a run over so many files: that of its errors where all files have the same one."""
     if not summary.failures:
-        return ExitCode.OK
-    return summary.failures[0].exit_code if files == 1 else ExitCode.FAILED
+        return ExitCode.NOTHING_TO_RESTORE if files == 1 and summary.left else ExitCode.OK
+    codes = {failure.exit_code for failure in summary.failures}
+    nothing_else = not (summary.done or summary.left or summary.skipped or summary.not_started)
+    return codes.pop() if len(codes) == 1 and nothing_else else ExitCode.FAILED

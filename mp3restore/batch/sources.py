@@ -7,12 +7,13 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
 
 from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
-from mp3restore.errors import InputError
+from mp3restore.errors import ExitCode, InputError
+from mp3restore.job import path_key
 
 __all__ = ["AUDIO_SUFFIXES", "Source", "find_sources", "is_own_name", "read_list"]
 
@@ -59,17 +60,50 @@ class Source:
         Whether it was found in a folder that was named, and not by its own name or a pattern.
     problem : str
         Why it could not be looked at; empty where nothing is known.
+    exit_code : ExitCode
+        Exit code of that problem.
+    same_as : Path or None
+        Another source that is the same file: this one is a link to it, or reached through one.
     """
 
     path: Path
     root: Path | None = None
     walked: bool = False
     problem: str = ""
+    exit_code: ExitCode = ExitCode.FAILED
+    same_as: Path | None = None
+
+    @property
+    def asked_for(self) -> bool:
+        """Whether it was named itself, and not found in a folder or by a pattern."""
+        return self.root is None
 
     @property
     def relative_folder(self) -> PurePath:
         """Its folder, as seen from `root`; empty for a file that was named, and for `root` itself."""
-        return PurePath() if self.root in (None, self.path) else self.path.parent.relative_to(self.root)
+        if self.root is None or self.root == self.path:
+            return PurePath()
+        return PurePath(*self.path.parent.parts[len(self.root.parts) :])
+
+
+def _named(path: Path, root: Path | None = None) -> Source:
+    """Take a file that was named, whether it is there or not."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # the last one: a zero byte in the name
+        return Source(path, root, problem="no such file (check the name)", exit_code=ExitCode.NO_INPUT)
+    except OSError:  # reported when it is opened
+        pass
+    return Source(path, root)
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    """Whether a path fits a pattern, part by part; ``**`` stands for any number of folders."""
+    if not pattern or not parts:
+        return not parts and all(each == "**" for each in pattern)
+    if pattern[0] == "**":
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    return fnmatch.fnmatch(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def is_own_name(path: PurePath) -> bool:
@@ -106,11 +140,29 @@ def find_sources(
     for name in names:
         for source in walk.expand(name):
             found.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 - links stay as they are
-    return list(found.values())
+    return _each_once(list(found.values()))
 
 
-@dataclass(frozen=True, slots=True)
+def _each_once(sources: list[Source]) -> list[Source]:
+    """Mark what was found in folders or by patterns, and is another source under the name of a link."""
+    first: dict[str, Path] = {}
+    for source in sorted(sources, key=lambda each: (not each.asked_for, _through_link(each.path))):
+        first.setdefault(path_key(source.path), source.path)
+    marked = []
+    for source in sources:
+        other = first[path_key(source.path)]
+        marked.append(source if source.asked_for or other == source.path else replace(source, same_as=other))
+    return marked
+
+
+def _through_link(path: Path) -> bool:
+    return os.path.normcase(os.path.abspath(path)) != path_key(path)  # noqa: PTH100 - links stay as they are
+
+
+@dataclass(slots=True)
 class _Walk:
+    """Expands what the user named; every folder is looked into once, under whatever names links give it."""
+
     recursive: bool
     include: tuple[str, ...]
     exclude: tuple[str, ...]
@@ -124,40 +176,63 @@ class _Walk:
         elif not os.path.lexists(path) and glob.has_magic(name):
             yield from self._pattern(name)
         else:
-            yield Source(path)
+            yield _named(path)
 
     def _pattern(self, pattern: str) -> Iterator[Source]:
         """Expand wildcards, which not every shell does; a pattern without matches stands for itself."""
-        fixed = Path(*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts))
-        matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - this one takes absolute patterns
-        files = [path for path in map(Path, matches) if not path.is_dir() and self._wanted(path, path.name)]
-        folders = [path for path in map(Path, matches) if path.is_dir()]
-        if not matches:
-            yield Source(Path(pattern), fixed)
-        yield from (Source(path, fixed) for path in files if not is_own_name(path))
-        if "**" not in pattern:  # which has found what is in the folders already
-            for folder in folders:
-                yield from self._folder(folder, fixed)
+        parts = Path(pattern).parts
+        fixed = Path(*takewhile(lambda part: not glob.has_magic(part), parts))
+        if "**" in parts:  # not by `glob`, which follows links in circles
+            rest = parts[len(fixed.parts) :]
+            walk = _Walk(recursive=True, include=("*",), exclude=(), output_folder=self.output_folder)
+            inner = [(source, source.path.relative_to(fixed).parts) for source in walk._folder(fixed, fixed)]
+            yield from (source for source, _ in inner if source.problem)
+            files = [source.path for source, parts in inner if _matches(parts, rest) and not source.problem]
+            folders = []
+        else:
+            matches = [Path(each) for each in sorted(glob.glob(pattern))]  # noqa: PTH207 - this one takes absolute ones
+            files = [path for path in matches if not path.is_dir()]
+            folders = [path for path in matches if path.is_dir()]
+        if not files and not folders:
+            yield _named(Path(pattern), fixed)
+        for path in files:
+            if self._wanted(path, path.name) and not is_own_name(path):
+                yield Source(path, fixed)
+        for folder in folders:
+            yield from self._folder(folder, fixed)
 
     def _folder(self, start: Path, root: Path) -> Iterator[Source]:
-        unreadable: list[Source] = []
-
-        def note(error: OSError) -> None:
-            unreadable.append(Source(Path(error.filename), root, True, f"cannot be looked at: {error.strerror}"))
-
-        for folder, subfolders, names in os.walk(start, onerror=note):
-            here = Path(folder)
-            if self._is_output(here):
-                subfolders.clear()
+        """Walk through a folder, and then through those to which links in it lead, each once."""
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            top = waiting.pop(0)
+            if top.resolve().as_posix() in seen:
                 continue
-            subfolders[:] = sorted(name for name in subfolders if self.recursive and not name.startswith("."))
-            own = self._own_results(here, root) if MANIFEST_NAME in names else set()
-            for name in sorted(names):
-                path = here / name
-                inner = path.relative_to(root).as_posix()
-                if self._taken(path, inner) and path.resolve() not in own:
-                    yield Source(path, root, walked=True)
-        yield from unreadable
+            unreadable: list[Source] = []
+
+            def note(error: OSError, unreadable: list[Source] = unreadable) -> None:
+                problem = f"cannot be looked at: {error.strerror}"
+                unreadable.append(Source(Path(error.filename), root, walked=True, problem=problem))
+
+            for name, subfolders, names in os.walk(top, onerror=note):
+                here = Path(name)
+                if self._is_output(here):
+                    subfolders.clear()
+                    continue
+                seen.add(here.resolve().as_posix())
+                inside = sorted(each for each in subfolders if self.recursive and not each.startswith("."))
+                waiting += [here / each for each in inside if (here / each).is_symlink()]
+                subfolders[:] = [each for each in inside if not (here / each).is_symlink()]
+                yield from self._files(here, names, root)
+            yield from unreadable
+
+    def _files(self, folder: Path, names: list[str], root: Path) -> Iterator[Source]:
+        own = self._own_results(folder, root) if MANIFEST_NAME in names else set()
+        for name in sorted(names):
+            path = folder / name
+            if self._taken(path, path.relative_to(root).as_posix()) and path.resolve() not in own:
+                yield Source(path, root, walked=True)
 
     def _taken(self, path: Path, inner: str) -> bool:
         if path.name.startswith(".") or is_own_name(path) or not os.path.isfile(path):  # noqa: PTH113 - never raises

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from mp3restore.errors import ExitCode
 from mp3restore.generator.model import Model
 from mp3restore.job import BitDepth, Container, Job
 from mp3restore.options import RunOptions
@@ -13,7 +14,7 @@ from mp3restore.options import RunOptions
 __all__ = ["DEFAULT_MAX_KBPS", "Action", "OnExists", "ResultOptions", "Task"]
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
-Action = Literal["restore", "overwrite", "copy", "skip", "fail"]
+Action = Literal["restore", "overwrite", "left", "skip", "fail"]
 
 DEFAULT_MAX_KBPS = 192
 
@@ -34,6 +35,8 @@ class ResultOptions:
         Format of the results.
     variants : int
         Restorations of each file.
+    variant : int
+        Which restoration of the seed to draw where there is one of each file, from 1.
     template : str or None
         Names of the results, with the fields of `mp3restore.batch.template`.
     flatten : bool
@@ -43,7 +46,7 @@ class ResultOptions:
         several, it is skipped, but made again if this program made it from the same source with other settings and
         nobody has changed it since.
     max_kbps : int
-        MP3s of higher bitrates are left as they are: copied to the output folder, or skipped where there is none.
+        MP3s of higher bitrates are left as they are, in kbit/s.
     """
 
     model: Model
@@ -52,6 +55,7 @@ class ResultOptions:
     container: Container | None = None
     bit_depth: BitDepth = "24"
     variants: int = 1
+    variant: int = 1
     template: str | None = None
     flatten: bool = False
     on_exists: OnExists | None = None
@@ -66,15 +70,23 @@ class Task:
     ----------
     job : Job
         Source and target.
-    action : {"restore", "overwrite", "copy", "skip", "fail"}
-        What happens; "fail" stands for a source that cannot be read, or a target that cannot be written.
+    action : {"restore", "overwrite", "left", "skip", "fail"}
+        What happens; "left" stands for a source in which there is nothing to restore, and "fail" for one that cannot be
+        read, or whose target cannot be written.
     reason : str
-        Why it is skipped, copied, made again, or fails.
+        Why it is left, skipped, made again, or fails.
     manifest : Path or None
         Folder whose manifest will list it.
+    copy_to : Path or None
+        Where the source is copied to if there is nothing to restore: into the output folder, under its own suffix. None
+        where there is no output folder, or where the source lies in that place already.
+    exit_code : ExitCode
+        Exit code of a failure.
     """
 
     job: Job
     action: Action
     reason: str = ""
     manifest: Path | None = None
+    copy_to: Path | None = None
+    exit_code: ExitCode = ExitCode.FAILED

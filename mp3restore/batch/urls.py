@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path, PosixPath
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from mp3restore.batch.existing import ExistingResults
 from mp3restore.batch.plan import is_single, name_results
@@ -19,9 +19,7 @@ from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import InputError, MissingExtraError, NoInputError, OutputError, UsageError
 from mp3restore.job import Job
 
-__all__ = ["UrlPath", "is_url", "plan_remote", "staged"]
-
-_SCHEME = re.compile(r"^([A-Za-z][\w+.-]+):/+")
+__all__ = ["is_url", "plan_remote", "staged", "url_path"]
 
 
 def is_url(name: str) -> bool:
@@ -29,33 +27,39 @@ def is_url(name: str) -> bool:
     return re.match(r"[A-Za-z][\w+.-]+://", name) is not None
 
 
-class UrlPath(PosixPath):
-    """A URL that has a stem, a suffix and a parent like other paths, so that plans can be made of it."""
+def url_path(url: str) -> Path:
+    """Make the path of a URL: a `UPath`, which is no `Path` but has the methods of one that plans use.
 
-    def __str__(self) -> str:
-        """Write the URL, with the slashes that paths do not have: two, and three where no host is named."""
-        text = super().__str__()
-        return _SCHEME.sub(r"\1:///" if text.startswith("file:") else r"\1://", text)
-
-
-def _open(url: str) -> tuple[Any, str]:
-    """Give the file system of a URL, and the path in it."""
+    Raises
+    ------
+    MissingExtraError
+        If a package is missing that reaches it.
+    UsageError
+        If nobody knows such URLs.
+    """
     try:
-        import fsspec.core  # noqa: PLC0415 - an extra
+        from upath import UPath  # noqa: PLC0415 - an extra
+
+        path = UPath(url)
+        _open(cast("Path", path))
     except ImportError as error:
-        raise MissingExtraError("URLs need fsspec", hint="pip install 'mp3restore[cluster]'") from error
-    try:
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
-    except ImportError as error:
-        raise MissingExtraError(f"cannot be opened: {error}", path=url) from error
+        hint = "pip install 'mp3restore[cluster]' brings fsspec; its pages name the package for each kind of URL"
+        raise MissingExtraError(f"'{url}' cannot be opened: {error}", hint=hint) from error
     except ValueError as error:
         raise UsageError(f"'{url}' cannot be opened: {error}") from error
+    return cast("Path", path)
+
+
+def _open(path: Path) -> tuple[Any, str]:
+    """Give the file system of a URL, and the path in it."""
+    url: Any = path
+    return url.fs, url.path
 
 
 def _find(name: str, *, recursive: bool, include: Sequence[str], exclude: Sequence[str]) -> Iterator[Source]:
     """Give the files that a URL stands for."""
-    system, path = _open(name)
-    root = UrlPath(name)
+    root = url_path(name.rstrip("/"))
+    system, path = _open(root)
     try:
         if not system.isdir(path):
             yield Source(root)
@@ -67,8 +71,8 @@ def _find(name: str, *, recursive: bool, include: Sequence[str], exclude: Sequen
         inner = each[len(path.rstrip("/")) + 1 :]
         file = root / inner
 
-        def matches(patterns: Sequence[str], inner: str = inner, file: UrlPath = file) -> bool:
-            return any(fnmatch.fnmatch(inner, one) or fnmatch.fnmatch(file.name, one) for one in patterns)
+        def matches(patterns: Sequence[str], inner: str = inner) -> bool:
+            return any(fnmatch.fnmatch(each, one) for one in patterns for each in (inner, inner.rpartition("/")[2]))
 
         wanted = matches(include) if include else file.suffix.lower() in AUDIO_SUFFIXES
         hidden = any(part.startswith(".") for part in inner.split("/"))
@@ -100,7 +104,7 @@ def plan_remote(
     existing = ExistingResults(results, policy, [task.job.target for task in tasks])
 
     def settle(task: Task) -> Task:
-        system, path = _open(str(task.job.target))
+        system, path = _open(task.job.target)
         return existing.settle(task) if system.exists(path) else task
 
     return [settle(task) for task in tasks]
@@ -117,14 +121,13 @@ def staged(job: Job) -> Iterator[Job]:
     InputError, OutputError
         If it cannot be fetched or stored.
     """
-    here = [path for path in (job.source, job.target) if not isinstance(path, UrlPath)]
-    if len(here) == 2:
+    if isinstance(job.source, Path) and isinstance(job.target, Path):
         yield job
         return
     with tempfile.TemporaryDirectory(prefix="mp3restore-") as name:
         folder = Path(name)
         source, target = folder / f"in{job.source.suffix}", folder / f"out{job.target.suffix}"
-        system, path = _open(str(job.source))
+        system, path = _open(job.source)
         try:
             system.get_file(path, str(source))
         except FileNotFoundError as error:
@@ -132,10 +135,10 @@ def staged(job: Job) -> Iterator[Job]:
         except OSError as error:
             raise InputError(f"cannot be fetched: {error}", path=job.source) from error
         yield replace(job, source=source, target=target)
-        _store(target, str(job.target))
+        _store(target, job.target)
 
 
-def _store(file: Path, url: str) -> None:
+def _store(file: Path, url: Path) -> None:
     """Upload a file to a temporary name, and rename it."""
     system, path = _open(url)
     folder, _, _ = path.rpartition("/")

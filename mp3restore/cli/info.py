@@ -1,4 +1,4 @@
-"""``mp3restore doctor``, ``formats`` and ``inspect``: what is here, what can be read, what an MP3 has lost."""
+"""``mp3restore doctor``, ``formats``, ``inspect``, ``bench`` and ``models``: facts about this machine and files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mp3restore.cli.terminal import clock, one_line, quiet_decoders, user_errors
+from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -19,12 +19,15 @@ __all__ = ["bench", "doctor", "formats", "inspect", "models_app"]
 
 _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
+# A share of the music; a few granules at either end of every file are not held.
+_WORTH_TELLING = 0.005
+
 models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
 _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or folder (default: the default model).")]
 
 
 def doctor(as_json: _Json = False) -> None:
-    """Check this installation: versions, devices, codecs, models, and a self-test. Paste it into reports of errors."""
+    """Check this installation: versions, devices, codecs, models, a self-test. Paste its output into bug reports."""
     with user_errors(), quiet_decoders():
         from mp3restore.diagnostics.doctor import diagnose  # noqa: PLC0415 - keeps --help quick
 
@@ -48,7 +51,7 @@ def _flat(value: object) -> str:
 
 
 def formats(as_json: _Json = False) -> None:
-    """List what can be read here, and what can be written."""
+    """List the formats that can be read and written on this machine."""
     with user_errors(), quiet_decoders():
         import soundfile  # noqa: PLC0415
 
@@ -61,7 +64,7 @@ def formats(as_json: _Json = False) -> None:
             typer.echo(json.dumps({"schema": 1, "libsndfile": own, "audioread": others, "written": written}))
             return
         typer.echo(f"read by libsndfile {soundfile.__libsndfile_version__}: {', '.join(own)}")
-        typer.echo(f"read by decoders of the system, AAC and others: {', '.join(others) or 'none (install ffmpeg)'}")
+        typer.echo(f"read by the system's decoders, AAC and others: {', '.join(others) or 'none (install ffmpeg)'}")
         for name, depths in written.items():
             typer.echo(f"written: {name}, --bit-depth {', '.join(depths)}")
 
@@ -70,16 +73,16 @@ def inspect(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An MP3, or a file that may once have been one.")],
     as_json: _Json = False,
     plot: Annotated[
-        Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser's steps, to .png, .svg or .pdf.")
+        Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser steps to this .png, .svg or .pdf.")
     ] = None,
 ) -> None:
-    """Say what an MP3 has lost, from its bitstream; of other files, whether they were once an MP3."""
+    """Show what an MP3 has lost, from its bitstream; for other files, whether they were once an MP3."""
     with user_errors(), quiet_decoders():
-        from mp3restore.inspection.inspect import inspect_file, plot_steps  # noqa: PLC0415
+        from mp3restore.inspection.inspect import inspect_file  # noqa: PLC0415 - keeps --help quick
 
         found = inspect_file(file)
         if plot is not None:
-            from mp3restore.cli.terminal import check_output  # noqa: PLC0415
+            from mp3restore.views.steps import plot_steps  # noqa: PLC0415
 
             check_output(plot, [file], overwrite=False)
             plot_steps(file, plot)
@@ -97,41 +100,54 @@ def _print_table(found: Inspection) -> None:
     rows = {
         "file": one_line(found.path),
         "sound": f"{clock(found.duration_s)}, {found.sample_rate} Hz, {found.channels} channels",
+        "decoded by": found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s",
+        "bandwidth": f"{found.bandwidth_hz / 1000:.1f} kHz",
     }
     if found.bitstream is not None:
         rows |= _bitstream_rows(found.bitstream)
     elif found.grid is not None:
         trace = f"decoded from an MP3, granules at {found.grid.offset}" if found.was_mp3 else "no trace of an MP3"
         rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
+    if found.damage:
+        silence = sum(each.silence_s for each in found.damage)
+        rows["damage"] = f"{len(found.damage)} places, {silence:.2f} s of silence stand for them"
+    rows["verdict"] = (
+        f"worth restoring, with strength {found.strength:g}"
+        if found.strength
+        else "has lost too little for a restoration to be safe"
+    )
     for name, value in rows.items():
         table.add_row(name, value)
     Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
 
 
 def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:
-    stated = "stated" if report.lowpass_stated else "as LAME has it at this bitrate"
     low, median, high = (f"{hz / 1000:.1f}" for hz in report.edge_hz)
     return {
         "bitstream": f"MPEG-{report.version} layer III, {report.kbps:.0f} kbit/s {report.rate_mode}",
         "encoder": report.encoder or "unknown",
         "joint stereo": f"{report.joint_stereo_share:.0%} of granules",
         "blocks": ", ".join(f"{share:.0%} {name}" for name, share in report.block_shares.items()),
-        "low-pass": f"{report.lowpass_hz / 1000:.1f} kHz ({stated})",
+        "low-pass": f"{report.lowpass_hz / 1000:.1f} kHz ({report.lowpass_origin})",
         "coded up to": f"{median} kHz, in most granules {low} to {high}",
         "lines": f"{report.coded_share:.0%} coded, {report.hole_share:.0%} holes, {report.above_edge_share:.0%} above",
         "lattice": f"{report.lattice_fit:.0%} of lines fit",
+        "held": ", ".join(
+            [f"{report.held_share:.1%} of the music"]
+            + [f"{share:.1%} not: {reason}" for reason, share in report.not_held.items() if share >= _WORTH_TELLING]
+        ),
     }
 
 
 def bench(
     source: Annotated[
-        Path | None, typer.Argument(metavar="[INPUT]", help="The file to restore (default: made-up music).")
+        Path | None, typer.Argument(metavar="[INPUT]", help="The file to restore (default: synthetic music).")
     ] = None,
-    seconds: Annotated[int, typer.Option(min=1, help="Length of the made-up music.")] = 240,
+    seconds: Annotated[int, typer.Option(min=1, help="Length of the synthetic music.")] = 240,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
 ) -> None:
-    """Measure the stages of a run from an MP3 to a 24-bit FLAC file, which is thrown away."""
+    """Measure how long each stage takes from an MP3 to a 24-bit FLAC file, which is then deleted."""
     with user_errors(), quiet_decoders():
         from mp3restore.diagnostics.bench import run_bench  # noqa: PLC0415 - keeps --help quick
 
@@ -166,7 +182,7 @@ def show(name: _Name = None) -> None:
 
 @models_app.command()
 def verify(name: _Name = None) -> None:
-    """Check a model's files, or those of all models, against their hashes."""
+    """Check the files of a model, or of all models, against their hashes."""
     with user_errors():
         from mp3restore.generator.model import list_models, load_model  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Whether a signal has asked this process to end."""
+"""A flag that is set when a signal asks this process to end."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ import threading
 __all__ = ["interrupted"]
 
 interrupted = threading.Event()
-"""Set by the signal handler, and read where errors become exit codes."""
+"""Set by the signal handler, and read where errors are turned into exit codes."""

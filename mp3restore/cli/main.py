@@ -18,22 +18,22 @@ __all__ = ["main"]
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     interrupted.set()
-    _on_signals(signal.SIG_IGN)  # a second one would interrupt the tidying up
+    _on_signals(signal.SIG_IGN)  # a second signal would interrupt the clean-up
     raise KeyboardInterrupt
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """Handle Ctrl-C, SIGTERM and the end of the terminal, except where the parent process has them ignored."""
+    """Install `handler` for SIGINT, SIGHUP and SIGTERM, except where the parent process has them ignored."""
     for number in (*FROM_TERMINAL, signal.SIGTERM):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
 def main() -> None:
-    """Run the command with the arguments of the process and exit."""
-    # However the process ends, it leaves no unfinished files behind.
+    """Run the command with the arguments of the process, then exit."""
+    # The handler raises KeyboardInterrupt, so that no unfinished files are left behind.
     _on_signals(_interrupt)
-    # Modules are no garbage: to look through them while they are imported, and again at the end, takes 80 ms.
+    # Modules are never garbage, but scanning them during the imports and again at exit takes 80 ms.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)
     try:
@@ -42,7 +42,7 @@ def main() -> None:
         app(prog_name="mp3restore")
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-    except OSError as error:  # of stdout, before there is a command: --version and --help
+    except OSError as error:  # from writing --version or --help to stdout, before any command runs
         from mp3restore.cli.terminal import exit_code_of  # noqa: PLC0415
 
         sys.exit(exit_code_of(error))

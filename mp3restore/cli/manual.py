@@ -1,6 +1,6 @@
-"""The man page and the page of options, made from the commands themselves.
+"""Generate the man page and the page of options from the commands themselves.
 
-``python -m mp3restore.cli.manual`` writes both to ``mp3restore/manual``; a test finds out when that was forgotten.
+``python -m mp3restore.cli.manual`` writes both to ``mp3restore/manual``; a test fails when they are out of date.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ __all__ = ["man_page", "options_page", "write_manual"]
 
 FOLDER = Path(__file__).parent.parent / "manual"
 _EXIT = {
-    ExitCode.OK: "Done; what was skipped counts as done.",
-    ExitCode.FAILED: "At least one file could not be restored, or not be written.",
-    ExitCode.USAGE: "The options make no sense, or the device cannot be had.",
-    ExitCode.NO_INPUT: "There is no such input.",
-    ExitCode.OUTPUT_EXISTS: "The output exists already.",
+    ExitCode.OK: "Success; skipped files do not count as failures.",
+    ExitCode.FAILED: "At least one file could not be restored or written.",
+    ExitCode.USAGE: "Invalid options, or the device is not available.",
+    ExitCode.NO_INPUT: "No input was found.",
+    ExitCode.OUTPUT_EXISTS: "The output already exists.",
     ExitCode.MODEL: "The model is missing, altered, or of another version.",
-    ExitCode.INTERRUPTED: "Interrupted by Ctrl-C, SIGTERM, or the end of the terminal.",
+    ExitCode.NOTHING_TO_RESTORE: "The one file that was named has lost too little to be restored; it is unchanged.",
+    ExitCode.INTERRUPTED: "Interrupted by Ctrl-C, by SIGTERM, or because the terminal was closed.",
 }
 
 
 def _commands() -> Iterator[tuple[str, Any]]:
-    """Give the commands with what one types to run them, the default one first."""
+    """Yield every command, and before it the words that run it, the default command first."""
     from mp3restore.cli.app import app  # noqa: PLC0415 - it has a command that needs this module's neighbours
 
     group: Any = typer.main.get_command(app)
@@ -45,13 +46,13 @@ def _synopsis(title: str, command: Any) -> str:  # noqa: ANN401 - of Click's, wh
 
 
 def _value(parameter: Any) -> str:  # noqa: ANN401
-    """Stand-in for the value of a parameter; --help has another in every version of Typer."""
+    """Return a placeholder for a parameter's value; the one in --help depends on the version of Typer."""
     value = str(parameter.metavar or parameter.name.upper())
     return f"{value}..." if parameter.nargs == -1 else value
 
 
 def _rows(command: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401
-    """Names and explanations of arguments and options."""
+    """Yield the name and the help text of each argument and option."""
     for parameter in command.params:
         text = " ".join((parameter.help or "").split())
         if parameter.param_type_name == "argument":
@@ -72,9 +73,9 @@ def _roff(text: str) -> str:
 
 
 def man_page() -> str:
-    """Make the man page, in roff."""
+    """Return the man page, in roff."""
     lines = ['.TH MP3RESTORE 1 "" "mp3restore" "User Commands"', ".SH NAME"]
-    lines.append("mp3restore \\- give heavily compressed MP3 music its treble back")
+    lines.append("mp3restore \\- restore the treble of heavily compressed MP3 music")
     for title, command in _commands():
         lines += [f'.SH "{title.upper()}"', ".nf", f".B {_roff(_synopsis(title, command))}", ".fi", ".PP"]
         lines.append(_roff(" ".join(command.help.split())))
@@ -87,7 +88,7 @@ def man_page() -> str:
 
 
 def options_page() -> str:
-    """Make the page of all commands and options, in Markdown."""
+    """Return the page of all commands and options, in Markdown."""
     lines = ["# Commands and options", ""]
     for title, command in _commands():
         lines += [f"## {title}", "", f"    {_synopsis(title, command)}", "", " ".join(command.help.split()), ""]

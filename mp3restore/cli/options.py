@@ -1,4 +1,4 @@
-"""The options of the default command, one each; several commands share some."""
+"""The options of the default command; other commands share some of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mp3restore.cli.config import load_config
 from mp3restore.generator.devices import Device
 from mp3restore.job import BitDepth, Container
 
-__all__: list[str] = []  # imported as a whole
+__all__: list[str] = []  # imported as a module
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 
@@ -24,30 +24,30 @@ def _show_version(wanted: bool) -> None:
 
 
 def _model_names() -> list[str]:
-    from mp3restore.generator.model import list_models  # noqa: PLC0415 - only the shell's completion asks
+    from mp3restore.generator.model import list_models  # noqa: PLC0415 - only shell completion needs it
 
     return list_models()
 
 
 Inputs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders, patterns; - is stdin."),
+    typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders or patterns; - is stdin."),
 ]
 FilesFrom = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIST", help="Read names from this file, one a line; - is stdin.", show_default=False),
+    typer.Option(metavar="LIST", help="Read names from this file, one per line; - is stdin.", show_default=False),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Look into folders of folders.")]
+Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search subfolders as well.")]
 Include = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="Of folders, take only what matches, for instance '*.mp3'."),
+    typer.Option(metavar="PATTERN", help="In folders, take only files that match, for instance '*.mp3'."),
 ]
-Exclude = Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out what matches.")]
+Exclude = Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out files that match.")]
 Output = Annotated[
     str | None,
     typer.Option(
         "-o", "--output", metavar="OUT",
-        help="The file to write, .wav or .flac, or a folder; - is stdout (default: INPUT's stem and .restored.flac).",
+        help="File (.wav or .flac) or folder to write to; - is stdout (default: INPUT's stem and .restored.flac).",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -59,9 +59,9 @@ Template = Annotated[
 ]
 Flatten = Annotated[bool, typer.Option("--flatten", help="Put all results into one folder.")]
 Format = Annotated[
-    Container | None, typer.Option("--format", metavar="wav|flac", help="Format, where the name does not say it.")
+    Container | None, typer.Option("--format", metavar="wav|flac", help="Format, unless OUT's suffix gives it.")
 ]
-Raw = Annotated[bool, typer.Option("--raw", help="Write samples without any header to stdout.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Write samples without a header to stdout.")]
 Depth = Annotated[
     BitDepth, typer.Option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
 ]
@@ -77,7 +77,7 @@ Exists = Annotated[
     OnExists | None,
     typer.Option(
         metavar="error|skip|overwrite|rename",
-        help="What to do about existing results (default: error for one file, skip for several).",
+        help="What to do with existing results (default: error for one file, skip for several).",
     ),
 ]
 SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="The same as --on-exists skip.")]
@@ -86,23 +86,33 @@ FailFast = Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop a
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Show what would be done, and do nothing.")]
 Tagged = Annotated[bool, typer.Option("--tags/--no-tags", help="Keep tags and pictures.")]
 PreserveMtime = Annotated[bool, typer.Option("--preserve-mtime", help="Keep the modification time.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Which restorations to draw; the same seed gives the same file.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the random draw; the same seed gives the same file.")]
 Variants = Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
-Deterministic = Annotated[bool, typer.Option("--deterministic", help="Give the one restoration without chance.")]
-NoConsistency = Annotated[
-    bool, typer.Option("--no-consistency", help="Do not hold the result to what the MP3's bitstream says.")
+Variant = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=2**32,
+        metavar="N",
+        help="Write the Nth restoration of the seed alone, as one file.",
+        show_default=False,
+    ),
 ]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="Make the one restoration that uses no random draw.")
+]
+NoConsistency = Annotated[bool, typer.Option("--no-consistency", help="Do not hold the result to the MP3's bitstream.")]
 Strength = Annotated[
     float | None,
     typer.Option(
         metavar="0..1",
-        help="How far to go from the MP3 (0) to the restoration (1); by default as far as its losses warrant.",
+        help="How far to go from the MP3 (0) to the restoration (1); by default as far as the MP3's losses warrant.",
     ),
 ]
 MaxBitrate = Annotated[
     int,
     typer.Option(
-        metavar="KBPS", min=1, help="Leave MP3s above this as they are: copied to the output folder, or skipped."
+        metavar="KBPS", min=1, help="Do not restore MP3s above this: copy them to the output folder, or skip them."
     ),
 ]
 ModelName = Annotated[
@@ -117,24 +127,24 @@ ModelName = Annotated[
 ]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
 Threads = Annotated[
-    int | None, typer.Option(metavar="N", help="Threads for each file (default: as the cores allow, at most 4).")
+    int | None, typer.Option(metavar="N", help="Threads for each file (default: its share of the cores, at most 4).")
 ]
 OnDevice = Annotated[
     Device,
     typer.Option(
-        "--device", metavar="auto|cpu|cuda|coreml|dml", help="What to run on; auto takes a GPU if there is one."
+        "--device", metavar="auto|cpu|cuda|coreml|dml", help="Device to run on; auto uses a GPU if there is one."
     ),
 ]
 Cluster = Annotated[
     str | None,
     typer.Option(
-        metavar="ADDRESS", help="Run on a Dask cluster, tcp://HOST:PORT of its scheduler.", show_default=False
+        metavar="ADDRESS", help="Run on the Dask cluster with its scheduler at tcp://HOST:PORT.", show_default=False
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per event to stdout.")]
-Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Only show errors; -qq: nothing.", metavar="")]
+Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="")]
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Show details; -vv: also where errors come from.", metavar="")
+    int, typer.Option("-v", "--verbose", count=True, help="Show details; -vv: also tracebacks of errors.", metavar="")
 ]
 Progress = Annotated[
     bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: on a terminal).")
@@ -144,12 +154,14 @@ LogFile = Annotated[
 ]
 Report = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", help="Write a page here for each file, to hear and see it.", show_default=False),
+    typer.Option(
+        metavar="DIR", help="For each file, write a page here to hear and see what changed.", show_default=False
+    ),
 ]
 Config = Annotated[
     Path | None,
     typer.Option(
-        "--config", metavar="FILE", is_eager=True, callback=load_config, help="Take options from this TOML file.",
+        "--config", metavar="FILE", is_eager=True, callback=load_config, help="Read options from this TOML file.",
         show_default=False,
     ),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""``mp3restore listen-test``: make a blind listening test, and analyse its results."""
+"""``mp3restore listen-test``, ``plot`` and ``report``: pages and pictures that compare files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["listen_test", "plot", "report"]
 
 def listen_test(
     files: Annotated[
-        list[Path], typer.Argument(metavar="MANIFEST|RESULT...", help="What to compare; or results, with --analyse.")
+        list[Path], typer.Argument(metavar="MANIFEST|RESULT...", help="What to compare; with --analyse, the results.")
     ],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="The page (.html); with --analyse a picture.", show_default=False),
+        typer.Option("-o", "--output", help="The page (.html); with --analyse, a picture.", show_default=False),
     ] = None,
     abx: Annotated[bool, typer.Option("--abx", help="Make an ABX test of 16 trials instead of a MUSHRA test.")] = False,
     analyse: Annotated[bool, typer.Option("--analyse", help="Analyse the results of listeners.")] = False,
@@ -32,7 +32,9 @@ def listen_test(
     with user_errors(), quiet_decoders():
         if analyse:
             if abx:
-                raise UsageError("--abx is for making a test", hint="results say themselves what they are")
+                raise UsageError(
+                    "--abx is only for making a test", hint="leave it out: results say which test they are from"
+                )
             if output is not None:
                 check_output(output, files, overwrite=force)
             _analyse(files, output, force=force)
@@ -41,7 +43,7 @@ def listen_test(
         from mp3restore.listening.page import write_page  # noqa: PLC0415
 
         if len(files) != 1 or output is None:
-            raise UsageError("a test is made of one manifest, with -o PAGE", hint="results need --analyse")
+            raise UsageError("making a test takes one manifest and -o PAGE", hint="add --analyse to analyse results")
         test = read_manifest(files[0])
         sources = {path for item in test.items for path in item.versions.values()}
         check_output(output, [*files, *sources], overwrite=force)
@@ -59,7 +61,7 @@ def _analyse(files: list[Path], output: Path | None, *, force: bool) -> None:
     if results.ratings:
         _show_ratings(results, output, force=force)
     elif output is not None:
-        raise UsageError("there are no ratings to draw", hint="only MUSHRA results give a picture")
+        raise UsageError("there are no ratings to draw", hint="only MUSHRA results can be drawn")
     if results.runs:
         typer.echo(abx_text(abx_results(results.runs)))
 
@@ -84,13 +86,14 @@ def plot(  # noqa: PLR0917 - one parameter per option
     title: Annotated[
         list[str] | None, typer.Option(help="Heading; once for each file (default: their names).", show_default=False)
     ] = None,
-    start: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Where the part to draw begins.")] = 0.0,
+    start: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="Start of the part to draw.")] = 0.0,
     duration: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Its length (default: to the end).", show_default=False)
+        float | None,
+        typer.Option(metavar="SECONDS", help="Length of the part (default: to the end).", show_default=False),
     ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing picture.")] = False,
 ) -> None:
-    """Draw the spectrograms of files one above the other, with the same colours."""
+    """Draw the spectrograms of files one above the other, on the same colour scale."""
     with user_errors(), quiet_decoders():
         from mp3restore.files import atomic_file  # noqa: PLC0415 - keeps --help quick
         from mp3restore.views.plot import import_figures, picture_format, plot_spectrograms  # noqa: PLC0415
@@ -107,24 +110,26 @@ def plot(  # noqa: PLR0917 - one parameter per option
 
 
 def report(  # noqa: PLR0917 - one parameter per option
-    original: Annotated[Path, typer.Argument(metavar="ORIGINAL_MP3", help="The MP3.")],
+    original: Annotated[Path, typer.Argument(metavar="ORIGINAL_MP3", help="The MP3 before restoration.")],
     restored: Annotated[list[Path], typer.Argument(metavar="RESTORED...", help="Its restorations.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")],
     reference: Annotated[
-        Path | None, typer.Option(metavar="LOSSLESS", help="What the MP3 was made of.", show_default=False)
+        Path | None,
+        typer.Option(metavar="LOSSLESS", help="The recording that the MP3 was made from.", show_default=False),
     ] = None,
     start: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Show this part (default: the most damaged and the loudest 30 s)."),
+        typer.Option(metavar="SECONDS", help="Start of the part (default: the most damaged and the loudest 30 s)."),
     ] = None,
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of the part.")] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing page.")] = False,
 ) -> None:
-    """Write a web page, complete in one file, that plays an MP3 and its restorations in sync and shows what changed."""
+    """Write a self-contained web page that plays an MP3 and its restorations in sync and shows what changed."""
     with user_errors(), quiet_decoders():
         from mp3restore.report.page import ReportRequest, write_report  # noqa: PLC0415 - keeps --help quick
 
         request = ReportRequest(original, restored, reference, start, duration)
         check_output(output, request.paths, overwrite=force)
-        write_report(request, output, overwrite=force)
+        for warning in write_report(request, output, overwrite=force):
+            message(f"mp3restore: {warning}")
         message(f"{output}: {output.stat().st_size / 1e6:.1f} MB")

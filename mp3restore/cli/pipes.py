@@ -1,7 +1,7 @@
 """``-``: the standard streams as input and output.
 
-Decoders seek in their files, and the level of a result is known only at its end; so both go through temporary files.
-The header of what comes out at stdout therefore has the true length.
+Decoders seek in their files, and the level of a result is known only at its end, so both streams go through temporary
+files. The header that is written to stdout therefore has the true length.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STREAM = "-"
 
 @dataclass(slots=True)
 class Pipes:
-    """Inputs and output, with temporary files in the place of standard streams."""
+    """Inputs and output, with temporary files in place of the standard streams."""
 
     inputs: list[str]
     output: str | None
@@ -36,17 +36,15 @@ class Pipes:
     raw: bool = field(default=False)
 
     def finish(self) -> None:
-        """Write the result to stdout, if it belongs there.
+        """Write the result to stdout, if that is the output.
 
         Raises
         ------
         OutputError
-            If nobody reads it to the end.
+            If there is no result, or if stdout is closed early or cannot be written to.
         """
         if not self.to_stdout or self.output is None:
             return
-        if not Path(self.output).exists():
-            raise OutputError("there is no result to write to stdout", hint="--max-bitrate says what is left as it is")
         try:
             with Path(self.output).open("rb") as file:
                 if self.raw:
@@ -57,11 +55,11 @@ class Pipes:
                     _copy(file, Path(self.output).stat().st_size)
             sys.stdout.buffer.flush()
         except BrokenPipeError as error:
-            sys.stdout = None  # or Python would complain again when it flushes it
+            sys.stdout = None  # otherwise Python fails again when it flushes it at exit
             raise OutputError("stdout was closed before everything was written") from error
         except OSError as error:
             sys.stdout = None
-            raise OutputError(f"stdout cannot be written: {error.strerror}") from error
+            raise OutputError(f"cannot write to stdout: {error.strerror}") from error
 
 
 def _copy(file: BinaryIO, size: int) -> None:
@@ -73,7 +71,7 @@ def _copy(file: BinaryIO, size: int) -> None:
 
 @contextmanager
 def open_pipes(inputs: Sequence[str], output: str | None, *, raw: bool, container: Container | None) -> Iterator[Pipes]:
-    """Replace ``-`` by temporary files, which vanish at the end of the block.
+    """Replace ``-`` by temporary files, which are deleted at the end of the block.
 
     Raises
     ------
@@ -82,20 +80,20 @@ def open_pipes(inputs: Sequence[str], output: str | None, *, raw: bool, containe
     """
     to_stdout = output == STREAM
     if raw and not to_stdout:
-        raise UsageError("--raw is for stdout", hint="add -o -")
+        raise UsageError("--raw works only with stdout", hint="add -o -")
     if raw and container not in (None, "wav"):
         raise UsageError(f"--raw and --format {container} contradict each other")
     if to_stdout and len(inputs) != 1:
-        raise UsageError("stdout takes the result of one file", hint="name one input, or a folder with -o")
+        raise UsageError("stdout can take only one result", hint="name one input, or a folder with -o")
     if to_stdout and sys.stdout.isatty():
-        raise UsageError("binary data is not written to a terminal", hint="send stdout to a file or a program")
+        raise UsageError("binary data is not written to a terminal", hint="redirect stdout to a file or a program")
     if STREAM not in inputs and not to_stdout:
         yield Pipes(list(inputs), output, container)
         return
     if STREAM in inputs and sys.stdin.isatty():
-        raise UsageError("stdin is a terminal", hint="send a file or a program to it")
+        raise UsageError("stdin is a terminal", hint="redirect a file to it, or the output of a program")
     if STREAM in inputs and output is None:
-        raise UsageError("what comes from stdin has no name", hint="name the file to write with -o")
+        raise UsageError("the input from stdin has no name", hint="name the file to write with -o")
     if inputs.count(STREAM) > 1:
         raise UsageError("stdin can be read only once")
     with tempfile.TemporaryDirectory(prefix="mp3restore-") as name:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from typer.core import TyperCommand
-
 from mp3restore.cli import options as o
 from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 from mp3restore.options import RunOptions
 
-__all__ = ["RestoreCommand", "restore"]
-
-
-class RestoreCommand(TyperCommand):
-    """The command that needs no name, so that its usage line shows none."""
-
-    def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides since 0.26
-        """Write the usage line."""
-        formatter.write_usage("mp3restore", " ".join(self.collect_usage_pieces(ctx)))
+__all__ = ["restore"]
 
 
 def restore(  # noqa: PLR0917 - one parameter per option
@@ -45,6 +33,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     preserve_mtime: o.PreserveMtime = False,
     seed: o.Seed = 0,
     variants: o.Variants = 1,
+    variant: o.Variant = None,
     deterministic: o.Deterministic = False,
     no_consistency: o.NoConsistency = False,
     strength: o.Strength = None,
@@ -63,8 +52,8 @@ def restore(  # noqa: PLR0917 - one parameter per option
     config: o.Config = None,  # noqa: ARG001 - its callback does the work
     version: o.Version = False,  # noqa: ARG001
 ) -> None:
-    """Restore heavily compressed MP3s: give back their treble and fill the holes that the codec left."""
-    # What stdout is asked for as well is not to get our events.
+    """Restore heavily compressed MP3s: bring back their treble and fill the holes that the codec left."""
+    # When the result goes to stdout, events must not.
     reported = json and output != "-"
     with user_errors(verbosity=verbose - quiet, as_json=reported), quiet_decoders(active=verbose < 2):
         from mp3restore.batch.task import ResultOptions  # noqa: PLC0415 - keeps --help quick
@@ -72,6 +61,10 @@ def restore(  # noqa: PLR0917 - one parameter per option
         from mp3restore.cli.show import OutputOptions  # noqa: PLC0415
         from mp3restore.generator.model import load_model  # noqa: PLC0415
 
+        if variant is not None and (variants != 1 or deterministic):
+            raise UsageError(
+                "--variant draws one of many restorations", hint="leave out --variants and --deterministic beside it"
+            )
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
         options = RunOptions(
@@ -80,7 +73,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
         )  # fmt: skip
         results = ResultOptions(
             model=load_model(model), run=options, container=container, bit_depth=bit_depth, variants=variants,
-            template=template, flatten=flatten, max_kbps=max_bitrate,
+            variant=variant or 1, template=template, flatten=flatten, max_kbps=max_bitrate,
             on_exists=_policy(on_exists, skip_existing=skip_existing, force=force),
         )  # fmt: skip
         sources = InputOptions(
@@ -95,7 +88,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
 
 
 def _policy(on_exists: OnExists | None, *, skip_existing: bool, force: bool) -> OnExists | None:
-    """Find the policy for existing results, which can be given in three ways."""
+    """Return the policy for existing results, which any of three options can set."""
     given: set[OnExists | None] = {on_exists, "skip" if skip_existing else None, "overwrite" if force else None}
     given.discard(None)
     if len(given) > 1:

@@ -14,7 +14,7 @@ from mp3restore.batch.events import Event
 from mp3restore.batch.plan import plan_batch, wants_folder
 from mp3restore.batch.sources import Source, find_sources, read_list
 from mp3restore.batch.task import ResultOptions, Task
-from mp3restore.batch.urls import UrlPath, is_url, plan_remote
+from mp3restore.batch.urls import is_url, plan_remote, url_path
 from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
 from mp3restore.cli.run_pages import Pages
 from mp3restore.cli.show import OutputOptions, RunReporter, show_plan
@@ -116,7 +116,7 @@ def _plan(
             raise UsageError(
                 "URLs need --cluster, and cannot be mixed with plain names", hint="write file:///... there"
             )
-        results = replace(results, output=None if output is None else UrlPath(output))
+        results = replace(results, output=None if output is None else url_path(output))
         tasks = plan_remote(listed, results, recursive=inputs.recursive, include=inputs.include, exclude=inputs.exclude)
         return tasks, results
     sources = _sources(listed, inputs, pipes)
@@ -179,7 +179,7 @@ def _restore(
         maker = ResultMaker(shipped, results.run, execution.threads or 1, execution.device, model.sha256)
         execute = run_on_cluster(execution.cluster, maker)
         return exit_code(run_batch(tasks, results, execute, tell, fail_fast=execution.fail_fast), files)
-    busy = sum(task.action in ("restore", "overwrite", "copy") for task in tasks)
+    busy = sum(task.action in ("restore", "overwrite", "left") for task in tasks)
     wanted = min(execution.jobs, max(busy, 1))
     jobs, threads = share_cores(cores(), wanted, execution.threads)
     if jobs < wanted or (execution.threads or 0) > threads:

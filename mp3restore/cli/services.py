@@ -1,4 +1,4 @@
-"""``mp3restore serve``: a local web page to restore files with."""
+"""``mp3restore serve`` and ``watch``: restore files from a local web page, or as they arrive in a folder."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def serve(
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8765,
-    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest file that is taken.")] = 200,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8765,
+    max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest file accepted.")] = 200,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.", show_default=False)] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the generator (default: all cores).", show_default=False)
     ] = None,
 ) -> None:
-    """Serve a web page, on this computer only, to restore files with: drop one, listen, download."""
+    """Serve a web page, to this computer only, for restoring files: drop one, listen, download."""
     with user_errors(), quiet_decoders():
         for name in ("fastapi", "uvicorn"):
             if find_spec(name) is None:
@@ -35,7 +35,7 @@ def serve(
         from mp3restore.web.server import serve_forever  # noqa: PLC0415 - keeps --help quick
 
         def ready(address: str) -> None:
-            message(f"{address} (Ctrl-C ends it)")
+            message(f"{address} (press Ctrl-C to stop)")
 
         serve_forever(
             host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready
@@ -43,7 +43,7 @@ def serve(
 
 
 def watch(  # noqa: PLR0917 - one parameter per option
-    folder: Annotated[Path, typer.Argument(metavar="IN", help="The folder to watch, with all folders in it.")],
+    folder: Annotated[Path, typer.Argument(metavar="IN", help="The folder to watch, with all its subfolders.")],
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
     template: o.Template = None,
     container: o.Format = None,
@@ -58,7 +58,7 @@ def watch(  # noqa: PLR0917 - one parameter per option
     verbose: o.Verbose = 0,
     log_file: o.LogFile = None,
 ) -> None:
-    """Restore what lies in a folder and what is put into it, as soon as it is complete; Ctrl-C ends it."""
+    """Restore the files in a folder, and each new one as soon as it is complete; press Ctrl-C to stop."""
     with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
         from mp3restore.batch.maker import ResultMaker  # noqa: PLC0415 - keeps --help quick
         from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415
@@ -81,5 +81,5 @@ def watch(  # noqa: PLR0917 - one parameter per option
             def restore(tasks: list[Task]) -> None:
                 run_batch(tasks, results, run_locally(maker, 1), reporter.tell)
 
-            reporter.note(f"watching {folder}; Ctrl-C ends it")
+            reporter.note(f"watching {folder}; press Ctrl-C to stop")
             watch_folder(folder, results, restore, lambda error: reporter.note(str(error)))

@@ -1,4 +1,4 @@
-"""How a run looks: lines for people on stderr, or JSON for programs on stdout."""
+"""Show a run to the user: lines for people on stderr, or JSON for programs on stdout."""
 
 from __future__ import annotations
 
@@ -17,9 +17,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mp3restore.audio.metadata import audio_seconds
-from mp3restore.batch.events import SCHEMA, Done, Event, Failed, Progressed, Skipped, Started, Summary, event_json
-from mp3restore.batch.task import Task
+from mp3restore.batch.events import (
+    SCHEMA,
+    Done,
+    Event,
+    Failed,
+    Left,
+    Progressed,
+    Skipped,
+    Started,
+    Summary,
+    event_json,
+)
+from mp3restore.batch.facts import read_facts
+from mp3restore.batch.task import Action, Task
 from mp3restore.cli.terminal import clock, message, one_line, result_line
 from mp3restore.files import output_error
 
@@ -28,12 +39,22 @@ __all__ = ["Bars", "OutputOptions", "RunReporter", "show_plan"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputOptions:
-    """What the user wants to see: -2 nothing, -1 errors, 0 results, 1 details, 2 also where errors come from."""
+    """How much to show; verbosity -2 is nothing, -1 errors, 0 results, 1 details, 2 also tracebacks of errors."""
 
     verbosity: int
     json: bool
     progress: bool | None = None
     log_file: Path | None = None
+
+
+# How the plan counts its actions.
+_IN_PLAN: dict[Action, str] = {
+    "restore": "to restore",
+    "overwrite": "to make again",
+    "left": "left as they are",
+    "skip": "to skip",
+    "fail": "to fail",
+}
 
 
 class RunReporter:
@@ -42,9 +63,9 @@ class RunReporter:
     Parameters
     ----------
     options : OutputOptions
-        What the user wants to see.
+        How much to show.
     hidden : Path or None
-        A folder that has no meaning for the user, and is left out of names.
+        A folder that means nothing to the user, and is removed from names.
     """
 
     def __init__(self, options: OutputOptions, *, hidden: Path | None = None) -> None:
@@ -72,21 +93,21 @@ class RunReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close them."""
+        """Close the log and the progress bars."""
         if error is not None and not isinstance(error, typer.Exit):
             self._write(f"ended by {type(error).__name__}: {error}", 9)
         self._stack.close()
 
     def note(self, text: str) -> None:
-        """Tell what the user should know."""
+        """Show a message to the user."""
         self._write(f"mp3restore: {text}", 0)
 
     def detail(self, text: str) -> None:
-        """Tell what only -v shows."""
+        """Show a message only with -v."""
         self._write(f"  {text}", 1)
 
     def _write(self, text: str, level: int) -> None:
-        """Write a line if it is at most as detailed as is wanted; to the log in any case."""
+        """Show a line if the verbosity is `level` or more; write it to the log in any case."""
         text = _without(self._hidden, text)
         if self._log is not None:
             stamp = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -96,11 +117,14 @@ class RunReporter:
             message(text)
 
     def tell(self, event: Event) -> None:
-        """Take an event of a run."""
+        """Show an event of a run."""
         if self._options.json:
             typer.echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
             self._tell_done(event)
+        elif isinstance(event, Left):
+            copied = "" if event.target is None else f" -> {event.target}"
+            self._write(f"{event.source.name}{copied}: left as it is, {event.reason}", 0)
         elif isinstance(event, Skipped):
             self._tell_skipped(event)
         elif isinstance(event, Failed):
@@ -112,11 +136,8 @@ class RunReporter:
 
     def _tell_done(self, event: Done) -> None:
         result = event.result
-        if result is None:
-            self._write(f"{event.source.name} -> {event.target}: copied", 0)
-            return
         self._write(result_line(result), 0)
-        held = "held to its bitstream" if result.consistent else "no bitstream to hold it to"
+        held = "held to its bitstream" if result.consistent else "not held to a bitstream"
         self.detail(f"decoded by {result.decoder}; {held}; strength {result.strength:g}")
         self.detail(
             f"{result.frames} samples of {result.channels} channels at {result.sample_rate} Hz, peak {result.peak:.3f}"
@@ -130,7 +151,7 @@ class RunReporter:
 
     def _tell_skipped(self, event: Skipped) -> None:
         self._reasons[event.reason] += 1
-        # What is there already is only counted; what the user may not expect is named.
+        # Results that exist already are only counted; files skipped for another reason are named.
         if event.reason in ("exists already", "done already"):
             self._write(f"{event.target}: {event.reason}", 1)
         else:
@@ -142,7 +163,8 @@ class RunReporter:
         self._write(f"mp3restore: {event.error}", -1)
 
     def _tell_summary(self, event: Summary) -> None:
-        counts = [(event.done, "restored"), (event.copied, "copied"), (event.skipped, "skipped")]
+        left = f"left as they are ({event.copied} copied)" if event.copied else "left as they are"
+        counts = [(event.done, "restored"), (event.left, left), (event.skipped, "skipped")]
         counts += [(event.failed, "failed"), (event.not_started, "not started")]
         if sum(count for count, _ in counts) == 1 and not event.skipped:
             return
@@ -153,40 +175,47 @@ class RunReporter:
         if event.done:
             parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
         self._write(", ".join(parts), 0)
-        if event.failed and event.failed + event.done + event.skipped + event.copied > 1:
+        if event.failed and event.failed + event.done + event.skipped + event.left > 1:
             for failed in event.failures:
                 self._write(f"failed: {failed.source}", 0)
 
 
 def _without(folder: Path | None, text: str) -> str:
-    """`text` with names of files in `folder` shortened."""
+    """Return `text` with the names of files in `folder` shortened."""
     return text if folder is None else text.replace(f"{folder}/", "")
 
 
 def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = None) -> None:
-    """Print what would be done; `hidden` is left out of names, as by a `RunReporter`."""
+    """Print what a run would do; `hidden` is removed from names, as by `RunReporter`."""
     total = 0.0
     for task in tasks:
         job = task.job
-        seconds = audio_seconds(job.source) if task.action != "fail" else None
+        seconds = read_facts(job.source).seconds if task.action != "fail" else None
         if task.action in ("restore", "overwrite"):
             total += seconds or 0.0
         if as_json:
             line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
-            line |= {"source": str(job.source), "target": str(job.target), "duration_s": seconds}
+            line |= {"source": str(job.source), "target": _shown_target(task), "duration_s": seconds}
             typer.echo(_without(hidden, json.dumps(line)))
             continue
         length = "" if seconds is None else f", {clock(seconds)}"
         reason = f" ({task.reason})" if task.reason else ""
-        names = _without(hidden, f"{job.source} -> {job.target}")
-        typer.echo(one_line(f"{task.action}: {names}{length}{reason}"))
+        target = _shown_target(task)
+        names = str(job.source) if target is None else f"{job.source} -> {target}"
+        typer.echo(one_line(_without(hidden, f"{task.action}: {names}{length}{reason}")))
     if not as_json:
         counts = Counter(task.action for task in tasks)
-        typer.echo(", ".join(f"{count} to {action}" for action, count in counts.items()) + f"; {clock(total)} of music")
+        parts = [f"{count} {_IN_PLAN[action]}" for action, count in counts.items()]
+        typer.echo(", ".join(parts) + f"; {clock(total)} of music")
+
+
+def _shown_target(task: Task) -> str | None:
+    """Name the file that a task writes, or has found; None where there is none."""
+    return None if task.action == "left" and task.copy_to is None else str(task.job.target)
 
 
 class Bars:
-    """A bar for each file that is being restored, and one for the whole run if there are several; a context manager."""
+    """One progress bar per file, and one for a run of several files; use it as a context manager."""
 
     def __init__(self) -> None:
         self._progress = Progress(
@@ -206,11 +235,11 @@ class Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove them."""
+        """Remove the bars."""
         self._progress.stop()
 
     def take(self, event: Event) -> None:
-        """Show what an event tells."""
+        """Update the bars from an event."""
         bars = self._progress
         if isinstance(event, Started):
             self._files[event.index] = bars.add_task(one_line(event.source.name), total=None, speed="")

@@ -1,4 +1,4 @@
-"""What the user reads: messages, progress, and errors, all on stderr."""
+"""Messages and errors for the user, all on stderr."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def one_line(text: object) -> str:
-    """Escape what would break a line or act on the terminal: file names may hold anything."""
+    """Escape characters that would break a line or control the terminal: file names may contain any."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))
 
 
@@ -53,7 +53,7 @@ def clock(seconds: float) -> str:
 
 
 def result_line(result: FileResult) -> str:
-    """Say what became of a file."""
+    """Summarise the result for one file in a line."""
     parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}"]
     if result.gain_db:
         parts.append(f"level lowered by {-result.gain_db:.2f} dB to avoid clipping")
@@ -62,9 +62,9 @@ def result_line(result: FileResult) -> str:
 
 @contextmanager
 def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
-    """Turn errors into a line on stderr and an exit code, and into an event on stdout where those are wanted.
+    """Turn errors into a line on stderr and an exit code and, with `as_json`, into an event on stdout.
 
-    From a verbosity of 2 on, faults of our own come with their traceback, and from -2 down nothing is said at all.
+    With a verbosity of 2 or more, unexpected errors are shown with their traceback; with -2 or less, nothing is shown.
     """
     try:
         yield
@@ -87,13 +87,13 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
 
 
 def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
-    """Say what happened that is no error of ours; gives the exit code."""
-    if interrupted.is_set():  # a module that a signal interrupts while it is loaded may raise what it likes
+    """Report an unexpected exception and return its exit code."""
+    if interrupted.is_set():  # a module whose import a signal interrupts may raise anything
         return ExitCode.INTERRUPTED
     if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
-        sys.stdout = None  # or Python would complain again when it flushes it
+        sys.stdout = None  # otherwise Python fails again when it flushes it at exit
         if verbosity > -2 and error.errno == errno.ENOSPC:
-            message(f"mp3restore: stdout cannot be written: {error.strerror}")
+            message(f"mp3restore: cannot write to stdout: {error.strerror}")
         return ExitCode.FAILED
     if verbosity > 1:
         traceback.print_exception(error)
@@ -104,11 +104,11 @@ def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
 
 @contextmanager
 def quiet_decoders(*, active: bool = True) -> Iterator[None]:
-    """Keep what native libraries print off the terminal: mpg123 comments on every flaw of a stream.
+    """Keep the messages of native libraries off the terminal: mpg123 comments on every flaw of a stream.
 
-    File descriptor 2 leads nowhere for the time being, and `sys.stderr` to where it led before.
+    Inside the block, file descriptor 2 leads to the null device, and `sys.stderr` to the old destination.
     """
-    captured = sys.stderr is not sys.__stderr__  # who calls us in its own process may do so
+    captured = sys.stderr is not sys.__stderr__  # a caller in this process (pytest, for instance) may have replaced it
     original: TextIO | None = sys.stderr
     if original is None or captured or not active:
         yield
@@ -129,12 +129,12 @@ def quiet_decoders(*, active: bool = True) -> Iterator[None]:
 
 
 def check_output(output: Path, sources: Iterable[Path], *, overwrite: bool) -> None:
-    """Refuse an output that is one of the sources, is there already, or cannot be written.
+    """Refuse an output that is one of the sources, exists already, or cannot be written.
 
     Raises
     ------
     UsageError, OutputError
-        As `check_job`.
+        As for `check_job`.
     """
     from mp3restore.job import Job, check_job  # noqa: PLC0415 - keeps --help quick
 

@@ -1,4 +1,4 @@
-"""Measuring a run, stage by stage, on the machine at hand."""
+"""Measure the stages of a run on this machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """What a run took.
+    """The time and memory that a run took.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class BenchReport:
     stages : tuple of Stage
         Loading the model, the stages of the run, and the whole from loading to the finished file.
     peak_mib : float or None
-        Largest memory of this process so far in MiB; None where the system does not tell.
+        Largest memory of this process so far in MiB; None if the system does not report it.
     """
 
     duration: float
@@ -60,7 +60,7 @@ class BenchReport:
 
 
 def _write_music(path: Path, seconds: int) -> None:
-    """Write an MP3 of decaying tones over noise: what it sounds like does not matter to the speed."""
+    """Write an MP3 of decaying tones over noise; its sound does not affect the speed."""
     rng = np.random.default_rng(0)
     time = np.arange(_SYNTHETIC_RATE, dtype=np.float32) / _SYNTHETIC_RATE
     with soundfile.SoundFile(
@@ -79,7 +79,7 @@ def run_bench(
     model: Model | str | Path | None = None,
     threads: int | None = None,
 ) -> BenchReport:
-    """Restore a file to a temporary 24-bit FLAC and take the times.
+    """Restore a file to a temporary 24-bit FLAC, and measure how long the stages take.
 
     Parameters
     ----------
@@ -87,7 +87,9 @@ def run_bench(
         The file; by default a synthetic stereo MP3 at 44.1 kHz.
     seconds : int
         Length of the synthetic file.
-    model, threads
+    model : Model, str or Path, optional
+        As for `mp3restore.restore_file`.
+    threads : int, optional
         As for `mp3restore.restore_file`.
 
     Raises
@@ -115,15 +117,15 @@ def run_bench(
 
 
 def peak_mib() -> float | None:
-    """Return the largest resident memory of this process so far in MiB; None where the system does not tell."""
+    """Return the largest resident memory of this process so far in MiB, or None if the system does not report it."""
     if _STATUS.exists():
-        # Not from getrusage: there Linux counts the memory that a process had before it became this program.
+        # Not from getrusage: on Linux it counts the memory that the process had before it became this program.
         found = re.search(r"^VmHWM:\s+(\d+) kB$", _STATUS.read_text(encoding="ascii", errors="replace"), re.MULTILINE)
         if found:
             return int(found[1]) / 1024
     if sys.platform == "win32":
         return None
-    import resource  # noqa: PLC0415 - there is none on Windows
+    import resource  # noqa: PLC0415 - does not exist on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024**2 if sys.platform == "darwin" else peak / 1024

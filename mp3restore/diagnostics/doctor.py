@@ -1,4 +1,4 @@
-"""What there is to know about this installation when something does not work."""
+"""Facts about this installation, for when something does not work."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TEST_RATE = 44100
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Facts about an installation, and what is wrong with it."""
+    """Facts about an installation, and the problems that were found."""
 
     facts: dict[str, Any]
     problems: list[str] = field(default_factory=list)
@@ -62,7 +62,7 @@ def _models(problems: list[str]) -> dict[str, str]:
 
 
 def _self_test(device: Device, problems: list[str]) -> dict[str, Any]:
-    """Restore a second of music that is made up here."""
+    """Restore a second of synthetic music."""
     time = np.arange(_TEST_RATE) / _TEST_RATE
     music = np.stack([np.sin(2 * np.pi * 440 * time), np.sin(2 * np.pi * 660 * time)], axis=1) * 0.3
     with tempfile.TemporaryDirectory(prefix="mp3restore-") as folder:
@@ -87,7 +87,7 @@ def _self_test(device: Device, problems: list[str]) -> dict[str, Any]:
 
 
 def diagnose(device: Device = "auto") -> Diagnosis:
-    """Look at versions, devices, codecs and models, and restore a second of music."""
+    """Collect versions, devices, codecs and models, and restore a second of music."""
     problems: list[str] = []
     runtimes = {name: version for name in _RUNTIMES if (version := _version(name)) is not None}
     if len(runtimes) > 1:

@@ -1,1 +1,1 @@
-"""Signal arithmetic: transforms, rates, means, alignment."""
+"""Signal processing: transforms, resampling, running means, alignment."""

@@ -1,4 +1,4 @@
-"""How far two recordings of the same music are apart in time."""
+"""The delay between two recordings of the same music."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONGEST_DELAY_SECONDS = 0.2
 
 
 def find_delay(reference: NDArray[np.float32], samples: NDArray[np.float32], sample_rate: int) -> int:
-    """Find by how many samples `samples` comes later than `reference`, both of shape (channels, samples).
+    """Return by how many samples `samples` lags behind `reference`, both of shape (channels, samples).
 
-    Encoders and decoders that do not write or read a length tag shift the music by up to 2257 samples; the place of the
-    largest cross-correlation within 0.2 s shows it. `sample_rate` is in Hz.
+    Encoders and decoders that do not write or read a length tag shift the music by up to 2257 samples. The delay is the
+    lag of the largest cross-correlation within 0.2 s. `sample_rate` is in Hz.
     """
     a, b = reference.mean(axis=0), samples.mean(axis=0)
     size = scipy.fft.next_fast_len(len(a) + len(b), real=True)

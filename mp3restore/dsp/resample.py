@@ -1,4 +1,4 @@
-"""Sample-rate conversion by a rational factor, as a whole or block by block with the same result."""
+"""Sample-rate conversion by a rational factor, block by block; the cuts between blocks do not change the result."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-__all__ = ["output_rate", "resample_stream", "resampled_length"]
+from mp3restore._typing import Samples
+
+__all__ = ["output_rate", "resample", "resample_stream", "resampled_length"]
 
 
 def output_rate(sample_rate: int) -> int:
-    """Rate in Hz that a file of `sample_rate` Hz is restored at.
+    """Return the rate in Hz at which a file of `sample_rate` Hz is restored.
 
-    Low-rate MPEG-2 and 2.5 files are brought to the full rate of their family, so that there is room for treble:
-    11.025 and 22.05 kHz to 44.1 kHz; 8, 12, 16, 24 and 32 kHz to 48 kHz. Other rates are kept.
+    Low-rate MPEG-2 and 2.5 files are converted to the full rate of their family, which has room for treble: 11.025 and
+    22.05 kHz to 44.1 kHz; 8, 12, 16, 24 and 32 kHz to 48 kHz. Other rates are kept.
     """
     if sample_rate in (11025, 22050):
         return 44100
@@ -25,13 +26,17 @@ def output_rate(sample_rate: int) -> int:
 
 
 def resampled_length(samples: int, source_rate: int, target_rate: int) -> int:
-    """Length in samples after conversion: the smallest number that covers the same time."""
+    """Return the length in samples after conversion: the smallest number that covers the same time."""
     return -(-samples * target_rate // source_rate)
 
 
-def resample_stream(
-    blocks: Iterable[NDArray[np.float32]], source_rate: int, target_rate: int
-) -> Iterator[NDArray[np.float32]]:
+def resample(samples: Samples, source_rate: int, target_rate: int) -> Samples:
+    """Convert samples (channels, n) from `source_rate` to `target_rate` (Hz), as `resample_stream` does."""
+    blocks = list(resample_stream([samples], source_rate, target_rate))
+    return np.concatenate(blocks, axis=1)
+
+
+def resample_stream(blocks: Iterable[Samples], source_rate: int, target_rate: int) -> Iterator[Samples]:
     """Convert blocks of shape (channels, samples) from `source_rate` to `target_rate` (Hz), with linear phase.
 
     The result does not depend on how the input is cut into blocks, has no delay, and is exactly
@@ -52,7 +57,7 @@ def resample_stream(
             yield np.ascontiguousarray(frames.T)
     if stream is None:
         return
-    # soxr rounds lengths to the nearest: a little silence makes it up to what there must be.
+    # soxr rounds lengths to the nearest sample; a little silence makes sure that the result is long enough.
     silence = np.zeros((source_rate // target_rate + 1, block.shape[0]), np.float32)
     frames = stream.resample_chunk(silence, last=True)
     yield np.ascontiguousarray(frames[: resampled_length(taken, source_rate, target_rate) - given].T)

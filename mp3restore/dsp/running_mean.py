@@ -1,4 +1,4 @@
-"""Running means that do not drift: every value is summed in the same tree, wherever a signal was cut."""
+"""Running means that do not drift: every value is summed in the same order, wherever a signal is cut."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ __all__ = ["running_mean"]
 def running_mean(
     values: NDArray[np.float32], size: int, edges: Literal["constant", "edge"] = "constant"
 ) -> NDArray[np.float32]:
-    """Mean of an odd number of neighbours along the last axis, with zeros or the outermost values outside.
+    """Return the mean over an odd number of neighbours along the last axis.
 
-    The mean of what is never negative is never negative either.
+    Outside the array, values count as zero ("constant") or as the outermost value ("edge"). If no value is negative,
+    no mean is either.
     """
     around = [(0, 0)] * (values.ndim - 1) + [(size // 2, size // 2)]
     padded = np.pad(values, around, edges)
     sums = np.empty_like(padded)
-    # As one row, which is faster; the sums across the ends of rows are not looked at.
+    # As one row, which is faster; sums that span two rows are not used.
     _running_sum(padded.reshape(-1), size, sums.reshape(-1))
     mean = sums[..., : values.shape[-1]]
     mean *= np.float32(1 / size)
@@ -28,12 +29,12 @@ def running_mean(
 
 
 def _running_sum(values: NDArray[np.float32], size: int, out: NDArray[np.float32]) -> None:
-    """Sums of `size` neighbours from each value (n,) on, but for the last `size - 1`, which are left as they are.
+    """Write the sum of `size` values from each value (n,) on into `out`, except into its last `size - 1` values.
 
-    Sums of 1, 2, 4 and so on neighbours are added up as the binary digits of `size` have it.
+    Sums of 1, 2, 4 and so on neighbours are added up according to the binary digits of `size`.
     """
     whole = out[: len(values) - size + 1]
-    begun = 0  # neighbours that are in `whole` already
+    begun = 0  # number of neighbours already in `whole`
     sums, width = values, 1
     spares = [np.empty_like(values), np.empty_like(values)]
     while True:

@@ -1,8 +1,8 @@
 """Short-time Fourier transform on an absolute frame grid, and its overlap-add inverse.
 
-Frame ``t`` covers the samples from ``(t - 3) * hop`` on, so that with a hop of a quarter frame every sample of a file,
-the first and the last included, lies in exactly four frames, and hop block ``j`` (samples ``j * hop`` to
-``(j + 1) * hop``) is made of the frames ``j`` to ``j + 3``. The windows then need no normalisation at the edges.
+Frame ``t`` begins at sample ``(t - 3) * hop``. The hop is a quarter of a frame, so every sample of a file, the first
+and the last included, lies in exactly four frames, and hop block ``j`` (samples ``j * hop`` to ``(j + 1) * hop``) is
+the sum of frames ``j`` to ``j + 3``. The windows therefore need no normalisation at the ends of a file.
 """
 
 from __future__ import annotations
@@ -17,27 +17,32 @@ from numpy.typing import NDArray
 
 __all__ = ["OVERLAP", "analyse", "analyse_stretches", "mel_bands", "synthesise", "window"]
 
-OVERLAP = 4  # frames over each sample
-_STRETCH = 32  # frames that are transformed at once: what is between the steps stays in the cache
+OVERLAP = 4  # frames that cover each sample
+_STRETCH = 32  # frames transformed at once: few enough for intermediate results to stay in the cache
 
 
 @lru_cache(maxsize=4)
 def window(size: int) -> NDArray[np.float32]:
-    """Periodic Hann window; at a hop of a quarter of `size`, its square sums to 1.5."""
+    """Return a periodic Hann window; at a hop of a quarter of `size`, its square sums to 1.5."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
 
 
 def analyse(samples: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
-    """Spectra of shape (..., frames, size // 2 + 1) of all whole frames in `samples` (..., n)."""
+    """Return the spectra, shape (..., frames, size // 2 + 1), of all whole frames in `samples` (..., n)."""
     hop = size // OVERLAP
     framed = sliding_window_view(samples, size, axis=-1)[..., ::hop, :]
     return np.asarray(scipy.fft.rfft(framed * window(size), axis=-1, overwrite_x=True), dtype=np.complex64)
 
 
 def analyse_stretches(samples: NDArray[np.float32], size: int) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
-    """`analyse` a stretch at a time, so that what is done to a spectrum next finds it in the processor's cache.
+    """Apply `analyse` to a stretch of frames at a time, so that the next step finds the spectra in the cache.
 
-    Gives which frames, and their spectra.
+    Yields
+    ------
+    frames : slice
+        The frames of the stretch.
+    spectra : ndarray of complex64
+        Their spectra, shape (..., frames, size // 2 + 1).
     """
     hop = size // OVERLAP
     for piece in _stretches((samples.shape[-1] - size) // hop + 1):
@@ -45,19 +50,19 @@ def analyse_stretches(samples: NDArray[np.float32], size: int) -> Iterator[tuple
 
 
 def _stretches(frames: int) -> Iterator[slice]:
-    """Cut `frames` frames into pieces that are small enough for the processor's cache."""
+    """Cut `frames` frames into stretches that are small enough for the processor's cache."""
     for first in range(0, frames, _STRETCH):
         yield slice(first, min(first + _STRETCH, frames))
 
 
 def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[NDArray[np.float32]]:
-    """Overlap-add inverse of `analyse`, of consecutive stretches of spectra (..., frames, size // 2 + 1), in place.
+    """Invert `analyse` by overlap-add, for consecutive stretches of spectra (..., frames, size // 2 + 1), in place.
 
-    Yields the hop blocks that four frames cover, as soon as they have been: (frames - 3) * hop samples in all. Each is
-    the sum of its frames in their order, wherever the stretches begin.
+    Yields each hop block that four frames cover as soon as the fourth is added: (frames - 3) * hop samples in all. Each
+    is the sum of its frames in the same order, wherever the stretches begin.
     """
     hop = size // OVERLAP
-    partial = OVERLAP - 1  # blocks at either end are covered in part only; the first ones are dropped
+    partial = OVERLAP - 1  # hop blocks at either end that fewer than four frames cover; the first ones are dropped
     dropped, tail = partial, None
     for spectrum in spectra:
         count = spectrum.shape[-2]
@@ -75,7 +80,7 @@ def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[
 
 
 def mel_bands(bands: int, bins: int, nyquist_hz: float = 22050.0) -> NDArray[np.float32]:
-    """Triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
+    """Return triangles on the mel scale that sum to one in every bin: shape (bands, bins)."""
     mel = 1127 * np.log1p(np.linspace(0, nyquist_hz, bins) / 700)
     position = mel / mel[-1] * (bands - 1)
     triangles = np.maximum(0, 1 - np.abs(position[None, :] - np.arange(bands)[:, None]))

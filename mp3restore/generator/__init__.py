@@ -1,1 +1,1 @@
-"""The network and all around it; arrays in, arrays out."""
+"""The network and everything around it; arrays in, arrays out."""

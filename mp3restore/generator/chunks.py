@@ -1,7 +1,7 @@
-"""The two ends of a file: music does not stop there for the generator.
+"""Extend the music beyond both ends of a file, so that the generator sees no sudden start or stop.
 
-Where a file begins or ends in the middle of a sound, silence around it would make a click of its edge, a spectrum with
-energy everywhere, and the generator would restore what is not missing. So the file goes on mirrored, and fades out.
+Where a file begins or ends in the middle of a sound, silence next to it would make a click, with energy at all
+frequencies, and the generator would restore what is not missing. So the file continues as its mirror image, faded out.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ __all__ = ["MapRows", "Passage", "with_edges", "without_edges"]
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The next samples of a file, and what has become known of its losses.
+    """The next samples of a file, and the rows of its map that have become known.
 
-    `samples` has shape (channels, n). `uncertainty` has the next rows of the file's map (`mp3.uncertainty`), of frames
-    that are centred on every 512th sample from the first on; (0, values) if there are none yet, None if no bitstream
-    is known.
+    `samples` has shape (channels, n). `uncertainty` has the next rows of the file's map (`generator.uncertainty`), for
+    frames centred on every 512th sample from the first on. It has shape (0, values) if there are none yet, and is None
+    if there is no bitstream.
     """
 
     samples: Samples
@@ -31,19 +31,19 @@ class Passage:
 
 
 def _mirrored(tail: Samples, length: int) -> Samples:
-    """What follows `tail` (channels, n > 0): `length` samples."""
+    """Return `length` samples that continue `tail` (channels, n > 0): its mirror image, faded out."""
     fade = np.cos(np.linspace(0, np.pi / 2, length, dtype=np.float32)) ** 2
     following: Samples = np.pad(tail, ((0, 0), (0, length)), mode="symmetric")[:, tail.shape[1] :] * fade
     return following
 
 
 def _begun(head: Samples, length: int) -> Samples:
-    """`head` after `length` samples that lead to it."""
+    """Prepend `length` mirrored samples that fade in to `head`."""
     return np.concatenate([_mirrored(head[:, :length][:, ::-1], length)[:, ::-1], head], axis=1)
 
 
 def with_edges(passages: Iterable[Passage], length: int) -> Iterator[Passage]:
-    """Put `length` samples before and after those of a file, of which there may be any number."""
+    """Add `length` samples before and after those of a file of any length."""
     recent: Samples | None = None  # all samples until there are enough to begin, then the last `length`
     begun = False
     for passage in passages:
@@ -63,7 +63,7 @@ def with_edges(passages: Iterable[Passage], length: int) -> Iterator[Passage]:
 
 
 def without_edges(blocks: Iterable[Samples], length: int) -> Iterator[Samples]:
-    """Take the first and the last `length` samples from blocks (channels, n)."""
+    """Remove the first and the last `length` samples from blocks (channels, n)."""
     before = length
     held: Samples | None = None
     for block in blocks:
@@ -76,9 +76,9 @@ def without_edges(blocks: Iterable[Samples], length: int) -> Iterator[Samples]:
 
 
 class MapRows:
-    """Rows of the uncertainty map from `first` <= 0 on, which wait for their samples.
+    """Rows of the uncertainty map, from row `first` <= 0 on, that wait for their samples.
 
-    The first row holds before it, the last one after it: rows outside have samples that mirror those inside.
+    The first row is repeated before it and the last one after it, because the samples out there mirror those inside.
     """
 
     def __init__(self, first: int, values: int) -> None:
@@ -88,7 +88,7 @@ class MapRows:
 
     @property
     def count(self) -> int:
-        """How many are there."""
+        """Number of rows that wait."""
         return len(self._rows)
 
     def push(self, rows: Samples) -> None:
@@ -100,7 +100,7 @@ class MapRows:
         self._before, self._outside = 0, rows[-1:]
 
     def take(self, count: int, step: int) -> Samples:
-        """The next `count` rows, the last one again where there are too few; then go on by `step`."""
+        """Return the next `count` rows, repeating the last one if there are too few, then advance by `step`."""
         taken = self._rows[:count]
         missing = np.repeat(self._outside, count - len(taken), axis=0)
         self._rows = self._rows[step:]

@@ -1,4 +1,4 @@
-"""What a model can run on."""
+"""The devices that a model can run on."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _PROVIDERS: dict[str, str] = {
     "dml": "DmlExecutionProvider",
 }
 _HINTS = {
-    "cuda": "it takes an NVIDIA GPU, its driver, and the package onnxruntime-gpu instead of onnxruntime",
-    "coreml": "it takes a Mac",
-    "dml": "it takes Windows, and the package onnxruntime-directml instead of onnxruntime",
+    "cuda": "this needs an NVIDIA GPU, its driver, and the package onnxruntime-gpu instead of onnxruntime",
+    "coreml": "this needs a Mac",
+    "dml": "this needs Windows, and the package onnxruntime-directml instead of onnxruntime",
 }
 
 
 def providers_for(device: Device) -> list[str]:
-    """Execution providers to ask ONNX Runtime for, the best first.
+    """Return the execution providers to ask ONNX Runtime for, the best first.
 
     Raises
     ------
     UsageError
-        If there is no such device, or it cannot be had here.
+        If the device is unknown or not available.
     """
-    import onnxruntime as ort  # noqa: PLC0415 - the command line takes its options from here
+    import onnxruntime as ort  # noqa: PLC0415 - the command line imports the names of the devices from here
 
     available = ort.get_available_providers()
     if device == "auto":
-        wanted = [_PROVIDERS["cuda"], _PROVIDERS["cpu"]]  # the others are not as exact
+        wanted = [_PROVIDERS["cuda"], _PROVIDERS["cpu"]]  # the others are less exact
         return [provider for provider in wanted if provider in available]
     if device not in _PROVIDERS:
         raise UsageError(f"unknown device '{device}'", hint=f"use auto, {', '.join(_PROVIDERS)}")
@@ -45,7 +45,7 @@ def providers_for(device: Device) -> list[str]:
 
 
 def device_of(providers: list[str], wanted: Device) -> str:
-    """Name of the device that a session has really got.
+    """Return the name of the device that a session actually uses.
 
     Raises
     ------
@@ -60,5 +60,5 @@ def device_of(providers: list[str], wanted: Device) -> str:
 
 
 def no_device(device: str) -> UsageError:
-    """Say that a device cannot be had."""
-    return UsageError(f"the device '{device}' cannot be used here", hint=_HINTS.get(device, "use --device auto"))
+    """Return the error for a device that is not available."""
+    return UsageError(f"the device '{device}' is not available", hint=_HINTS.get(device, "use --device auto"))

@@ -2,12 +2,12 @@
 
 Two excitations, each for the mid and the side plane:
 
-- ``noise``: white noise that partly follows the input's fine temporal envelope, so that a cymbal's attack stays an
-  attack though a frame is 46 ms long (temporal noise shaping, as in spectral band replication);
-- ``harmonic``: the input through a saturating odd nonlinearity, whitened: overtones of what survived.
+- ``noise``: white noise that partly follows the input's fine temporal envelope, so that a cymbal's attack stays sharp
+  although a frame is 46 ms long (temporal noise shaping, as in spectral band replication);
+- ``harmonic``: the input after a saturating odd nonlinearity and whitening: overtones of what survived.
 
-Both are local in time and blind to the input's level; the harmonic is zero where the input is.
-``mp3restore/training/frontend.py`` computes the same in PyTorch; a test holds the two together.
+Both are local in time and independent of the input's level; the harmonic excitation is zero where the input is zero.
+``mp3restore/training/networks/frontend.py`` computes the same in PyTorch; a test checks that the two agree.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["CONTEXT", "EXCITATIONS", "GAINS", "Excitations"]
 
 EXCITATIONS = ("noise", "harmonic")
 GAINS = ("copy", *EXCITATIONS)
-"""What a generator gives for every bin: what to multiply the input by, and each excitation before they are added."""
+"""The gains that a generator returns for every bin: one for the input, and one for each excitation added to it."""
 
 SHAPING = 0.5  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
@@ -35,12 +35,12 @@ LARGEST_SWING = 8.0  # of the envelope over its slow mean, so that a lone click 
 WHITENING_BINS = 65  # 1.4 kHz
 WHITENING_RANGE = 1e-7  # power relative to the mean over the spectrum
 FLOOR = 1e-12  # power, 24 bits below full scale squared: keeps divisions finite in silence
-# Samples on either side that an excited sample depends on, in whole hops of 512.
+# Samples on either side that a sample of an excitation depends on, in whole hops of 512.
 CONTEXT = 1536
 
 
 def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Amplitude of the noise (samples,), around one and common to both planes; treble counts most."""
+    """Return the amplitude of the noise (samples,), about one and common to both planes; treble counts most."""
     power = np.zeros(planes.shape[1], np.float32)
     for plane in planes:
         slope = np.diff(plane)
@@ -60,7 +60,7 @@ def _envelope(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _saturate(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """d / sqrt(1 + d^2) of d = DRIVE x / sqrt(power)."""
+    """Return d / sqrt(1 + d^2), where d = DRIVE x / sqrt(power)."""
     square = plane * plane
     power = running_mean(square, LEVEL_WINDOW)
     power += np.float32(FLOOR)
@@ -71,11 +71,11 @@ def _saturate(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _flattening(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """One over the envelopes of spectra (planes, frames, bins)."""
+    """Return one over the envelopes of spectra (planes, frames, bins)."""
     power: NDArray[np.float32] = np.abs(spectrum)
     power *= power
     around = running_mean(power, WHITENING_BINS, "edge")
-    # Bins that hold nothing but the rounding errors of the transform are not to be raised to unit power.
+    # Bins that contain only the rounding errors of the transform must not be raised to unit power.
     around += power.mean(axis=-1, keepdims=True) * np.float32(WHITENING_RANGE) + np.float32(1e-6)
     np.sqrt(around, out=power)
     np.reciprocal(power, out=power)
@@ -87,11 +87,11 @@ class Excitations:
 
     Parameters
     ----------
-    planes
+    planes : ndarray of float32
         Mid and side, shape (2, n + 2 * CONTEXT): the stretch and its context on both sides.
-    noise
+    noise : ndarray of float32 or None
         White noise of unit variance, shape (2, n); None for no noise at all.
-    size
+    size : int
         Frame length of the STFT in samples.
     """
 
@@ -108,8 +108,8 @@ class Excitations:
     ) -> Iterator[NDArray[np.complex64]]:
         """Restore the spectra (2 planes, frames, bins) of all whole frames in place, with the gains that `GAINS` lists.
 
-        Gives the results stretch by stretch, while they are in the processor's cache. Before it is multiplied, an
-        excitation has about unit power per bin.
+        Yields the results stretch by stretch, while they are in the processor's cache. Without its gain, an excitation
+        has about unit power per bin.
         """
         stretches = [analyse_stretches(wave, self._size) for wave in self._waves.values()]
         for pieces in zip(*stretches, strict=True):

@@ -9,19 +9,21 @@ from importlib import resources
 from pathlib import Path
 
 from mp3restore.errors import ModelError
+from mp3restore.generator.uncertainty import N_FFT
 
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
 _SCHEMA = 2
+_TEXTS = ("name", "version")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """What the engine must know of a model.
+    """The properties of a model that the engine needs.
 
     `halo_frames` frames on either side influence an output frame. `frame_latents` and `file_latents` are the numbers of
-    z values drawn for each frame and once for the file. `bands` is the number of bands of the uncertainty map.
+    z values drawn for each frame and once per file. `bands` is the number of bands of the uncertainty map.
     """
 
     name: str
@@ -34,7 +36,7 @@ class ModelConfig:
     schema: int = _SCHEMA
 
     def to_json(self) -> str:
-        """Text of ``config.json``."""
+        """Return the text of ``config.json``."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
@@ -49,23 +51,23 @@ class Model:
 
     @property
     def onnx_path(self) -> Path:
-        """The network."""
+        """Path of the network."""
         return self.folder / "model.onnx"
 
     def card(self) -> str:
-        """Text of the model card; empty when there is none."""
+        """Return the text of the model card, or an empty string if there is none."""
         path = self.folder / "MODEL_CARD.md"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def models_folder() -> Path:
-    """Folder of the models that ship with the package: inside the wheel, or at the top of a source checkout."""
+    """Return the folder of the models that ship with the package: in the wheel, or at the top of a source checkout."""
     packaged = Path(str(resources.files("mp3restore"))) / "_models"
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2] / "models"
 
 
 def list_models() -> list[str]:
-    """Names of the models that ship with the package."""
+    """Return the names of the models that ship with the package."""
     folder = models_folder()
     return sorted(p.parent.name for p in folder.glob("*/config.json")) if folder.is_dir() else []
 
@@ -76,7 +78,7 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
     Raises
     ------
     ModelError
-        If it is not there, its hash differs from ``SHA256``, or its configuration has another schema.
+        If the model does not exist, its hash differs from ``SHA256``, or its configuration has another schema.
     """
     wanted = DEFAULT_MODEL if name_or_path is None else name_or_path
     folder = models_folder() / wanted
@@ -84,7 +86,7 @@ def load_model(name_or_path: str | Path | None = None) -> Model:
         folder = Path(wanted)
     if not (folder / "config.json").is_file():
         known = ", ".join(list_models()) or "none"
-        raise ModelError(f"no model {str(wanted)!r}", hint=f"known models: {known}; or give a model folder")
+        raise ModelError(f"unknown model {str(wanted)!r}", hint=f"use one of {known}, or a model folder")
     config = _read_config(folder)
     return Model(config.name, folder, config, _verify(folder))
 
@@ -102,8 +104,15 @@ def _read_config(folder: Path) -> ModelConfig:
         raise ModelError(f"the configuration cannot be read: {error}", path=path, hint="reinstall the model") from error
     for field in fields(ModelConfig):
         value = getattr(config, field.name)
-        if field.type == "int" and (not isinstance(value, int) or value < 0):
+        if field.name in _TEXTS:
+            if not isinstance(value, str) or not value:
+                raise ModelError(f"{field.name} must be a text, not {value!r}", path=path)
+        elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
+    if config.fft_size != N_FFT:
+        raise ModelError(
+            f"the model has frames of {config.fft_size} samples, not {N_FFT}", path=path, hint="update mp3restore"
+        )
     return config
 
 

@@ -1,8 +1,8 @@
-"""Streaming restoration: a file is cut into chunks that know nothing of each other.
+"""Streaming restoration: a file is cut into chunks that are restored independently of each other.
 
-A chunk of hop blocks is a pure function of the samples around it and of (seed, variant, position): it reads the chunk
-with a halo of at least the generator's receptive field on both sides and throws the halo's output away. So the result
-depends neither on the length of the chunks nor on the order or the threads in which they are made.
+The result of a chunk is a pure function of the samples around it and of (seed, variant, position): the generator reads
+the chunk with a halo of at least its receptive field on both sides, and the output for the halo is thrown away. So the
+result does not depend on the length of the chunks, nor on the order or the threads in which they are restored.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MOST_THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Samples with margins on both sides, rows of the map for all its frames, first hop, samples to keep, polarity."""
+    """Samples with margins on both sides, rows of the map for all frames, first hop, samples to keep, and polarity."""
 
     samples: NDArray[np.float32]
     uncertainty: NDArray[np.float32] | None
@@ -51,14 +51,14 @@ class _Chunk:
 
 
 class _Polarity:
-    """Which way up a file is: the sign of its first sample that is not zero, as soon as that has passed; 1 before."""
+    """The polarity of a file: the sign of its first sample that is not zero, once that has passed; 1 before."""
 
     def __init__(self) -> None:
         self.sign = 1.0
         self._known = False
 
     def tap(self, passages: Iterable[Passage]) -> Iterator[Passage]:
-        """Pass passages on."""
+        """Pass passages on, and note the polarity."""
         for passage in passages:
             if not self._known and passage.samples.any():
                 in_time = passage.samples.T.ravel()
@@ -71,21 +71,37 @@ class Restorer:
 
     Parameters
     ----------
-    model
+    model : Model
         The model to run.
-    threads
-        Chunks restored at the same time, 60 MB each; all cores by default, at most 4. The result does not depend on it.
-    chunk_frames
-        Length of a chunk in hops. The result does not depend on it beyond rounding (1e-5).
-    device
-        What the generator runs on; "auto" takes a GPU if there is one. The attribute `device` says what it has got.
+    threads : int, optional
+        Number of chunks restored at the same time, 60 MB each; by default the number of cores, at most 4. The result
+        does not depend on it.
+    chunk_frames : int
+        Length of a chunk in hops. The result depends on it only by rounding (1e-5).
+    device : {"auto", "cpu", "cuda", "coreml", "dml"}
+        Device to run the generator on; "auto" uses a GPU if there is one.
+
+    Attributes
+    ----------
+    device : str
+        Device that the generator actually runs on.
 
     Raises
     ------
     ModelError
         If ONNX Runtime cannot load the network.
     UsageError
-        If the device cannot be had.
+        If the device is not available.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mp3restore.generator.model import load_model
+    >>> restorer = Restorer(load_model(), threads=1)
+    >>> blocks = [np.zeros((2, 30_000), np.float32), np.zeros((2, 14_100), np.float32)]
+    >>> restored = list(restorer.stream(blocks, sample_rate=44100, seed=1))
+    >>> sum(block.shape[1] for block in restored)
+    44100
     """
 
     def __init__(
@@ -113,19 +129,32 @@ class Restorer:
         deterministic: bool = False,
         timings: Timings | None = None,
     ) -> Iterator[NDArray[np.float32]]:
-        """Restore blocks of shape (channels, n) of finite samples, full scale 1.0, or passages of a file.
+        """Restore the blocks of a file, with bounded memory.
 
-        `sample_rate` in Hz must be one that the generator learnt (`SAMPLE_RATES`).
+        Two channels are restored together as mid and side; with any other number, each channel is restored by itself.
 
-        The yielded blocks have together exactly the length of the input and no delay. Two channels are restored
-        together as mid and side; any other number, each channel by itself.
+        Parameters
+        ----------
+        blocks : iterable of ndarray of float32, or of Passage
+            Finite samples of shape (channels, n), full scale 1.0, or passages that also have rows of the map.
+        sample_rate : int
+            Rate of the samples in Hz, one of `SAMPLE_RATES`, which the generator has learnt.
+        seed, variant : int
+            Seed and variant of the draw.
+        deterministic : bool
+            Draw nothing: z and the noise are zero.
+        timings : Timings, optional
+            Receives the seconds spent in each stage.
 
-        `deterministic` draws nothing: z and the noise are zero.
+        Returns
+        -------
+        iterator of ndarray of float32
+            Restored blocks, shape (channels, m). Together they are exactly as long as the input, without delay.
 
         Raises
         ------
         UsageError
-            If the rate is another.
+            If the rate is not one of `SAMPLE_RATES`.
         """
         if sample_rate not in SAMPLE_RATES:
             raise UsageError(f"the generator works at {SAMPLE_RATES[0]} and {SAMPLE_RATES[1]} Hz, not {sample_rate}")
@@ -158,12 +187,11 @@ class Restorer:
     ) -> NDArray[np.float32]:
         samples, spent = job.result()
         if timings is not None:
-            for name, seconds in spent.seconds.items():
-                timings.seconds[name] = timings.seconds.get(name, 0.0) + seconds
+            timings.add(spent)
         return samples[:, :length]
 
     def _chunks(self, passages: Iterable[Passage], first_hop: int, polarity: _Polarity) -> Iterator[_Chunk]:
-        """Cut what begins at hop block `first_hop`; silence surrounds it."""
+        """Cut a signal that begins at hop block `first_hop`, and has silence around it, into chunks."""
         size, margin = self.chunk_frames * self.hop, self._generator.margin
         samples: NDArray[np.float32] | None = None
         rows: MapRows | None = None
@@ -213,9 +241,9 @@ class Restorer:
         return restored, timings
 
     def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
-        """Keep a channel silent, in place, where its input is digitally silent as far as a frame reaches.
+        """Keep a channel silent, in place, where its input is digital silence as far as a frame reaches.
 
-        Mid and side do not know that only one of the channels has something to restore.
+        Mid and side cannot tell that only one of the channels has something to restore.
         """
         peaks = np.abs(samples).reshape(samples.shape[0], -1, self.hop).max(axis=-1)
         reach = OVERLAP - 1

@@ -1,4 +1,4 @@
-"""The generator of a model, run by ONNX Runtime on one chunk after the other."""
+"""The generator of a model, run by ONNX Runtime on one chunk at a time."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _PLANES = 2
 
 
 class _Buffers(threading.local):
-    """Large arrays that a thread fills again for every chunk.
+    """Large arrays that a thread reuses for every chunk.
 
-    New ones would cost as much time as the transforms that fill them, and how much of them the system keeps for each
-    thread cannot be foreseen.
+    New ones would take as long as the transforms that fill them, and the amount of memory that the system keeps for
+    each thread would be unpredictable.
     """
 
     def __init__(self) -> None:
         self._buffers: dict[str, NDArray[np.float32]] = {}
 
     def get(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """Give the array `name` in some shape, with what it happens to hold."""
+        """Return the array `name` in the given shape, with arbitrary contents."""
         size = prod(shape)
         if name not in self._buffers or self._buffers[name].size < size:
             self._buffers[name] = np.empty(size, np.float32)
@@ -50,17 +50,22 @@ class GeneratorSession:
 
     Parameters
     ----------
-    model
+    model : Model
         The model to run.
-    device
-        What to run it on; the attribute `device` says what it has got.
+    device : {"auto", "cpu", "cuda", "coreml", "dml"}
+        Device to run it on.
+
+    Attributes
+    ----------
+    device : str
+        Device that it actually runs on.
 
     Raises
     ------
     ModelError
-        If ONNX Runtime cannot load the network.
+        If ONNX Runtime cannot load the network, or the network does not match the model's configuration.
     UsageError
-        If the device cannot be had.
+        If the device is not available.
     """
 
     def __init__(self, model: Model, device: Device) -> None:
@@ -72,7 +77,7 @@ class GeneratorSession:
         # One thread per chunk and several chunks at once: no barriers, and sums always in the same order.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Whole blocks for each length of a chunk, besides the pieces that its first run has taken.
+        # It would reserve whole blocks for each length of a chunk, on top of the pieces that the first run takes.
         options.enable_mem_pattern = False
         options.log_severity_level = 3
         try:
@@ -85,11 +90,11 @@ class GeneratorSession:
         wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
         if {port.name: port.shape[-1] for port in ports} != wanted:
-            raise ModelError("the network is not what its configuration says", path=model.onnx_path)
+            raise ModelError("the network does not match its configuration", path=model.onnx_path)
 
     @property
     def margin(self) -> int:
-        """Samples that a chunk needs on either side: halo, the frames over its edge, context of the excitations."""
+        """Samples that a chunk needs on either side: halo, overlapping frames, and context of the excitations."""
         return (self._config.halo_frames + OVERLAP - 1) * self._hop + CONTEXT
 
     @property
@@ -97,11 +102,11 @@ class GeneratorSession:
         return self._config.fft_size // 2 + 1
 
     def frames(self, hops: int) -> int:
-        """Frames that the network must see to make `hops` hop blocks."""
+        """Return the number of frames that the network must see to make `hops` hop blocks."""
         return hops + OVERLAP - 1 + 2 * self._config.halo_frames
 
     def first_row(self, first_hop: int) -> int:
-        """Row of the uncertainty map, of frames centred on multiples of the hop, that its first such frame has."""
+        """Return the row of the uncertainty map for the first such frame; rows are centred on multiples of the hop."""
         return first_hop - self._config.halo_frames - 1
 
     def restore(
@@ -112,10 +117,25 @@ class GeneratorSession:
         noise: NoiseSource | None,
         timings: Timings,
     ) -> NDArray[np.float32]:
-        """Mid and side (2, n + 2 * margin) to restored mid and side (2, n), n being a multiple of the hop.
+        """Restore mid and side of a chunk.
 
-        `uncertainty` has a row for every frame that the network sees; None if nothing is known. The chunk begins at hop
-        block `first_hop` of its file. Without `noise`, nothing is left to chance.
+        Parameters
+        ----------
+        planes : ndarray of float32
+            Mid and side, shape (2, n + 2 * margin), where n is a multiple of the hop.
+        uncertainty : ndarray of float32 or None
+            A row of the map for every frame that the network sees; None if nothing is known.
+        first_hop : int
+            Hop block of the file at which the chunk begins.
+        noise : NoiseSource or None
+            The draws; None for the deterministic restoration.
+        timings : Timings
+            Receives the seconds spent in each stage.
+
+        Returns
+        -------
+        ndarray of float32
+            Restored mid and side, shape (2, n).
         """
         config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
         around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
@@ -137,7 +157,7 @@ class GeneratorSession:
         return np.concatenate(list(samples), axis=1)
 
     def _analyse(self, planes: NDArray[np.float32], around: int) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
-        """Power (2, around, bins) of what the network sees, and spectra (2, kept, bins) of what it restores."""
+        """Return the power (2, around, bins) that the network sees, and spectra (2, kept, bins) that it restores."""
         halo, size = self._config.halo_frames, self._config.fft_size
         power = self._buffers.get("power", _PLANES, around, self._bins)
         parts = self._buffers.get("spectra", _PLANES, around - 2 * halo, self._bins, 2)
@@ -153,7 +173,7 @@ class GeneratorSession:
     def _gains(
         self, power: NDArray[np.float32], uncertainty: NDArray[np.float32], z: NDArray[np.float32], kept: int
     ) -> dict[str, NDArray[np.float32]]:
-        """Run the network: a gain (2 planes, kept, bins) for every bin of the input and of the excitations."""
+        """Run the network; return a gain for every bin of the input and of the excitations: (2 planes, kept, bins)."""
         binding = self._session.io_binding()
         for name, values in (("power", power), ("uncertainty", uncertainty), ("z", z)):
             binding.bind_cpu_input(name, values[None])
@@ -164,7 +184,7 @@ class GeneratorSession:
         return gains
 
     def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
-        """z of all frames: (frames, frame_latents + file_latents)."""
+        """Return z of all frames: (frames, frame_latents + file_latents)."""
         config = self._config
         z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
         if noise is not None:

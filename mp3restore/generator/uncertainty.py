@@ -1,12 +1,13 @@
-"""A map of what an MP3 lost, in the frames and bands that the generator works in.
+"""A map of what an MP3 lost, in the frames and bands of the generator.
 
-A line that the encoder rounded to zero was smaller than half a quantiser step: so the bitstream bounds what is missing
+A line that the encoder rounded to zero was smaller than half a quantiser step, so the bitstream bounds what is missing
 there. Above the encoder's low-pass nothing is known. For each plane, mid = (L + R) / 2 and side = (L - R) / 2, and each
-band of each STFT frame the map has three values:
+band of each STFT frame, the map has three values:
 
-- the logarithm of the STFT amplitude that its quantised zeros would add if the originals lay evenly in their cells;
+- the logarithm of the STFT amplitude that the band's quantised zeros would add if the originals were spread evenly over
+  their cells;
 - the share of its lines that are zero;
-- the share that is free: zero and above the low-pass, or in a granule of which nothing is known.
+- the share of its lines that are free: zero and above the low-pass, or in a granule of which nothing is known.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ _ENVELOPE: Final = 1152
 _LONG_NORM: Final = 288
 _SHORT_NORM: Final = 96
 _HANN_POWER: Final = 3 / 8
-# Width of a line as the Hann window of the STFT sees it, fitted to synthesised lines.
+# Width of a line under the Hann window of the STFT, fitted to synthesised lines.
 _SPREAD_BINS: Final = 1.1
 _ZERO_LIMIT: Final = float(cell_limits(np.zeros(1, np.intp))[1][0])
 
 
 def unknown_row(bands: int) -> NDArray[np.float32]:
-    """Row of the map where nothing is known: shape (6 * bands,)."""
+    """Return the row of the map where nothing is known: shape (6 * bands,)."""
     row = np.ones((PLANES, bands), np.float32)
     row[:2] = LOG_FLOOR
     return row.ravel()
@@ -56,7 +57,7 @@ def unknown_row(bands: int) -> NDArray[np.float32]:
 
 @cache
 def _line_to_band(ratio: float, bands: int) -> NDArray[np.float32]:
-    """Weight of lines in bands, shape (577, bands): columns add up to 1.
+    """Return the weights of lines in bands, shape (577, bands); columns add up to 1.
 
     The last row stands for all frequencies above the lines. `ratio` is the rate of the file over that of the STFT.
     """
@@ -74,7 +75,7 @@ def _line_to_band(ratio: float, bands: int) -> NDArray[np.float32]:
 
 @cache
 def _overlap_by_distance(length: int) -> NDArray[np.float64]:
-    """Energy that an STFT frame of `length` samples sees of a granule, by (granule start - frame start + 1391)."""
+    """Return the energy of a granule in an STFT frame of `length` samples, by (granule start - frame start + 1391)."""
     window = np.square(0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length))
     envelope = np.square(np.sin(np.pi * (np.arange(_ENVELOPE) + 0.5) / _ENVELOPE))
     return np.asarray(np.convolve(window, envelope[::-1]))
@@ -85,15 +86,21 @@ class UncertaintyMap:
 
     Parameters
     ----------
-    stream, offset
-        As for `holes.GranuleReader`.
-    working_rate
-        Sample rate of the STFT in Hz, that of the file or higher.
-    bands
-        Number of bands, see `bands.mel_bands`.
+    stream : Mp3Stream
+        The file, as `read_stream` returns it.
+    offset : int
+        Sample of the decoder's output at which granule 0 starts.
+    working_rate : int
+        Sample rate of the STFT in Hz: that of the file or higher.
+    bands : int
+        Number of bands; see `dsp.stft.mel_bands`.
+    first_frame : int
+        First frame to render.
     """
 
-    def __init__(self, stream: CodedStream, *, offset: int, working_rate: int, bands: int) -> None:
+    def __init__(
+        self, stream: CodedStream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0
+    ) -> None:
         self._stream = stream
         self._offset = offset
         self._ratio = stream.sample_rate / working_rate
@@ -102,10 +109,10 @@ class UncertaintyMap:
         self._granules = np.zeros((0, PLANES, bands), np.float32)
         self._shifts = np.zeros(0, np.int64)
         self._begin = 0  # granule of the first row of `_granules`
-        self._frame = 0  # first frame that is not rendered yet
+        self._frame = first_frame  # the next to be rendered
 
     def push(self, run: CodedGranules) -> NDArray[np.float32]:
-        """Take the next granules of the file; gives the frames that are complete with them, (frames, 6 * bands).
+        """Take the next granules of the file, and return the frames that they complete: (frames, 6 * bands).
 
         Frame k is centred on sample ``512 * k`` of the decoded signal at the working rate.
         """
@@ -125,11 +132,11 @@ class UncertaintyMap:
         return rows
 
     def finish(self, frames: int) -> NDArray[np.float32]:
-        """The rest of the `frames` frames of the file; what no granule covers is unknown."""
+        """Return the rest of the file's `frames` frames; frames that no granule covers are unknown."""
         return self._render(max(frames, self._frame))
 
     def _planes(self, run: CodedGranules) -> NDArray[np.float32]:
-        """(n, 6, bands): power of the zeros, zeros and free share, each of mid and side."""
+        """Return power of the zeros, share of zeros, and free share, each of mid and side: (n, 6, bands)."""
         stream, count = self._stream, len(run.sound)
         zero = run.values == 0
         norm = np.where(run.block_type == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
@@ -144,7 +151,7 @@ class UncertaintyMap:
         bands[:, 2, : stream.channels] = _in_bands(free, high)
         bands[:, 1, : stream.channels] = _in_bands(bounded, low) + bands[:, 2, : stream.channels]
         if stream.channels == 2:
-            # Mid and side are half the sum and half the difference, as coded they are 1 / sqrt(2) of them.
+            # Here mid and side are half the sum and half the difference: 1 / sqrt(2) of mid and side as coded.
             bands[:, 0] /= 2
             left_right = ~run.ms
             bands[left_right] = bands[left_right].mean(axis=2, keepdims=True)
@@ -154,11 +161,11 @@ class UncertaintyMap:
         return planes
 
     def _frame_start(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
-        """First sample of frames, in samples of the file."""
+        """Return the first sample of each frame, in samples of the file."""
         return np.asarray(np.round((HOP * frames - N_FFT // 2) * self._ratio), dtype=np.int64)
 
     def _render(self, stop: int) -> NDArray[np.float32]:
-        """Frames up to `stop`; granules that were not pushed are unknown."""
+        """Return the next frames up to `stop`; granules that were not pushed are unknown."""
         frames = np.arange(self._frame, stop)
         self._frame = stop
         if not len(frames):
@@ -186,11 +193,11 @@ class UncertaintyMap:
 
 
 def _in_bands(lines: NDArray[np.float32] | NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Weighted sums of lines (n, channels, lines), one product for all granules: (n, channels, bands)."""
+    """Return weighted sums of lines (n, channels, lines), by one product for all granules: (n, channels, bands)."""
     flat = lines.reshape(-1, lines.shape[-1]).astype(np.float32, copy=False)
     return (flat @ weights).reshape(*lines.shape[:-1], -1)
 
 
 def _unknown_planes() -> NDArray[np.float32]:
-    """Planes of an unknown granule, shape (6, 1)."""
+    """Return the planes of an unknown granule, shape (6, 1)."""
     return np.array([[0], [0], [1], [1], [1], [1]], dtype=np.float32)

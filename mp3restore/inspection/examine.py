@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mp3restore.audio.metadata import mp3_kbps
 from mp3restore.audio.source import AudioSource
 from mp3restore.audio.tags import Tags, read_tags
 from mp3restore.inspection.bitstream import Bitstream, open_bitstream
@@ -23,7 +22,7 @@ class Examination:
         What an MP3 says about every granule; None where the decoder's output is not what the bitstream says (another
         format, damage throughout, intensity stereo, free format): then nothing can be guaranteed.
     kbps : float or None
-        Mean bitrate of an MP3: counted where its bitstream is known, else as its header states it.
+        Mean bitrate of what is compressed with losses; None where that is not known.
     tags : Tags
         Tags and pictures.
     restored_before : bool
@@ -51,7 +50,7 @@ def examine(source: AudioSource, *, strength: float | None = None) -> Examinatio
     """
     found = open_bitstream(source)
     bitstream = found if found is not None and found.believed else None
-    kbps = mp3_kbps(source.file.view()) if bitstream is None else bitstream.stream.kbps
+    kbps = source.kbps
     tags, ours = read_tags(source.file.view())
     return Examination(
         bitstream=bitstream,

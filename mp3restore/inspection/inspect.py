@@ -1,77 +1,71 @@
-"""What an MP3 lost, as plain data: the answer of ``mp3restore inspect``."""
+"""What a file has lost, as plain data: the answer of ``mp3restore inspect``."""
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
+from mp3restore._typing import Samples
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.excerpt import read_excerpt
-from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError
-from mp3restore.mp3.granules import coded_granules
-from mp3restore.mp3.grid import GridResult, find_grid, locate
-from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream, lowpass_hz, read_stream
-from mp3restore.mp3.tables import LINES
+from mp3restore.audio.mpeg import MpegSource
+from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.dsp.stft import analyse
+from mp3restore.inspection.bitstream import open_bitstream
+from mp3restore.inspection.kept import BitstreamReport, LineCounter
+from mp3restore.inspection.strength import warranted_strength
+from mp3restore.mp3.grid import GridResult, find_grid
 
-_BLOCK_NAMES: Final = ("long", "start", "short", "stop")
-# Enough to find the grid in; more would only cost time and memory.
-_MP3_FORMATS: Final = {"MP3", "MPEG"}  # of libsndfile
-_SEARCH_SECONDS: Final = 120
-_PLOT_COLUMNS: Final = 1200
+__all__ = ["BitstreamReport", "Inspection", "inspect_file"]
 
-
-@dataclass(frozen=True, slots=True)
-class BitstreamReport:
-    """What the bitstream of an MP3 says, and what the decoded signal shows of its quantiser."""
-
-    version: str
-    encoder: str | None
-    kbps: float
-    rate_mode: Literal["cbr", "abr", "vbr"]
-    encoder_delay: int | None
-    padding: int | None
-    granules: int
-    unknown_granules: int
-    skipped_bytes: int
-    missing_bytes: int
-    joint_stereo_share: float
-    block_shares: dict[str, float]
-    """Share of long, start, short and stop blocks."""
-    mixed_share: float
-    lowpass_hz: float
-    lowpass_stated: bool
-    """Whether the tag states the low-pass; otherwise it is what LAME chooses at this bitrate."""
-    offset: int
-    """Where granule 0 starts in the decoder's output, in samples."""
-    lattice_fit: float
-    """Share of lines that lie on the lattice there; under 0.9 the following numbers mean little."""
-    edge_hz: tuple[float, float, float]
-    """10th, 50th and 90th percentile of the coded edge of granules and channels."""
-    coded_share: float
-    """Share of lines that are not zero, of all lines below half the sample rate."""
-    hole_share: float
-    """Share of zeros below the last coded line of their granule."""
-    above_edge_share: float
+# Enough to find the grid in, and to see where the spectrum ends.
+_SEARCH_SECONDS: Final = 30
+_FRAME_SAMPLES: Final = 2048
+# Where the loudest frames fall this far below their own maximum for good, the sound ends.
+_BANDWIDTH_DB: Final = -80.0
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """Report on one file; exactly one of ``bitstream`` and ``grid`` is set."""
+    """Report on one file.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    sample_rate, channels : int
+        Rate in Hz and number of channels of what is decoded.
+    duration_s : float
+        Length of the music.
+    decoder : str
+        Decoder and format.
+    kbps : float or None
+        Mean bitrate of what is compressed with losses; None where that is not known.
+    bandwidth_hz : float
+        Highest frequency of the first half minute.
+    strength : float
+        How far `restore` goes with this file if no strength is given, 0 to 1.
+    damage : tuple of Damage
+        Stretches of the file that are no sound.
+    bitstream : BitstreamReport or None
+        What the bitstream of an MP3 says.
+    grid : GridResult or None
+        Of files without a bitstream: whether they once were an MP3.
+    """
 
     path: Path
     sample_rate: int
     channels: int
     duration_s: float
+    decoder: str
+    kbps: float | None
+    bandwidth_hz: float
+    strength: float
+    damage: tuple[Damage, ...]
     bitstream: BitstreamReport | None
     grid: GridResult | None
-    """For files that are not MP3: whether they once were."""
 
     @property
     def was_mp3(self) -> bool:
@@ -83,132 +77,67 @@ class Inspection:
         tree = asdict(self)
         tree["path"] = str(self.path)
         tree["was_mp3"] = self.was_mp3
+        tree["damage"] = list(tree["damage"])
         if self.bitstream is not None:
             tree["bitstream"]["edge_hz"] = list(self.bitstream.edge_hz)
         return tree
 
 
-def _line_shares(
-    stream: Mp3Stream, decoded: Iterable[NDArray[np.float32]], offset: int
-) -> tuple[list[float], tuple[float, float, float]]:
-    """Return the shares of coded lines, holes and lines above the edge, and percentiles of the edge in Hz."""
-    counts = np.zeros(3)
-    edges = []
-    for run in coded_granules(stream, decoded, offset=offset):
-        sound = run.sound
-        edge = run.edges[sound]
-        coded = int(np.count_nonzero(run.magnitudes[sound]))
-        counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
-        edges.append(edge.reshape(-1))
-    if not counts.sum():
-        return [0.0, 0.0, 0.0], (0.0, 0.0, 0.0)
-    line_hz = stream.sample_rate / 2 / LINES
-    low, median, high = (float(p) * line_hz for p in np.percentile(np.concatenate(edges), [10, 50, 90]))
-    return (counts / counts.sum()).tolist(), (low, median, high)
-
-
-def _bitstream_report(path: Path) -> tuple[BitstreamReport, float]:
-    """Return what the bitstream says, and the decoded length in seconds, which libsndfile only guesses before."""
-    stream = read_stream(path)
-    offset, fit = locate(stream, read_excerpt(path, duration=_SEARCH_SECONDS)[0])
-    samples = 0
-
-    def counted(blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        nonlocal samples
-        for block in blocks:
-            samples += block.shape[1]
-            yield block
-
-    with open_audio(path) as source:
-        shares, edge = _line_shares(stream, counted(source.blocks()), offset)
-        seconds = samples / source.sample_rate
-    types = stream.block_type[stream.known]
-    report = BitstreamReport(
-        version=stream.version,
-        encoder=stream.encoder,
-        kbps=stream.kbps,
-        rate_mode=stream.rate_mode,
-        encoder_delay=stream.encoder_delay,
-        padding=stream.padding,
-        granules=stream.granules,
-        unknown_granules=int(np.count_nonzero(~stream.known)),
-        skipped_bytes=stream.skipped_bytes,
-        missing_bytes=stream.missing_bytes,
-        joint_stereo_share=stream.joint_stereo_share,
-        block_shares={name: float(np.mean(types == k)) if types.size else 0.0 for k, name in enumerate(_BLOCK_NAMES)},
-        mixed_share=float(np.mean(stream.mixed[stream.known])) if types.size else 0.0,
-        lowpass_hz=lowpass_hz(stream),
-        lowpass_stated=stream.lowpass_hz is not None,
-        offset=offset,
-        lattice_fit=fit,
-        edge_hz=edge,
-        coded_share=shares[0],
-        hole_share=shares[1],
-        above_edge_share=shares[2],
-    )
-    return report, seconds
-
-
 def inspect_file(path: str | Path) -> Inspection:
-    """Say what a file lost: from its bitstream if it is an MP3, else by searching its samples for an MP3's grid.
+    """Say what a file has lost: from its bitstream if it is an MP3, else by searching its samples for an MP3's grid.
 
     Parameters
     ----------
     path
-        Any file that libsndfile reads. Of files with more than two channels only the first two are searched.
+        Any file that can be restored. Of files with more than two channels only the first two are searched.
 
     Raises
     ------
     InputError, NoInputError
         If there is no such file, or it may not be read.
     DecodeError
-        If libsndfile cannot read it.
-    BitstreamError
-        If it is an MP3 of a kind that `read_stream` refuses.
+        If it cannot be decoded.
     """
-    path = Path(path)
-    open_audio(path).close()  # which says best what is wrong with a file
-    try:
-        info = soundfile.info(path)
-        duration, bitstream, grid = float(info.duration), None, None
-        if info.format in _MP3_FORMATS:
-            bitstream, duration = _bitstream_report(path)
-        else:
-            grid = find_grid(read_excerpt(path, duration=_SEARCH_SECONDS)[0][:2], info.samplerate)
-    except soundfile.LibsndfileError as error:
-        raise DecodeError(f"cannot be decoded: {error.error_string}", path=path) from error
-    return Inspection(path, info.samplerate, info.channels, duration, bitstream, grid)
+    with open_audio(path) as source:
+        found = open_bitstream(source)
+        counter = None if found is None else LineCounter(found)
+        strength = warranted_strength(source, source.kbps)
+        head = _beginning(source)
+        samples = 0
+        for block in source.blocks():
+            samples += block.shape[1]
+            if counter is not None:
+                counter.push(block)
+        of_mpeg = isinstance(source, MpegSource)
+        return Inspection(
+            path=source.path,
+            sample_rate=source.sample_rate,
+            channels=source.channels,
+            duration_s=samples / source.sample_rate,
+            decoder=source.decoder,
+            kbps=source.kbps,
+            bandwidth_hz=_bandwidth(head, source.sample_rate),
+            strength=strength,
+            damage=source.damage,
+            bitstream=None if counter is None else counter.report(),
+            grid=None if of_mpeg else find_grid(head[:2], source.sample_rate),
+        )
 
 
-def plot_steps(path: str | Path, out: str | Path) -> None:
-    """Draw the quantiser steps of an MP3 against time and frequency, one picture per channel, to ``out``.
+def _beginning(source: AudioSource) -> Samples:
+    """Return the first half minute; it is still to come from the source."""
+    seen = 0
 
-    Raises
-    ------
-    MissingExtraError
-        If matplotlib is not installed.
-    BitstreamError
-        If the file is not an MP3 that `read_stream` reads.
-    """
-    if soundfile.info(path).format not in _MP3_FORMATS:
-        raise BitstreamError("is no MP3: there are no steps to draw", path=path)
-    try:
-        figures = importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingExtraError("plots need matplotlib", hint="pip install 'mp3restore[plot]'") from error
-    stream = read_stream(path)
-    stride = -(-stream.granules // _PLOT_COLUMNS)
-    columns = np.arange(0, stream.granules, stride)
-    level = np.full((columns.size, stream.channels, LINES), np.nan, dtype=np.float32)
-    for column, granule in enumerate(columns.tolist()):
-        if stream.known[granule]:
-            level[column] = 20 * np.log10(stream.line_steps(granule, granule + 1)[0])
-    figure = figures.Figure(figsize=(12, 4 * stream.channels), layout="constrained")
-    extent = (0, stream.granules * GRANULE_SAMPLES / stream.sample_rate, 0, stream.sample_rate / 2000)
-    for channel in range(stream.channels):
-        axes = figure.add_subplot(stream.channels, 1, channel + 1)
-        image = axes.imshow(level[:, channel].T, origin="lower", aspect="auto", extent=extent, vmin=-120, vmax=-20)
-        planes = ("left or mid", "right or side") if stream.channels == 2 else ("mono",)
-        axes.set(title=f"quantiser step, {planes[channel]}", xlabel="time in s", ylabel="frequency in kHz")
-        figure.colorbar(image, ax=axes, label="dB of full scale")
-    figure.savefig(out)
+    def enough(block: Samples) -> bool:
+        nonlocal seen
+        seen += int(block.shape[1])
+        return seen >= _SEARCH_SECONDS * source.sample_rate
+
+    return np.concatenate(source.peek(enough), axis=1)
+
+
+def _bandwidth(samples: Samples, sample_rate: int) -> float:
+    power = (np.abs(analyse(samples, _FRAME_SAMPLES)) ** 2).reshape(-1, _FRAME_SAMPLES // 2 + 1)
+    loudest = np.quantile(power, 0.95, axis=0)
+    above = np.flatnonzero(loudest > loudest.max() * 10 ** (_BANDWIDTH_DB / 10))
+    return float(above[-1]) * sample_rate / _FRAME_SAMPLES if above.size else 0.0

@@ -14,7 +14,7 @@ import numpy as np
 from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.losses import shows_no_loss
 
-__all__ = ["warranted_strength"]
+__all__ = ["strength_for_mp3", "warranted_strength"]
 
 _MOST = 0.6
 _STEREO_KBPS = (64, 96, 128)
@@ -23,6 +23,8 @@ _STRENGTH = (_MOST, 0.55, 0.0)
 _COST_OF_STEREO = 1.5
 # A file at a lower rate lacks all treble, however many bits it has for the rest.
 _LEAST_RATE = 32000
+# Less than this of a restoration cannot be heard: -26 dB of what it adds.
+_LEAST = 0.05
 
 
 def warranted_strength(source: AudioSource, kbps: float | None) -> float:
@@ -33,7 +35,16 @@ def warranted_strength(source: AudioSource, kbps: float | None) -> float:
     """
     if kbps is None:
         return 0.0 if shows_no_loss(source) else _MOST
-    if source.sample_rate < _LEAST_RATE:
+    return strength_for_mp3(kbps, sample_rate=source.sample_rate, channels=source.channels)
+
+
+def strength_for_mp3(kbps: float, *, sample_rate: int, channels: int) -> float:
+    """Return the strength that an MP3 of this mean bitrate in kbit/s warrants, 0 to 1.
+
+    A strength that nobody could hear is none: 0.
+    """
+    if sample_rate < _LEAST_RATE:
         return _MOST
-    stereo_kbps = kbps if source.channels > 1 else kbps * _COST_OF_STEREO
-    return round(float(np.interp(stereo_kbps, _STEREO_KBPS, _STRENGTH)), 2)
+    stereo_kbps = kbps if channels > 1 else kbps * _COST_OF_STEREO
+    strength = round(float(np.interp(stereo_kbps, _STEREO_KBPS, _STRENGTH)), 2)
+    return strength if strength >= _LEAST else 0.0

@@ -1,1 +1,1 @@
-"""Blind listening tests: pages for listeners, and the analysis of what they download."""
+"""Blind listening tests: pages for listeners, and the analysis of their results."""

@@ -1,4 +1,4 @@
-"""Statistics of listening tests: who is screened out, what the others think, and how sure that is."""
+"""Statistics of listening tests: which listeners are screened out, how the others rate, and with what confidence."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True, slots=True)
 class SystemScore:
-    """Mean score of a system over listeners, and its 95 % confidence interval; None with a single listener."""
+    """Mean score of a system over listeners, and its 95 % confidence interval (None with a single listener)."""
 
     system: str
     mean: float
@@ -47,7 +47,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What came out; systems from best to worst."""
+    """The outcome of a MUSHRA test; systems from best to worst."""
 
     kept: tuple[str, ...]
     screened_out: tuple[str, ...]
@@ -57,7 +57,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class AbxResult:
-    """Correct answers of all runs of a pair, and the probability of as many by guessing."""
+    """Number of correct answers in all runs of a pair, and the probability of at least as many by guessing."""
 
     item: str
     a: str
@@ -68,10 +68,11 @@ class AbxResult:
 
 
 def is_reliable(ratings: Ratings) -> bool:
-    """Say whether a listener passes the post-screening of ITU-R BS.1534-3, section 4.1.2.
+    """Return whether a listener passes the post-screening of ITU-R BS.1534-3, section 4.1.2.
 
-    Out is who rates the hidden reference below 90 in more than 15 % of the items, or an anchor above 90 in more than
-    15 %. (The Recommendation means the mid-range anchor there; a test here has the low-range one alone.)
+    A listener is screened out for rating the hidden reference below 90 in more than 15 % of the items, or an anchor
+    above 90 in more than 15 %. (The Recommendation refers to the mid-range anchor; a test here has only the low-range
+    one.)
     """
     reference = [scores[REFERENCE] < _SCREENING_SCORE for scores in ratings.scores.values()]
     anchor = [scores[ANCHOR] > _SCREENING_SCORE for scores in ratings.scores.values()]
@@ -82,7 +83,7 @@ def analyse(ratings: Sequence[Ratings]) -> Analysis:
     """Analyse the ratings of a MUSHRA test.
 
     The unit is the listener: scores are averaged over the items first, because a listener's ratings of several items
-    are not independent. Intervals are those of Student's t.
+    are not independent. Confidence intervals follow Student's t distribution.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def analyse(ratings: Sequence[Ratings]) -> Analysis:
     """
     kept = [each for each in ratings if is_reliable(each)]
     if not kept:
-        raise InputError(f"none of the {len(ratings)} listeners passes the screening of ITU-R BS.1534-3")
+        raise InputError(f"none of the {len(ratings)} listeners passes the post-screening of ITU-R BS.1534-3")
     systems = sorted(next(iter(kept[0].scores.values())))
     means = {
         system: np.array([np.mean([scores[system] for scores in each.scores.values()]) for each in kept])
@@ -124,14 +125,14 @@ def _compare(pairs: Sequence[tuple[str, str]], means: dict[str, NDArray[np.float
 
 
 def _wilcoxon(differences: NDArray[np.float64]) -> float:
-    """Two-sided p of the signed-rank test; 1.0 where nothing differs."""
+    """Return the two-sided p of the signed-rank test; 1.0 if nothing differs."""
     if not differences.any():
         return 1.0
     return float(stats.wilcoxon(differences, zero_method="zsplit").pvalue)
 
 
 def _holm(values: Sequence[float]) -> list[float]:
-    """Correct p values for their number, step by step from the smallest (Holm 1979)."""
+    """Correct p values for multiple comparisons, step by step from the smallest (Holm 1979)."""
     corrected = [0.0] * len(values)
     highest = 0.0
     for rank, index in enumerate(sorted(range(len(values)), key=lambda k: values[k])):

@@ -19,14 +19,14 @@ __all__ = ["TestMode", "build_page", "low_anchor", "write_page"]
 
 TestMode = Literal["mushra", "abx"]
 
-# ITU-R BS.1534-3, section 5.1: the low-range anchor is the reference behind a low-pass of 3.5 kHz.
+# ITU-R BS.1534-3, section 5.1: the low-range anchor is the reference after a 3.5 kHz low-pass.
 _ANCHOR_HZ = 3500.0
 _ANCHOR_TAPS: Final = 1023
 _ANCHOR_BETA = 9.0  # Kaiser: 90 dB at 3.7 kHz
 
 
 def low_anchor(reference: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """Low-pass a reference (channels, samples), at `sample_rate` Hz, at 3.5 kHz and without delay."""
+    """Return a reference (channels, samples), at `sample_rate` Hz, after a 3.5 kHz low-pass without delay."""
     from scipy.signal import fftconvolve, firwin  # noqa: PLC0415 - slow to import
 
     taps = firwin(_ANCHOR_TAPS, _ANCHOR_HZ, window=("kaiser", _ANCHOR_BETA), fs=sample_rate)
@@ -34,7 +34,7 @@ def low_anchor(reference: NDArray[np.float32], sample_rate: int) -> NDArray[np.f
 
 
 def _stimuli(item: Item) -> dict[str, Track]:
-    """All versions of an item in time with the reference and, but for the anchor, as loud as it."""
+    """Return all versions of an item, aligned with the reference and, except for the anchor, equally loud."""
     rate = common_rate(list(item.versions.values()))
     tracks = {}
     for name, path in item.versions.items():
@@ -49,18 +49,18 @@ def _stimuli(item: Item) -> dict[str, Track]:
             tracks[name] = replace(track, samples=track.samples * np.float32(10 ** ((wanted - loudness) / 20)))
     tracks[ANCHOR] = replace(tracks[REFERENCE], samples=low_anchor(tracks[REFERENCE].samples, rate))
     peak = max(float(np.abs(track.samples).max()) for track in tracks.values())
-    # One gain for all of an item, so that nothing clips and the levels stay matched.
+    # One gain for all versions of an item, so that nothing clips and the levels stay matched.
     gain = np.float32(min(1.0, 0.98 / peak)) if peak else np.float32(1)
     return {name: replace(track, samples=track.samples * gain) for name, track in tracks.items()}
 
 
 def build_page(test: ListeningTest, mode: TestMode) -> str:
-    """Make the page of a test.
+    """Return the page of a test, in HTML.
 
     Raises
     ------
     UsageError, NoInputError, InputError
-        If a file cannot be read, or ends before the part.
+        If a file cannot be read, or ends before the part begins.
     """
     items, audio = [], {}
     for number, item in enumerate(test.items):
@@ -80,12 +80,12 @@ def build_page(test: ListeningTest, mode: TestMode) -> str:
 
 
 def write_page(test: ListeningTest, mode: TestMode, target: Path, *, overwrite: bool = False) -> None:
-    """Make the page of a test and write it whole or not at all.
+    """Write the page of a test, completely or not at all.
 
     Raises
     ------
     UsageError, NoInputError, InputError, OutputError
-        As `build_page`, and if the page cannot be written.
+        As for `build_page`, and if the page cannot be written.
     """
     html = build_page(test, mode)
     with atomic_file(target, overwrite=overwrite) as file:

@@ -1,4 +1,4 @@
-"""What listeners send back, as plain data."""
+"""The results that listeners send back, as plain data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """Scores, 0 to 100, that a listener gave: by item, and in it by system."""
+    """The scores of one listener, 0 to 100, by item and system."""
 
     listener: str
     scores: dict[str, dict[str, float]]
@@ -27,7 +27,7 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class AbxRun:
-    """A run of ABX trials of one listener with the versions `a` and `b`."""
+    """One listener's run of ABX trials with the versions `a` and `b`."""
 
     listener: str
     item: str
@@ -47,14 +47,14 @@ class Results:
 
 
 def read_results(paths: Iterable[Path]) -> Results:
-    """Read the files that listeners downloaded.
+    """Read the files of results that listeners downloaded.
 
     Raises
     ------
     NoInputError
-        If there is no such file.
+        If a file does not exist.
     InputError
-        If one is no result, or not of the same test as the others, or a listener appears twice.
+        If a file is not a result, or belongs to another test than the others, or a listener appears twice.
     """
     titles: dict[str, str] = {}
     ratings: list[Ratings] = []
@@ -65,7 +65,7 @@ def read_results(paths: Iterable[Path]) -> Results:
         try:
             tree = json.loads(path.read_text(encoding="utf-8"))
             if (tree["format"], tree["schema"]) != (FORMAT, _SCHEMA):
-                raise InputError("is of another format", path=path)
+                raise InputError("has another format", path=path)
             titles[tree["test"]] = str(tree["title"])
             if tree["mode"] == "abx":
                 runs += [_run(str(tree["listener"]), each) for each in tree["runs"]]
@@ -74,21 +74,21 @@ def read_results(paths: Iterable[Path]) -> Results:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"is no result of a listening test: {_reason(error)}", path=path) from error
+            raise InputError(f"is not a result of a listening test: {_reason(error)}", path=path) from error
         if len(titles) > 1:
-            raise InputError("is the result of another test than those before", path=path)
+            raise InputError("is a result of another test than the files before it", path=path)
     names = [each.listener for each in ratings]
     if twice := {name for name in names if names.count(name) > 1}:
         raise InputError(f"there are two results of the listener '{min(twice)}'", hint="leave one of the files out")
     if any(_systems(each) != _systems(ratings[0]) for each in ratings):
         raise InputError("the results do not have the same items and systems")
-    return Results("".join(titles.values()), ratings, runs)  # by now there is one title
+    return Results("".join(titles.values()), ratings, runs)  # here there is exactly one title
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"{error} is missing"
-    return str(error) if isinstance(error, ValueError) else "it has another structure"
+    return str(error) if isinstance(error, ValueError) else "its structure is different"
 
 
 def _systems(ratings: Ratings) -> dict[str, set[str]]:

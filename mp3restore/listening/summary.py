@@ -1,4 +1,4 @@
-"""The analysis in words and as a picture."""
+"""The analysis of a listening test as text and as a picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["abx_text", "plot_scores", "ratings_text"]
 
 
 def ratings_text(analysis: Analysis) -> str:
-    """Tables of scores and comparisons."""
+    """Return tables of scores and comparisons."""
     lines = [f"{len(analysis.kept)} listeners; screened out: {', '.join(analysis.screened_out) or 'none'}", ""]
     width = max(len(score.system) for score in analysis.scores)
     lines.append(f"{'system':<{width}}  mean  95 % confidence")
@@ -30,7 +30,7 @@ def ratings_text(analysis: Analysis) -> str:
 
 
 def abx_text(results: Sequence[AbxResult]) -> str:
-    """Write the ABX results, a line for each pair."""
+    """Return the ABX results, one line per pair."""
     return "\n".join(
         f"{each.item}: {each.a} / {each.b}: {each.correct} of {each.trials} correct, p = {each.p:.4f}"
         for each in results
@@ -38,7 +38,7 @@ def abx_text(results: Sequence[AbxResult]) -> str:
 
 
 def plot_scores(analysis: Analysis, file: BinaryIO, *, picture: str = "png", title: str = "") -> None:
-    """Draw mean scores with their 95 % confidence intervals, and the listeners as dots.
+    """Draw mean scores with their 95 % confidence intervals, and each listener's scores as dots.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def plot_scores(analysis: Analysis, file: BinaryIO, *, picture: str = "png", tit
         half = 0.0 if score.high is None else score.high - score.mean
         axes.errorbar(place, score.mean, yerr=half, fmt="o", color="#8a3300", capsize=5, linewidth=2)
     axes.set_xticks(range(len(analysis.scores)))
-    # Names of systems are no formulae.
+    # Names of systems are not formulae.
     for score, label in zip(analysis.scores, axes.set_xticklabels([s.system for s in analysis.scores]), strict=True):
         label.set(parse_math=False, text=score.system, rotation=20)
     axes.set(ylim=(0, 100), ylabel="MUSHRA score, mean and 95 % confidence")

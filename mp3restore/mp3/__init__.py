@@ -1,1 +1,1 @@
-"""MP3 bitstream: what the encoder kept, granule by granule."""
+"""The MP3 bitstream: everything the encoder kept, granule by granule."""

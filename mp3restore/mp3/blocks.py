@@ -1,19 +1,19 @@
-"""Reading a stream in blocks of frames, so that memory does not grow with its length.
+"""Read a stream in blocks of frames, so that memory does not grow with its length.
 
-What three hours of music say about their quantisers would fill 130 MB, and ten times that while it is worked out.
+The quantiser steps of three hours of music would fill 130 MB, and ten times that while they are computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.mp3.headers import MODE_JOINT, FrameTable
-from mp3restore.mp3.info_tag import tag_frames
+from mp3restore.mp3.frame_header import MODE_JOINT
+from mp3restore.mp3.headers import FrameTable
 from mp3restore.mp3.scalefactors import gather_main_data, quantiser_exponents
 from mp3restore.mp3.sideinfo import SideInfo, read_side_info
 from mp3restore.mp3.tables import LINES, SHORT_BLOCK, SLOTS, line_of_position, mixed_is_defined
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ByteSource = Callable[[int, int], "NDArray[np.uint8]"]
-"""Gives the bytes of a file from one position up to another."""
+"""Returns the bytes of a file from one position up to another."""
 
 _BLOCK_FRAMES: Final = 1024
 # The bit reservoir reaches back 511 bytes (11172-3, 2.4.2.7); the smallest frames hold 11 bytes of main data.
@@ -31,7 +31,7 @@ _LOOK_BACK: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class FrameBlock:
-    """What a block of frames says; arrays begin with (frames,) or (frames, granules of a frame, channels)."""
+    """The contents of a block of frames; shapes begin with (frames,) or (frames, granules of a frame, channels)."""
 
     block_type: NDArray[np.uint8]
     mixed: NDArray[np.bool_]
@@ -44,13 +44,12 @@ class FrameBlock:
 
 
 class BlockReader:
-    """Reads the frames of a file, the first ``skip`` left out, in blocks; the last ones read are kept."""
+    """Reads the frames of a run in blocks; the last ones read are kept."""
 
-    def __init__(self, source: ByteSource, frames: FrameTable, skip: int) -> None:
+    def __init__(self, source: ByteSource, frames: FrameTable) -> None:
         self._source = source
         self._all = frames
-        self._skip = skip
-        self.frames = frames.position.size - skip
+        self.frames = frames.position.size
         self.block = lru_cache(maxsize=2)(self._read)
 
     @property
@@ -69,18 +68,17 @@ class BlockReader:
         return np.concatenate(parts)
 
     def _read(self, index: int) -> FrameBlock:
-        start = self._skip + index * _BLOCK_FRAMES
-        stop = min(start + _BLOCK_FRAMES, self._all.position.size)
-        # One frame more: whether junk follows decides about the last.
-        low, high = max(0, start - _LOOK_BACK), min(stop + 1, self._all.position.size)
+        start = index * _BLOCK_FRAMES
+        stop = min(start + _BLOCK_FRAMES, self.frames)
+        low = max(0, start - _LOOK_BACK)
         begin = int(self._all.position[low])
-        data = self._source(begin, int(self._all.position[high - 1] + self._all.size[high - 1]))
-        frames = _part(self._all, low, high, begin)
+        data = self._source(begin, int(self._all.position[stop - 1] + self._all.size[stop - 1]))
+        frames = self._all.part(low, stop, begin)
         side = read_side_info(data, frames)
         joint = (frames.mode == MODE_JOINT) & (frames.channels == 2)
         intensity = joint & ((frames.mode_extension & 1) == 1)
         ms = joint & ((frames.mode_extension & 2) == 2)
-        main = gather_main_data(data, frames, side, tag_frames(data, frames))
+        main = gather_main_data(data, frames, side)
         exponents, known = quantiser_exponents(frames, side, main, intensity)
         if not mixed_is_defined(frames.sample_rate):
             known &= ~np.any((side.block_type == SHORT_BLOCK) & side.mixed, axis=(1, 2))
@@ -98,7 +96,7 @@ class BlockReader:
 
 
 def _edge_bound(side: SideInfo, sample_rate: int) -> NDArray[np.int16]:
-    """Bound the coded region from above without Huffman decoding, shape of ``part2_3_length``.
+    """Return an upper bound of the coded region, found without Huffman decoding; shape of ``part2_3_length``.
 
     The shortest code of a quadruple of the count1 region has 1 bit in table A and 4 in table B (11172-3, B.7).
     """
@@ -108,17 +106,3 @@ def _edge_bound(side: SideInfo, sample_rate: int) -> NDArray[np.int16]:
     reached = np.maximum.accumulate(line_of_position(sample_rate) + 1, axis=1)
     bound = np.concatenate([np.zeros((3, 1), dtype=np.int64), reached], axis=1)
     return bound[side.layout, position].astype(np.int16)
-
-
-def _part(frames: FrameTable, low: int, high: int, begin: int) -> FrameTable:
-    rows = slice(low, high)
-    return replace(
-        frames,
-        position=frames.position[rows] - begin,
-        size=frames.size[rows],
-        kbps=frames.kbps[rows],
-        protected=frames.protected[rows],
-        mode=frames.mode[rows],
-        mode_extension=frames.mode_extension[rows],
-        after_gap=frames.after_gap[rows],
-    )

@@ -27,3 +27,11 @@ class CodedStream(Protocol):
     @property
     def lowpass_hz(self) -> int | None:
         """Low-pass of the encoder as far as it is known."""
+
+    @property
+    def measured_edge_hz(self) -> float | None:
+        """Where the coded lines end, as far as that was measured."""
+
+    @property
+    def encoder(self) -> str | None:
+        """Name of the encoder as far as it is known."""

@@ -51,6 +51,9 @@ class DecodedStream:
     sound_share: float
     """Share of the granules that say anything whose lines lie on a lattice, 0 to 1."""
     lowpass_hz: int | None = None
+    """Where the coded lines end, where LAME would end lower at this bitrate."""
+    measured_edge_hz: float | None = None
+    encoder: str | None = None
     granules: int = _ENDLESS
 
 

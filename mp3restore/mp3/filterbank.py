@@ -1,10 +1,10 @@
 """The hybrid filter bank of layer III in both directions: 32-band polyphase filter and MDCT (11172-3, 2.4.3.4).
 
-Synthesis of coefficients gives the decoder's output; analysis of that output on the decoder's own grid gives back the
+Synthesis turns coefficients into the decoder's output; analysis of that output on the decoder's own grid recovers the
 transmitted coefficients. A granule's basis functions start at its first sample and are up to 1632 samples long.
 
-The polyphase filter of the standard is orthogonal only to -84 dB: an encoder's own analysis would leave that much of
-every line in others. So analysis does not use the prototype filter of the standard but its dual, which is twice as
+The polyphase filter of the standard is orthogonal only to -84 dB: the analysis of an encoder would leave that much of
+every line in other lines. So our analysis uses, instead of the standard's prototype filter, its dual, which is twice as
 long and inverts the synthesis to the precision of float32.
 
 Both directions are matrix products over many granules at once, in float32.
@@ -30,18 +30,18 @@ from mp3restore.mp3.tables import (
 )
 
 SUPPORT: Final = 1632
-"""FloatArray from the start of a granule to the end of its longest basis function."""
+"""Samples from the start of a granule to the end of its longest basis function."""
 OVERLAP: Final = SUPPORT - GRANULE_SAMPLES
 """``n`` granules make ``576 n + OVERLAP`` samples."""
 HALO: Final = 256
-"""FloatArray that analysis needs on both sides beyond those that synthesis makes."""
+"""Samples that analysis needs on both sides beyond those that synthesis makes."""
 
 _BANDS: Final = 32
 _TAPS: Final = 512
 _DUAL_TAPS: Final = _TAPS + 2 * HALO
 _PERIOD: Final = 64
 _SLOTS: Final = 18
-_PASS: Final = 640  # rows of samples that are filtered at once
+_PASS: Final = 640  # rows of samples filtered at once
 _MIXED_ROTATED: Final = 26  # lines of a mixed block that take part in alias reduction
 
 
@@ -52,7 +52,7 @@ def _cosines(taps: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @cache
 def _matrixing() -> FloatArray:
-    """Return one period of the modulation up to sign, shape (2, 64, 32); [1] is that of odd time slots.
+    """Return one period of the modulation up to its sign, shape (2, 64, 32); index 1 is for odd time slots.
 
     In odd slots the odd sub-bands change sign (frequency inversion, 11172-3, 2.4.3.4.10.1).
     """
@@ -63,7 +63,7 @@ def _matrixing() -> FloatArray:
 def _rows(prototype: NDArray[np.float64]) -> FloatArray:
     """Return a prototype filter in rows of 64, each repeated for `_PASS` rows of samples: (taps / 64, 64 * _PASS).
 
-    The modulation changes its sign from row to row.
+    Every other row is negated, because the modulation changes its sign from row to row.
     """
     rows = prototype.reshape(-1, _PERIOD)
     signed = rows * np.where(np.arange(len(rows)) % 2, -1.0, 1.0)[:, None]
@@ -79,13 +79,13 @@ def _synthesis_rows() -> FloatArray:
 def _analysis_rows() -> FloatArray:
     """Return the rows of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
 
-    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines:
-    that couples the taps whose sum or difference is right modulo 64, so there is a small system for each such set.
+    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines.
+    This matrix couples only taps with a certain sum or difference modulo 64, so each such set is a small system.
     """
     tap = np.arange(-HALO, _TAPS + HALO)
     padded = np.zeros(_DUAL_TAPS)
     padded[HALO:-HALO] = prototype_filter()
-    # Synthesis functions, from as far before them as the analysis can see to as far behind.
+    # Synthesis functions, padded on both sides as far as the analysis can see.
     functions = np.zeros((5 * _TAPS, _BANDS))
     functions[2 * _TAPS : 3 * _TAPS] = prototype_filter()[:, None] * _cosines(np.arange(_TAPS))
     shifts = np.arange(_BANDS - _TAPS - HALO, _TAPS + HALO, _BANDS)
@@ -100,7 +100,7 @@ def _analysis_rows() -> FloatArray:
         gram = cosines @ cosines.T
         normal = seen @ seen.T * gram
         target = padded[coupled] * np.diag(gram) * _BANDS - normal @ padded[coupled]
-        # Some directions change nothing; the ridge keeps q from wandering along them, away from the prototype.
+        # Some directions change nothing; the ridge keeps q from drifting along them, away from the prototype.
         ridge = 1e-9 * _BANDS**2 * np.eye(len(coupled))
         dual[coupled] = padded[coupled] + np.linalg.solve(normal + ridge, target)
     return _rows(dual)
@@ -127,7 +127,7 @@ def _imdct() -> FloatArray:
 
 @cache
 def _mdct() -> FloatArray:
-    """Return the forward transform of each block type, shape (4, 36, 18), polyphase gain of 1/32 included.
+    """Return the forward transform of each block type, shape (4, 36, 18), including the polyphase gain of 1/32.
 
     The squared norm of a basis function is 9 in long and 3 in short blocks.
     """
@@ -154,7 +154,7 @@ def _butterflies() -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
 def _rotate(lines: FloatArray, layout: NDArray[np.uint8], sign: float) -> None:
     """Apply the alias-reduction butterflies in place; ``sign`` is 1 for synthesis and -1 for its inverse.
 
-    There are none between short blocks.
+    Short blocks have no alias reduction.
     """
     partner, cosine, sine = _butterflies()
     short, mixed = layout == SHORT_LAYOUT, layout == MIXED_LAYOUT
@@ -168,7 +168,7 @@ def _rotate(lines: FloatArray, layout: NDArray[np.uint8], sign: float) -> None:
 
 
 def _windowed(rows: FloatArray, weights: FloatArray) -> FloatArray:
-    """Weighted sums of consecutive rows: (channels, n, 64) and (taps, 64 * _PASS) to (channels, n - taps + 1, 64)."""
+    """Sum consecutive rows with weights: (channels, n, 64), (taps, 64 * _PASS) to (channels, n - taps + 1, 64)."""
     channels, taps = rows.shape[0], len(weights)
     flat = rows.reshape(channels, -1)
     sums = np.empty((channels, flat.shape[1] - _PERIOD * (taps - 1)), np.float32)
@@ -177,7 +177,7 @@ def _windowed(rows: FloatArray, weights: FloatArray) -> FloatArray:
         part = sums[:, begin : begin + weights.shape[1]]
         shape, strides = (channels, taps, part.shape[1]), (channel, _PERIOD * sample, sample)
         windows = np.lib.stride_tricks.as_strided(flat[:, begin:], shape, strides, writeable=False)
-        # Long rows: the sum of products is done in one go along each.
+        # The rows are long, and the sum of products runs along each of them in one go.
         np.einsum("krt,rt->kt", windows, weights[:, : part.shape[1]], out=part)
     return sums.reshape(channels, -1, _PERIOD)
 
@@ -185,7 +185,8 @@ def _windowed(rows: FloatArray, weights: FloatArray) -> FloatArray:
 def polyphase_analysis(samples: FloatArray, slots: int) -> FloatArray:
     """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 992).
 
-    Slots of one parity are 64 samples apart, the period of the modulation: their windows are rows of one matrix.
+    Slots of one parity are 64 samples apart, which is the period of the modulation: their windows are rows of one
+    matrix.
     """
     channels = samples.shape[0]
     result = np.empty((channels, slots, _BANDS), dtype=np.float32)
@@ -219,14 +220,17 @@ def analyse(samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[n
 
     Parameters
     ----------
-    samples
+    samples : ndarray of float32
         Shape (channels, 576 * n + 1056 + 512), full scale 1.0; granule 0 starts at sample 256.
-    block_type, mixed
-        Shape (n, channels).
+    block_type : ndarray of uint8
+        Block type of every granule and channel, shape (n, channels).
+    mixed : ndarray of bool
+        Whether the block is mixed, shape (n, channels).
 
     Returns
     -------
-    Coefficients, shape (n, channels, 576), in the units of the requantised values of 11172-3, 2.4.3.4.7.
+    ndarray of float32
+        Coefficients, shape (n, channels, 576), in the units of the requantised values of 11172-3, 2.4.3.4.7.
     """
     count = block_type.shape[0]
     subbands = polyphase_analysis(np.ascontiguousarray(samples, dtype=np.float32), _SLOTS * (count + 1))
@@ -234,7 +238,7 @@ def analyse(samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[n
 
 
 def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
-    """Return the MDCT coefficients, as `analyse`, of sub-band samples (channels, 18 * (n + 1) or more, 32)."""
+    """Return the MDCT coefficients, as `analyse` does, of sub-band samples (channels, 18 * (n + 1) or more, 32)."""
     count, channels = block_type.shape
     blocks = _overlapping(subbands, count)
     lines = np.empty((count, channels, _BANDS, _SLOTS), dtype=np.float32)
@@ -271,7 +275,7 @@ def long_lines_at_every_slot(subbands: FloatArray, count: int) -> FloatArray:
 
 
 def synthesise(lines: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
-    """Return the signal of consecutive granules, the inverse of `analyse`.
+    """Return the signal of consecutive granules; the inverse of `analyse`.
 
     ``lines`` has shape (n, channels, 576), the result (channels, 576 * n + 1056), full scale 1.0.
     """

@@ -1,4 +1,4 @@
-"""What the quantiser did to every line of a file: the decoded signal read back on its lattice."""
+"""Recover every quantised line of a file from the decoded signal, which lies on the quantiser's lattice."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
     from mp3restore.mp3.stream import Mp3Stream
 
-# A granule whose decoded lines miss the lattice was not decoded from what we read: damage that the bitstream hides, a
-# clipping decoder, or a wrong offset.
+# If the decoded lines of a granule miss the lattice, they were not decoded from the bitstream that we read: because of
+# hidden damage, a clipping decoder, or a wrong offset.
 _MISS: Final = 0.1
 _MISS_SHARE: Final = 0.25
 _JUDGED_LINES: Final = 8
-# A decoder that loses a granule loses its samples; the granules before and after whose functions reach there suffer.
+_INAUDIBLE: Final = 1e-6
+# A decoder that loses a granule loses its samples, and so damages the neighbours whose basis functions reach there.
 _REACH: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class CodedGranules:
-    """A run of granules, in the planes in which they were coded (mid and side, or left and right)."""
+    """A run of granules, in the planes as coded (mid and side, or left and right)."""
 
     first: int
     """Index of the first granule in the stream."""
@@ -39,7 +40,7 @@ class CodedGranules:
     steps: NDArray[np.float32]
     """Quantiser step of every line, same shape."""
     sound: NDArray[np.bool_]
-    """Granules whose samples lie on the lattice, shape (n,); elsewhere the others mean nothing."""
+    """Whether the samples of a granule lie on the lattice, shape (n,); if not, its other values mean nothing."""
     block_type: NDArray[np.uint8]
     """0 long, 1 start, 2 short, 3 stop; shape (n, channels)."""
     mixed: NDArray[np.bool_]
@@ -58,21 +59,21 @@ class CodedGranules:
 
     @property
     def edges(self) -> NDArray[np.int64]:
-        """First line after the last that is not zero, 0 to 576, shape (n, channels)."""
+        """First line after the last that is not zero, 0 to 576; shape (n, channels)."""
         coded = self.values != 0
         last = coded.shape[-1] - np.argmax(coded[..., ::-1], axis=-1)
         return np.where(coded.any(axis=-1), last, 0)
 
 
 class GranuleReader:
-    """Reads the granules of a stream off the decoder's output, in order, with bounded memory.
+    """Reads the granules of a stream from the decoder's output, in order, with bounded memory.
 
     Parameters
     ----------
-    stream
-        The file as `read_stream` reads it.
-    offset
-        Where granule 0 starts in the decoder's output, in samples; see `grid.expected_offset` and `grid.locate`.
+    stream : Mp3Stream
+        The file, as `read_stream` returns it.
+    offset : int
+        Sample of the decoder's output at which granule 0 starts; see `grid.expected_offset` and `grid.locate`.
     """
 
     def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
@@ -83,11 +84,11 @@ class GranuleReader:
         self._first = first_granule(offset)  # of the next window
 
     def push(self, block: NDArray[np.float32]) -> Iterator[CodedGranules]:
-        """Take the next decoded samples (channels, n) at full scale 1.0; yields the granules that they complete."""
+        """Take the next decoded samples (channels, n), full scale 1.0, and yield the granules that they complete."""
         return self._read(self._windows.push(block))
 
     def finish(self) -> Iterator[CodedGranules]:
-        """Yield the last granules, when all samples have been pushed."""
+        """Yield the last granules, after all samples have been pushed."""
         return self._read(self._windows.finish())
 
     def _read(self, windows: Iterator[tuple[NDArray[np.float32], int]]) -> Iterator[CodedGranules]:
@@ -104,6 +105,7 @@ class GranuleReader:
             rotate_ms(lines, stream.ms[low:high])
             steps = stream.line_steps(low, high)
             scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
+            scaled[inaudible_lines(lines, stream.edge_bound[low:high])] = 0
             coded, magnitudes = coded_lines(scaled)
             inside = complete_granules(self._offset, first, filled)[low - first : high - first]
             sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
@@ -126,14 +128,29 @@ def coded_granules(
 
 
 def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
-    """Return which granules can be projected: known without intensity stereo, as are two on each side; (granules,)."""
+    """Return which granules can be projected: known and without intensity stereo, with two such neighbours each side.
+
+    The result has shape (granules,).
+    """
     good = np.pad(stream.known & ~stream.intensity, _REACH, constant_values=True)
     windows = np.lib.stride_tricks.sliding_window_view(good, 2 * _REACH + 1)
     return np.asarray(windows.all(axis=1))
 
 
+def inaudible_lines(lines: NDArray[np.float32], edge_bound: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return which lines are only the decoder's rounding noise, same shape as ``lines`` (n, channels, 576).
+
+    No line from ``edge_bound`` on is coded, and a line 120 dB below its granule or a neighbour is lost in the rounding
+    of float32. Where a step is as small as that, as in the silence of some encoders, such lines miss every lattice.
+    """
+    level = np.abs(lines).max(axis=(1, 2))
+    level = np.maximum.reduce([level, np.append(level[1:], 0), np.insert(level[:-1], 0, 0)])
+    below = np.abs(lines) < _INAUDIBLE * level[:, None, None]
+    return np.asarray(below | (np.arange(lines.shape[2]) >= edge_bound[..., None]))
+
+
 def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]:
-    """Return which granules of a window have all their samples, shape (BATCH,); see `windows.granule_windows`."""
+    """Return which granules of a window have all their samples; shape (BATCH,). See `windows.granule_windows`."""
     granule = np.arange(first, first + BATCH)
     inside = HALO + GRANULE_SAMPLES * (granule - first) + SUPPORT <= filled
     cut = (granule == first_granule(offset)) & (lead_in(offset) > HALO)
@@ -143,10 +160,10 @@ def complete_granules(offset: int, first: int, filled: int) -> NDArray[np.bool_]
 def fits_lattice(
     scaled: NDArray[np.float32], coded: NDArray[np.intp], magnitudes: NDArray[np.intp]
 ) -> NDArray[np.bool_]:
-    """Return in which granules the decoded lines lie on the lattice, shape (n,).
+    """Return in which granules the decoded lines lie on the lattice; shape (n,).
 
-    ``scaled`` are magnitudes in steps, shape (n, channels, 576); ``coded`` and ``magnitudes`` are the places and the
-    ``q`` of those that are not zero, see `lattice.coded_lines`.
+    ``scaled`` has the magnitudes in steps, shape (n, channels, 576). ``coded`` and ``magnitudes`` have the places and
+    the ``q`` of those that are not zero; see `lattice.coded_lines`.
     """
     lower, upper = cell_limits(magnitudes)
     missed = coded[np.abs(scaled.ravel()[coded] - lattice_values(magnitudes)) > _MISS * (upper - lower)]

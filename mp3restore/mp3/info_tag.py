@@ -1,16 +1,11 @@
-"""The Xing, Info, LAME and VBRI tags, which encoders hide in a silent first frame."""
+"""The Xing, Info, LAME and VBRI tags, which encoders put into a silent first frame."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
-import numpy as np
-
-from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from mp3restore.mp3.frame_header import CRC_BYTES, HEADER_BYTES
 
 RateMode = Literal["cbr", "abr", "vbr"]
 
@@ -24,7 +19,7 @@ _METHODS: Final[dict[int, RateMode]] = {
 
 @dataclass(frozen=True, slots=True)
 class InfoTag:
-    """What the tag frame says; a field is None where the tag does not say it."""
+    """The contents of the tag frame; a field is None if the tag does not state it."""
 
     rate_mode: RateMode | None = None
     encoder: str | None = None
@@ -34,7 +29,9 @@ class InfoTag:
     padding: int | None = None
     """Samples that the encoder put after the music."""
     stream_bytes: int | None = None
-    """Length of the stream, this frame included."""
+    """Length of the stream, including this frame."""
+    frames: int | None = None
+    """Frames that follow; 0 counts as not said."""
 
 
 def _printable(raw: bytes) -> str | None:
@@ -43,7 +40,7 @@ def _printable(raw: bytes) -> str | None:
 
 
 def _lame_extension(block: bytes, rate_mode: RateMode | None) -> InfoTag:
-    """Read the LAME extension behind a Xing header; encoders other than LAME write it as well."""
+    """Read the LAME extension after a Xing header; encoders other than LAME write it as well."""
     encoder = _printable(block[:9])
     if len(block) < _LAME_BYTES or encoder is None:
         return InfoTag(rate_mode=rate_mode, encoder=encoder)
@@ -58,27 +55,19 @@ def _lame_extension(block: bytes, rate_mode: RateMode | None) -> InfoTag:
 
 
 def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
-    """Read the tag of a frame's bytes, or return None if the frame is ordinary audio."""
+    """Read the tag from the bytes of a frame; return None if the frame is ordinary audio."""
     if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
         return InfoTag(rate_mode="vbr", encoder="FhG")
-    at = HEADER_BYTES + side_info_bytes
-    magic = frame[at : at + 4]
-    if magic not in (b"Xing", b"Info"):
+    # Behind the place of a CRC in protected frames, or where it would be.
+    starts = (HEADER_BYTES + side_info_bytes, HEADER_BYTES + CRC_BYTES + side_info_bytes)
+    at = next((start for start in starts if frame[start : start + 4] in (b"Xing", b"Info")), None)
+    if at is None:
         return None
+    magic = frame[at : at + 4]
     flags = int.from_bytes(frame[at + 4 : at + 8], "big")
+    count = int.from_bytes(frame[at + 8 : at + 12], "big") if flags & 1 else 0
     length_at = at + 8 + 4 * (flags & 1)
     stream_bytes = int.from_bytes(frame[length_at : length_at + 4], "big") if flags & 2 else 0
     at += 8 + sum(size for bit, size in enumerate((4, 4, 100, 4)) if flags >> bit & 1)
-    return replace(_lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr"), stream_bytes=stream_bytes or None)
-
-
-def tag_frames(data: NDArray[np.uint8], frames: FrameTable) -> NDArray[np.bool_]:
-    """Tell which frames carry a Xing, Info or VBRI tag (a joined file has one per part), shape (frames,)."""
-    found = np.zeros(frames.position.size, dtype=np.bool_)
-    for offset, magics in ((HEADER_BYTES + frames.side_info_bytes, (b"Xing", b"Info")), (_VBRI_OFFSET, (b"VBRI",))):
-        fits = frames.size >= offset + 4
-        where = np.where(fits, frames.position, frames.position[0]) + offset
-        head = np.stack([data[np.minimum(where + k, data.size - 1)] for k in range(4)], axis=1)
-        for magic in magics:
-            found |= fits & np.all(head == np.frombuffer(magic, dtype=np.uint8), axis=1)
-    return found
+    tag = _lame_extension(frame[at:], "cbr" if magic == b"Info" else "vbr")
+    return replace(tag, stream_bytes=stream_bytes or None, frames=count or None)

@@ -1,7 +1,7 @@
 """The lattice of values that an MP3 can carry, and the cells of originals that an encoder rounds to them.
 
 The quantiser follows a power law: a line with quantiser step ``s`` takes the values ``+-q ** (4/3) * s`` for whole
-``q`` (11172-3, 2.4.3.4.7). The cell of ``q`` is the set of values to which that value is the nearest. LAME decides so:
+``q`` (11172-3, 2.4.3.4.7). The cell of ``q`` contains the values that are nearest to this one. LAME rounds this way:
 its rounding offset, 0.4054 at ``q = 0``, is ``1 - 0.5 ** 0.75``, which puts the limit half way between 0 and 1. An
 encoder that follows the example of the standard, with the same offset for all ``q``, has limits up to 6 % of a cell
 higher.
@@ -20,7 +20,7 @@ from mp3restore._typing import FloatArray
 # Huffman codes carry 15 and an escape of 13 bits (11172-3, 2.4.2.7, linbits).
 LARGEST: Final = 15 + 8191
 _POWERS: Final = np.arange(LARGEST + 2, dtype=np.float64) ** (4 / 3)
-# Limits between q - 1 and q, in steps.
+# Limits between the cells of q - 1 and q, in steps.
 _LIMITS: Final[FloatArray] = np.concatenate([[0.0], (_POWERS[:-1] + _POWERS[1:]) / 2]).astype(np.float32)
 _UPPER: Final[FloatArray] = _LIMITS[1:]
 _LOWER: Final[FloatArray] = np.concatenate([-_LIMITS[1:2], _LIMITS[1:-1]])
@@ -28,9 +28,9 @@ _VALUES: Final[FloatArray] = _POWERS.astype(np.float32)
 
 
 def rotate_ms(lines: FloatArray, ms: NDArray[np.bool_]) -> None:
-    """Turn left and right into mid and side, or back, in place in the granules of ``ms`` (11172-3, 2.4.3.4.9.2).
+    """Turn left and right into mid and side, or back, in place, in the granules of ``ms`` (11172-3, 2.4.3.4.9.2).
 
-    ``lines`` has shape (n, 2, 576); mid and side are sum and difference over the square root of 2.
+    ``lines`` has shape (n, 2, 576); mid and side are sum and difference divided by the square root of 2.
     """
     rows = np.flatnonzero(ms)
     if not rows.size:
@@ -42,10 +42,10 @@ def rotate_ms(lines: FloatArray, ms: NDArray[np.bool_]) -> None:
 
 
 def nearest(scaled: FloatArray) -> NDArray[np.intp]:
-    """Return the ``q``, 0 to 8206, whose lattice point is nearest to each magnitude in steps."""
+    """Return for each magnitude in steps the ``q``, 0 to 8206, of the nearest lattice point."""
     bounded = np.minimum(scaled, _VALUES[LARGEST])
     root = np.sqrt(bounded)
-    # x ** (3/4) by two square roots. Rounding it never falls below the nearest point: the powers are convex.
+    # x ** (3/4) by two square roots. When it is rounded, it is never below the nearest point: the powers are convex.
     guess: NDArray[np.intp] = (root * np.sqrt(root) + np.float32(0.5)).astype(np.intp)
     guess -= bounded < _LIMITS[guess]
     return guess
@@ -58,9 +58,14 @@ def quantise(lines: FloatArray, steps: FloatArray) -> NDArray[np.intp]:
 
 
 def coded_lines(scaled: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Find the lines whose ``q`` is not zero, which are a few of all at low bitrates.
+    """Find the lines whose ``q`` is not zero; at low bitrates these are few.
 
-    Returns their places in the flattened array of magnitudes in steps, in order, and their ``q``.
+    Returns
+    -------
+    places : ndarray of int
+        Their places in the flattened array of magnitudes in steps, in order.
+    magnitudes : ndarray of int
+        Their ``q``.
     """
     places = np.flatnonzero(scaled >= _LIMITS[1])
     return places, nearest(scaled.ravel()[places])
@@ -73,9 +78,9 @@ def _limits(margin: float) -> tuple[FloatArray, FloatArray]:
 
 
 def cell_limits(magnitudes: NDArray[np.integer[Any]], *, margin: float = 0.0) -> tuple[FloatArray, FloatArray]:
-    """Return lower and upper limit of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5.
+    """Return the lower and the upper limits of the cells of ``q``, in steps. The cell of 0 is symmetric: -0.5 to 0.5.
 
-    ``margin`` is the share of a cell by which both limits lie inside it.
+    ``margin`` is the share of a cell by which both limits are moved inwards.
     """
     lower, upper = _limits(margin)
     return np.take(lower, magnitudes), np.take(upper, magnitudes)

@@ -4,10 +4,10 @@ Every coefficient of the restored signal, on the MP3's own grid, is clipped into
 the transmitted value. So what the MP3 kept is not damaged, and what it lost stays free: holes within their zero cell,
 lines above the encoder's low-pass altogether.
 
-Limits of the guarantee. It holds for encoders that round to the nearest value, which LAME does; the rule of the
-standard's example encoder differs by up to 6 % of a cell. Encoders may set lines to zero that rounding would have
-kept. Of a file that was compressed twice it guarantees only the last step. FloatArray must be those of the file's own
-rate. The cells describe what the encoder quantised: LAME scales its input, by 0.95 for instance, before that.
+Limits of the guarantee. It holds for encoders that round to the nearest value, as LAME does; the rule of the standard's
+example encoder differs by up to 6 % of a cell. Encoders may set lines to zero that rounding would have kept. If a file
+was compressed twice, the guarantee covers only the last step. Samples must be at the file's own rate. The cells
+describe what the encoder quantised: before that, LAME scales its input, by 0.95 for instance.
 """
 
 from __future__ import annotations
@@ -31,29 +31,30 @@ if TYPE_CHECKING:
 
 
 _TAIL: Final = OVERLAP + GRANULE_SAMPLES  # samples by which corrections reach beyond their batch
-# Projected values stay this share of a cell away from its limits, so that another analysis, which is exact only to
-# -100 dB of the signal, finds them inside.
+# Projected values keep this share of a cell away from its limits, so that a second analysis, which is exact only to
+# -100 dB of the signal, still finds them inside.
 _MARGIN: Final = 0.02
 _ZERO_LIMIT: Final = cell_limits(np.zeros(1, np.intp), margin=_MARGIN)[1]
 
 
 def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> FloatArray:
-    """Clip coefficients of a restored signal into the cells that the stream names.
+    """Clip coefficients of a restored signal into the cells given by the stream.
 
     Parameters
     ----------
-    restored
-        Coefficients as coded (M/S where the granule is), shape (n, channels, 576).
-    run
+    restored : ndarray of float32
+        Coefficients as coded (mid and side where the granule is), shape (n, channels, 576).
+    run : CodedGranules
         The granules of these coefficients.
-    first_free
-        First line at which zeros do not bound.
+    first_free : int
+        First line at which a zero does not bound the coefficient.
 
     Returns
     -------
-    What to add to ``restored``, same shape; nothing in granules that are not sound.
+    ndarray of float32
+        Change to add to ``restored``, same shape; zero in granules that are not sound.
     """
-    # All lines as if they were zero, which most are, then those that are not.
+    # First all lines as if their values were zero, which most are; then the others.
     bounded = restored[..., :first_free]
     bound = run.steps[..., :first_free] * _ZERO_LIMIT
     change = np.zeros_like(restored)
@@ -75,8 +76,10 @@ class Projector:
 
     Parameters
     ----------
-    stream, offset
-        As for `holes.GranuleReader`.
+    stream : Mp3Stream
+        The file, as `read_stream` returns it.
+    offset : int
+        Sample of the decoder's output at which granule 0 starts.
     """
 
     def __init__(self, stream: CodedStream, *, offset: int) -> None:
@@ -89,21 +92,22 @@ class Projector:
 
         Parameters
         ----------
-        runs
-            The granules of the decoder's output, as `holes.GranuleReader` reads them at the same offset. Each is asked
-            for when the restored samples that it covers are complete. What none covers is left free.
-        restored
-            Blocks of shape (channels, n), float32, full scale 1.0, in time with the decoder's output and as long.
+        runs : iterator of CodedGranules
+            The granules of the decoder's output, as `granules.GranuleReader` reads them at the same offset. Each run is
+            taken when the restored samples that it covers are complete. Samples that no run covers are left free.
+        restored : iterable of ndarray of float32
+            Blocks of shape (channels, n), full scale 1.0, aligned with the decoder's output and as long.
 
         Yields
         ------
-        Blocks of shape (channels, m) that together are as long as the input. Their samples do not depend on the sizes
-        of the input's blocks.
+        ndarray of float32
+            Blocks of shape (channels, m) that together are as long as the input. Their samples do not depend on the
+            sizes of the input's blocks.
 
         Raises
         ------
         InputError
-            If the stream has another number of channels.
+            If the restored audio has another number of channels than the stream.
         """
         channels = self._stream.channels
         carry = np.zeros((channels, _TAIL), dtype=np.float32)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mp3restore.mp3.headers import HEADER_BYTES, FrameTable
+from mp3restore.mp3.frame_header import CRC_BYTES, HEADER_BYTES
+from mp3restore.mp3.headers import FrameTable
 from mp3restore.mp3.tables import (
     LONG_LAYOUT,
     LSF_COUNTS,
@@ -24,47 +26,44 @@ if TYPE_CHECKING:
 
     from mp3restore.mp3.sideinfo import SideInfo
 
-# Where slen1 ends and slen2 ends, by layout (11172-3, 2.4.2.7); the last band has no scale factor.
+# The slots at which slen1 and slen2 end, by layout (11172-3, 2.4.2.7); the last band has no scale factor.
 _MPEG1_SPLIT: Final = np.array([[11, 21], [18, 36], [17, 35]], dtype=np.int64)
-# First slot of each scfsi group and the end of the last (11172-3, 2.4.2.7).
+# First slot of each scfsi group, and the end of the last group (11172-3, 2.4.2.7).
 _SCFSI_EDGES: Final = np.array([0, 6, 11, 16, 21], dtype=np.int64)
 _UNIT_GAIN: Final = 210
 
 
 @dataclass(frozen=True, slots=True)
 class MainData:
-    """The main data of all frames in a row, headers and side information cut out, and where each frame's begins."""
+    """The main data of all frames joined, without headers and side information, and where that of each frame begins."""
 
     data: NDArray[np.uint8]
     begin: NDArray[np.int64]
     """Byte at which a frame's main data begins, reservoir included; shape (frames,)."""
     available: NDArray[np.bool_]
-    """Whether the reservoir holds all that the frame refers to; shape (frames,)."""
+    """Whether the reservoir holds all data that the frame refers to; shape (frames,)."""
 
 
-def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo, skip: NDArray[np.bool_]) -> MainData:
-    """Join the main data of the frames (11172-3, 2.4.2.7: main_data_begin).
-
-    Frames in ``skip`` (tags) feed nothing to the reservoir. After junk the reservoir starts empty: what the lost bytes
-    held is not known. Nor is the frame before junk to be trusted, for its end may be what is missing.
-    """
-    head = HEADER_BYTES + 2 * frames.protected + frames.side_info_bytes
-    sizes = np.where(skip, 0, frames.size - head)
-    ends = np.cumsum(sizes)
-    own = ends - sizes
+def gather_main_data(data: NDArray[np.uint8], frames: FrameTable, side: SideInfo) -> MainData:
+    """Join the main data of the frames (11172-3, 2.4.2.7: main_data_begin)."""
+    head = frames.size - _main_bytes(frames)
+    ends = np.cumsum(_main_bytes(frames))
+    own = ends - _main_bytes(frames)
     inside = np.zeros(data.size + 1, dtype=np.int8)
-    np.add.at(inside, frames.position + head, np.where(skip, 0, 1))
-    np.add.at(inside, frames.position + frames.size, np.where(skip, 0, -1))
+    np.add.at(inside, frames.position + head, 1)
+    np.add.at(inside, frames.position + frames.size, -1)
     joined = data[np.cumsum(inside[:-1], dtype=np.int8).astype(np.bool_)]
-    oldest = np.maximum.accumulate(np.where(frames.after_gap, own, 0))
     begin = own - side.main_data_begin
     length = (side.part2_3_length.sum(axis=(1, 2)) + 7) // 8
-    available = (begin >= oldest) & (begin + length <= ends) & ~skip & ~np.append(frames.after_gap[1:], False)
-    return MainData(joined, begin, available)
+    return MainData(joined, begin, (begin >= 0) & (begin + length <= ends) & ~frames.silent)
+
+
+def _main_bytes(frames: FrameTable) -> NDArray[np.int64]:
+    return frames.size - HEADER_BYTES - CRC_BYTES * frames.protected - frames.side_info_bytes
 
 
 def _mpeg1_widths(side: SideInfo) -> NDArray[np.int64]:
-    """Return bits per slot, shape (frames, 2, channels, 39), scfsi taken into account."""
+    """Return the bits per slot, taking scfsi into account; shape (frames, 2, channels, 39)."""
     split = _MPEG1_SPLIT[side.layout]
     slot = np.arange(SLOTS)
     slen1, slen2 = SLEN1[side.scalefac_compress], SLEN2[side.scalefac_compress]
@@ -75,7 +74,7 @@ def _mpeg1_widths(side: SideInfo) -> NDArray[np.int64]:
 
 
 def _shared(side: SideInfo) -> NDArray[np.bool_]:
-    """Return which slots of granule 1 take over the scale factor of granule 0, shape (frames, channels, 39)."""
+    """Return which slots of granule 1 reuse the scale factor of granule 0; shape (frames, channels, 39)."""
     shared = np.zeros((*side.scfsi.shape[:2], SLOTS), dtype=np.bool_)
     shared[..., : _SCFSI_EDGES[-1]] = np.repeat(side.scfsi, np.diff(_SCFSI_EDGES), axis=-1)
     # Short blocks have no scfsi groups: the flags mean nothing there.
@@ -83,7 +82,7 @@ def _shared(side: SideInfo) -> NDArray[np.bool_]:
 
 
 def _lsf_lengths(compress: NDArray[np.int64], right_intensity: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return (..., 5): four scale-factor lengths and the row of ``LSF_COUNTS`` (13818-3, 2.4.3.2)."""
+    """Return four scale-factor lengths and the row of ``LSF_COUNTS`` (13818-3, 2.4.3.2); shape (..., 5)."""
     c, i = compress, compress >> 1
     zero = np.zeros_like(c)
     d, e = c - 400, c - 500
@@ -106,8 +105,9 @@ def _lsf_lengths(compress: NDArray[np.int64], right_intensity: NDArray[np.bool_]
     return result
 
 
+@cache
 def _lsf_groups() -> NDArray[np.int64]:
-    """Return which of the four lengths each slot has, shape (6, 3, 39); 4 where there is no scale factor."""
+    """Return which of the four lengths each slot has, or 4 if it has no scale factor; shape (6, 3, 39)."""
     table = np.full((len(LSF_COUNTS), 3, SLOTS), 4, dtype=np.int64)
     for row, layouts in enumerate(LSF_COUNTS):
         for layout, counts in enumerate(layouts):
@@ -117,7 +117,7 @@ def _lsf_groups() -> NDArray[np.int64]:
 
 
 def _lsf_widths(side: SideInfo, intensity: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return bits per slot, shape (frames, 1, channels, 39)."""
+    """Return the bits per slot, shape (frames, 1, channels, 39)."""
     right = np.zeros(side.layout.shape, dtype=np.bool_)
     right[:, :, 1:] = intensity[:, None, None]
     lengths = _lsf_lengths(side.scalefac_compress, right)
@@ -136,7 +136,7 @@ def _preflag(side: SideInfo, lsf: bool, intensity: NDArray[np.bool_]) -> NDArray
 
 
 def _pre_emphasis(layout: NDArray[np.int64], sample_rate_bands: int) -> NDArray[np.int64]:
-    """Return ``PRETAB`` by slot of each layout; it touches only long bands."""
+    """Return ``PRETAB`` by slot of each layout; it applies only to long bands."""
     table = np.zeros((3, SLOTS), dtype=np.int64)
     table[LONG_LAYOUT, : PRETAB.size] = PRETAB
     table[MIXED_LAYOUT, :sample_rate_bands] = PRETAB[:sample_rate_bands]
@@ -150,11 +150,11 @@ def quantiser_exponents(
 
     Returns
     -------
-    exponents
-        Shape (frames, granules, channels, 39): ``step = 2 ** (exponent / 4)`` at full scale 1.0, after the
+    exponents : ndarray of int16
+        Shape (frames, granules, channels, 39): ``step = 2 ** (exponent / 4)`` at full scale 1.0, according to the
         requantisation formula of 11172-3, 2.4.3.4.7.
-    readable
-        Shape (frames,): the scale factors lie inside the main data; elsewhere the exponents mean nothing.
+    readable : ndarray of bool
+        Shape (frames,): whether the scale factors lie inside the main data; if not, the exponents mean nothing.
     """
     widths = _lsf_widths(side, intensity) if frames.lsf else _mpeg1_widths(side)
     part2 = widths.sum(axis=-1)
@@ -184,7 +184,7 @@ def _window_gains(side: SideInfo) -> NDArray[np.int64]:
     windows = np.full((3, 2, SLOTS), 3, dtype=np.int64)
     slot = np.arange(SLOTS)
     windows[SHORT_LAYOUT] = slot % 3
-    # In a mixed block 8 long bands come first, 6 in LSF.
+    # A mixed block begins with 8 long bands, or 6 in LSF.
     windows[MIXED_LAYOUT] = np.where(slot >= [[8], [6]], (slot - [[8], [6]]) % 3, 3)
     lsf = int(side.layout.shape[1] == 1)
     gains = np.concatenate([side.subblock_gain, np.zeros((*side.layout.shape, 1), dtype=np.int64)], axis=-1)
@@ -192,9 +192,9 @@ def _window_gains(side: SideInfo) -> NDArray[np.int64]:
 
 
 def short_fields(data: NDArray[np.uint8], positions: NDArray[np.int64], widths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return unsigned fields of 0 to 8 bits at any bit positions of ``data``.
+    """Return unsigned fields of 0 to 8 bits at arbitrary bit positions of ``data``.
 
-    The caller keeps ``positions + widths`` inside ``8 * len(data)``; a byte past the end reads as zero.
+    The caller must keep ``positions + widths`` within ``8 * len(data)``; a byte past the end reads as zero.
     """
     padded = np.concatenate([data, np.zeros(2, dtype=np.uint8)])
     index = positions >> 3

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 
 import numpy as np
 
 from mp3restore.errors import BitstreamError
-from mp3restore.mp3.blocks import BlockReader, ByteSource
-from mp3restore.mp3.headers import FrameTable, find_frames
-from mp3restore.mp3.info_tag import InfoTag, RateMode, read_info_tag
+from mp3restore.mp3.assembly import find_runs
+from mp3restore.mp3.blocks import BlockReader
+from mp3restore.mp3.foreign import Read
+from mp3restore.mp3.framing import read_table
+from mp3restore.mp3.headers import frames_of
+from mp3restore.mp3.info_tag import InfoTag, RateMode
+from mp3restore.mp3.run_bytes import RunBytes
+from mp3restore.mp3.runs import Run
 from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT, slot_of_line
 
 if TYPE_CHECKING:
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 Version = Literal["1", "2", "2.5"]
 
 GRANULE_SAMPLES: Final = 576
+_LAYER_3: Final = 3
 _BY_GRANULE: Final = ("block_type", "mixed", "global_gain", "edge_bound")
 _BY_FRAME: Final = ("known", "ms", "intensity")
 _VERSIONS: Final[dict[int, Version]] = {0: "2.5", 2: "2", 3: "1"}
@@ -54,14 +61,14 @@ class Mp3Stream:
     encoder: str | None
     lowpass_hz: int | None
     """Low-pass that the encoder states; None where it states none."""
+    measured_edge_hz: float | None
+    """Where the coded lines end, as far as that was measured on decoded music."""
     encoder_delay: int | None
     """Samples before the music, by the tag; None without a tag, and then decoders do not trim."""
     padding: int | None
     """Samples after the music, by the tag."""
     skipped_bytes: int
-    """Bytes between frames that belong to none."""
-    missing_bytes: int
-    """Bytes at the end that the tag promises and the file does not have."""
+    """Bytes between frames that are neither frames nor tags."""
     known: NDArray[np.bool_]
     """Granules that could be read; all other arrays mean nothing where this is False."""
     ms: NDArray[np.bool_]
@@ -123,30 +130,21 @@ def band_layout(block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> NDAr
     return np.where(block_type == SHORT_BLOCK, short, np.uint8(LONG_LAYOUT))
 
 
-def _rate_mode(frames: FrameTable, tag: InfoTag | None) -> RateMode:
+def _rate_mode(run: Run, tag: InfoTag | None) -> RateMode:
     if tag is not None and tag.rate_mode is not None:
         return tag.rate_mode
-    return "cbr" if np.all(frames.kbps == frames.kbps[0]) else "vbr"
+    return "cbr" if np.unique(run.headers.kbps).size == 1 else "vbr"
 
 
-def parse_stream(data: bytes | NDArray[np.uint8], source: ByteSource | None = None) -> Mp3Stream:
-    """Read the bytes of an MP3 file; see `read_stream`.
+def stream_of(run: Run, source: Read) -> Mp3Stream:
+    """Read what a run of layer III says about every granule; `source` gives the bytes of the run."""
 
-    Where `source` reads the same bytes again, `data` is not kept in memory.
-    """
-    octets = np.frombuffer(data, dtype=np.uint8) if isinstance(data, bytes) else data
-    return _assemble(octets, source or (lambda begin, end: octets[begin:end]))
+    def read(begin: int, end: int) -> NDArray[np.uint8]:
+        return np.frombuffer(source(begin, end), dtype=np.uint8)
 
-
-def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
-    """Make the stream from all bytes, of which nothing is kept, and where to get them again."""
-    frames = find_frames(octets)
-    first = octets[frames.position[0] : frames.position[0] + frames.size[0]].tobytes()
-    tag = read_info_tag(first, frames.side_info_bytes)
-    promised = (tag.stream_bytes if tag else None) or 0
-    reader = BlockReader(source, frames, skip=1 if tag is not None else 0)
-    if not reader.frames:
-        raise BitstreamError("the MP3 stream holds no audio frames")
+    frames = frames_of(run)
+    tag = run.parts[0].tag if run.parts else None
+    reader = BlockReader(read, frames)
     per_frame = 1 if frames.lsf else 2
     granules: dict[str, list[NDArray[np.generic]]] = {name: [] for name in _BY_GRANULE}
     whole: dict[str, list[NDArray[np.bool_]]] = {name: [] for name in _BY_FRAME}
@@ -156,8 +154,6 @@ def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
             parts.append(getattr(block, name).reshape(-1, frames.channels))
         for name, flags in whole.items():
             flags.append(np.repeat(getattr(block, name), per_frame))
-    sizes = frames.size[frames.position.size - reader.frames :]
-    seconds = reader.frames * per_frame * GRANULE_SAMPLES / frames.sample_rate
     arrays: dict[str, Any] = {name: np.concatenate(parts) for name, parts in (granules | whole).items()}
     return Mp3Stream(
         sample_rate=frames.sample_rate,
@@ -165,53 +161,90 @@ def _assemble(octets: NDArray[np.uint8], source: ByteSource) -> Mp3Stream:
         version=_VERSIONS[frames.version_bits],
         frames=reader.frames,
         granules=reader.frames * per_frame,
-        kbps=float(sizes.sum()) * 8 / 1000 / seconds,
-        rate_mode=_rate_mode(frames, tag),
+        kbps=run.kbps,
+        rate_mode=_rate_mode(run, tag),
         encoder=tag.encoder if tag else None,
         lowpass_hz=tag.lowpass_hz if tag else None,
+        measured_edge_hz=None,
         encoder_delay=tag.encoder_delay if tag else None,
         padding=tag.padding if tag else None,
-        skipped_bytes=frames.skipped_bytes,
-        missing_bytes=max(0, promised - (octets.size - int(frames.position[0]))),
+        skipped_bytes=sum(gap.length for gap in run.gaps),
         reader=reader,
         **arrays,
     )
 
 
+def parse_stream(data: bytes | NDArray[np.uint8]) -> Mp3Stream:
+    """Read the bytes of an MP3 file; see `read_stream`."""
+    octets = data if isinstance(data, bytes) else data.tobytes()
+    return _longest(io.BytesIO(octets), lambda begin, end: octets[begin:end])
+
+
 def read_stream(path: str | Path) -> Mp3Stream:
     """Read headers, tags, side information and scale factors of an MP3 file (no Huffman decoding).
 
-    Damaged frames, and frames whose bit reservoir is lost, are marked in ``known``; nothing is guessed for them.
+    Of joined files of different kinds this is the longest run. Damaged frames, and frames whose bit reservoir is lost,
+    are marked in ``known``; nothing is guessed for them.
 
     Parameters
     ----------
-    path
+    path : str or Path
         An MPEG-1, MPEG-2 or MPEG-2.5 layer III file, with or without ID3, APE, Xing, LAME or VBRI tags.
+
+    Returns
+    -------
+    Mp3Stream
+        The contents of all frames, in the order of the file.
 
     Raises
     ------
     BitstreamError
-        If the file holds no layer III stream, or one of free format.
+        If the file holds no layer III stream.
     OSError
         If the file cannot be read.
+
+    Examples
+    --------
+    >>> stream = read_stream("song.mp3")
+    >>> stream.sample_rate, stream.channels, stream.granules
+    (44100, 2, 14314)
     """
 
-    def source(begin: int, end: int) -> NDArray[np.uint8]:
-        return np.fromfile(Path(path), dtype=np.uint8, count=end - begin, offset=begin)
+    def read(begin: int, end: int) -> bytes:
+        with Path(path).open("rb") as file:
+            file.seek(begin)
+            return file.read(end - begin)
 
     try:
-        return _assemble(np.fromfile(Path(path), dtype=np.uint8), source)
+        with Path(path).open("rb") as file:
+            return _longest(file, read)
     except BitstreamError as error:
         raise BitstreamError(error.message, path=path, hint=error.hint) from error
+
+
+def _longest(file: BinaryIO, read: Read) -> Mp3Stream:
+    runs = [run for run in find_runs(read_table(file), read) if run.layer == _LAYER_3]
+    if not runs:
+        raise BitstreamError("no MPEG layer III stream found")
+    run = max(runs, key=lambda each: each.position.size * each.frame_samples / each.sample_rate)
+    return stream_of(run, RunBytes(run, read))
+
+
+def states_lowpass(stream: CodedStream) -> bool:
+    """Whether the low-pass of the encoder is known without a look at the music: a tag states it, or it is LAME's."""
+    return stream.lowpass_hz is not None or (stream.encoder or "").startswith("LAME")
 
 
 def lowpass_hz(stream: CodedStream) -> float:
     """Return the nominal low-pass of the encoder in Hz, at most half the sample rate.
 
-    The tag's value where there is one, else what LAME chooses at this bitrate.
+    The tag's value where there is one; else, of other encoders than LAME, where the coded lines end, if that was
+    measured; else what LAME chooses at this bitrate.
     """
     if stream.lowpass_hz is not None:
         nominal = float(stream.lowpass_hz)
+    elif stream.measured_edge_hz is not None and not states_lowpass(stream):
+        nominal = stream.measured_edge_hz
     else:
         factor = _MONO_FACTOR if stream.channels == 1 else 1.0
         nominal = factor * float(np.interp(stream.kbps, _KBPS, _HZ))

@@ -1,14 +1,14 @@
-"""Constant tables of MPEG audio layer III, as arrays that the reader and the filter bank index.
+"""Constant tables of MPEG audio layer III, as arrays for the reader and the filter bank.
 
 Sources: ISO/IEC 11172-3 (MPEG-1), ISO/IEC 13818-3 (MPEG-2 low sampling frequencies, LSF) and, for 8 to 12 kHz,
-the unofficial MPEG-2.5 extension as all decoders read it.
+the unofficial MPEG-2.5 extension as all decoders implement it.
 
 Line order. A granule holds 576 lines. Lines of short blocks are kept in the order of the hybrid filter bank,
 ``3 * frequency + window``, not in the order of the bitstream (band, window, frequency; 11172-3, 2.4.3.4.8).
 
-Slots. A granule has up to 39 bands with a step of their own, its *slots*, in the order in which their scale factors
-are sent: 22 long bands; or 13 short bands times 3 windows; or, in a mixed block, the long bands below line 36 and
-then the short bands above it. ``SLOT_OF_LINE`` says which slot a line belongs to.
+Slots. A granule has up to 39 bands, each with its own step: its *slots*. They are in the order in which their scale
+factors are sent: 22 long bands; or 13 short bands times 3 windows; or, in a mixed block, the long bands below line 36
+and then the short bands above it. ``slot_of_line`` says which slot a line belongs to.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ SHORT_EDGES: Final[dict[int, tuple[int, ...]]] = {
     8000: (0, 8, 16, 24, 36, 52, 72, 96, 124, 160, 162, 164, 166, 192),
 }
 
-# 11172-3, 2.4.2.3: bitrates in kbit/s by index 1..14 of the header; 0 stands for free format and for the forbidden 15.
+# 11172-3, 2.4.2.3: bitrates in kbit/s by index of the header, 1 to 14; free format (0) and the forbidden 15 are 0.
 BITRATES_MPEG1: Final = np.array([0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0], dtype=np.int64)
 BITRATES_LSF: Final = np.array([0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0], dtype=np.int64)
 
@@ -89,8 +89,8 @@ LSF_COUNTS: Final = (
 # 11172-3, table B.9: coefficients c_i of the alias-reduction butterflies.
 ALIAS_C: Final = np.array([-0.6, -0.535, -0.33, -0.185, -0.095, -0.041, -0.0142, -0.0037])
 
-# 11172-3, table B.3 (D[i]) times 65536, first half, with the sign flips of every other run of 64 values undone: this is
-# the prototype low-pass filter itself. The second half mirrors it.
+# 11172-3, table B.3 (D[i]) times 65536, first half, with the sign flips of every other run of 64 values undone: the
+# prototype low-pass filter itself. The second half mirrors it.
 _PROTOTYPE_HALF: Final = (
     0, -1, -1, -1, -1, -1, -1, -2, -2, -2, -2, -3, -3, -4, -4, -5,
     -5, -6, -7, -7, -8, -9, -10, -11, -13, -14, -16, -17, -19, -21, -24, -26,
@@ -119,7 +119,7 @@ def prototype_filter() -> NDArray[np.float64]:
 
 
 def mixed_is_defined(sample_rate: int) -> bool:
-    """Tell whether mixed blocks have a meaning at a rate: at 8 kHz no short band starts at line 36."""
+    """Return whether mixed blocks are defined at a rate: at 8 kHz no short band starts at line 36."""
     return 12 in SHORT_EDGES[sample_rate]
 
 
@@ -141,6 +141,6 @@ def slot_of_line(sample_rate: int) -> NDArray[np.int64]:
 
 
 def line_of_position(sample_rate: int) -> NDArray[np.int64]:
-    """Return the line of each position in the bitstream's order, shape (3, 576); inverse of the reordering."""
+    """Return the line at each position of the bitstream's order, shape (3, 576); the inverse of the reordering."""
     slots = slot_of_line(sample_rate)
     return np.argsort(slots, axis=1, kind="stable")

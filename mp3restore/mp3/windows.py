@@ -1,4 +1,4 @@
-"""Cutting a stream of sample blocks into windows on the granule grid, with bounded memory."""
+"""Cut a stream of sample blocks into windows on the granule grid, with bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BATCH: Final = 128
 """Granules per window, 1.7 s at 44.1 kHz.
 
-Many, so that threads beside this one are not asked for the interpreter after every few microseconds of array work.
+There are many, so that this thread does not ask other threads for the interpreter every few microseconds.
 """
 BATCH_SAMPLES: Final = BATCH * GRANULE_SAMPLES
 # One granule more than the batch, for granules that start later than the grid has it (`CodedGranules.shift`).
@@ -25,28 +25,28 @@ WINDOW: Final = BATCH_SAMPLES + GRANULE_SAMPLES + OVERLAP + 2 * HALO
 
 
 def first_granule(offset: int) -> int:
-    """Return the granule of the first window: the last that starts at or before the first sample.
+    """Return the first granule of the first window: the last one that starts at or before the first sample.
 
-    ``offset`` is where granule 0 starts; the result is negative where samples come before granule 0.
+    ``offset`` is the sample at which granule 0 starts; the result is negative if samples come before granule 0.
     """
     return -offset // GRANULE_SAMPLES
 
 
 def lead_in(offset: int) -> int:
-    """Return how many zeros stand before the first sample in the first window: `HALO` to ``HALO + 575``."""
+    """Return the number of zeros before the first sample in the first window: `HALO` to ``HALO + 575``."""
     return HALO - (offset + GRANULE_SAMPLES * first_granule(offset))
 
 
 class GranuleWindows:
-    """Cuts a signal of shape (rows, n) into windows a batch apart, whatever blocks it comes in.
+    """Cuts a signal of shape (rows, n), which comes in blocks of any size, into windows that are one batch apart.
 
     The first granule of a window starts at its sample `HALO`. Samples outside the signal are zero.
 
     Parameters
     ----------
-    rows
+    rows : int
         Number of channels.
-    offset
+    offset : int
         Sample at which granule 0 starts.
     """
 
@@ -55,7 +55,7 @@ class GranuleWindows:
         self._pieces = [np.zeros((rows, self._size), dtype=np.float32)]
 
     def push(self, block: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], int]]:
-        """Take the next samples; yields the windows that are full with them, and how many samples of each are."""
+        """Take the next samples; yield each window that they complete, and how many samples of it are filled."""
         self._pieces.append(block)
         self._size += block.shape[1]
         if self._size < WINDOW:
@@ -68,7 +68,7 @@ class GranuleWindows:
         self._pieces, self._size = [pending[:, start:]], pending.shape[1] - start
 
     def finish(self) -> Iterator[tuple[NDArray[np.float32], int]]:
-        """Yield the last windows, and how many samples of each the signal fills."""
+        """Yield the last windows, and how many samples of each are filled by the signal."""
         pending, size = np.concatenate(self._pieces, axis=1), self._size
         while size > HALO:
             window = np.zeros((pending.shape[0], WINDOW), dtype=np.float32)

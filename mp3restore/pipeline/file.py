@@ -15,17 +15,16 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.audio.level import LevelledWriter, levelled_writer
 from mp3restore.audio.source import AudioSource
 from mp3restore.audio.tags import PROVENANCE, write_tags
-from mp3restore.errors import UsageError
+from mp3restore.errors import NothingToRestoreError, UsageError
 from mp3restore.files import atomic_file
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model, load_model
 from mp3restore.generator.restorer import Restorer
-from mp3restore.inspection.bitstream import check_complete
 from mp3restore.inspection.examine import Examination, examine
 from mp3restore.job import Job
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.chain import Chain
-from mp3restore.pipeline.findings import ClippingCounter, warnings_of
+from mp3restore.pipeline.findings import ClippingCounter, reason_to_leave, warnings_of
 from mp3restore.pipeline.stages import read_ahead, write_behind
 from mp3restore.result import FileResult
 from mp3restore.timings import Timings
@@ -61,6 +60,7 @@ def run_job(
     restorer: Callable[[], Restorer],
     options: RunOptions,
     *,
+    only_lossy: bool = False,
     progress: Progress | None = None,
     timings: Timings | None = None,
 ) -> FileResult:
@@ -74,6 +74,8 @@ def run_job(
         Returns the loaded model. It is called when source and target have opened, while the source is examined.
     options : RunOptions
         How to restore.
+    only_lossy : bool
+        Whether an input whose losses warrant no restoration is refused, instead of being written as it is.
     progress : callable, optional
         Called with the seconds done, and the seconds in all as far as they are known.
     timings : Timings, optional
@@ -81,6 +83,8 @@ def run_job(
 
     Raises
     ------
+    NothingToRestoreError
+        With `only_lossy`, if there is nothing to restore. Nothing is written.
     InputError, OutputError, ModelError
         If the input cannot be read, the output cannot be written, or the model cannot be loaded. No partial output is
         left.
@@ -90,7 +94,12 @@ def run_job(
         with ThreadPoolExecutor(1) as pool:  # both take about as long
             examination = pool.submit(examine, source, strength=options.strength)
             loaded = restorer()
-        run = FileRun(source, examination.result(), job, loaded, options=options, timings=timings or Timings())
+        found = examination.result()
+        if only_lossy and options.strength is None and found.strength == 0:
+            raise NothingToRestoreError(
+                reason_to_leave(found.kbps), path=job.source, hint="--strength 0.5 restores it all the same"
+            )
+        run = FileRun(source, found, job, loaded, options=options, timings=timings or Timings())
         with levelled_writer(
             file, job.output_format, sample_rate=run.sample_rate, channels=source.channels,
             spool_folder=job.target.parent,
@@ -185,8 +194,6 @@ class FileRun:
                 done += block.shape[1]
                 if progress is not None:
                     progress(done / rate, expected)
-        if self.found.bitstream is not None:
-            check_complete(self.found.bitstream, self._chain.rates.taken, source.path)
         return done
 
     def write_tags(self, file: BinaryIO) -> str:
@@ -201,6 +208,10 @@ class FileRun:
             "STRENGTH": f"{self.found.strength:g}",
             "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
         }
+        # What a plain run does is not worth a tag.
+        provenance |= {} if self._options.consistency else {"CONSISTENCY": "off"}
+        if self._options.sample_rate is not None:
+            provenance["SAMPLE_RATE"] = str(self._options.sample_rate)
         for name, value in provenance.items():
             tags.comments[PROVENANCE + name] = [value]
         return write_tags(file, self._job.output_format.container, tags)
@@ -209,6 +220,10 @@ class FileRun:
         """Say what is odd about the input, when all of it has passed."""
         seconds = self._chain.rates.taken / self._source.sample_rate
         found = warnings_of(
-            self.found, self._clipping, seconds=seconds, automatic_strength=self._options.strength is None
+            self.found,
+            self._clipping,
+            self._source,
+            seconds=seconds,
+            automatic_strength=self._options.strength is None,
         )
         return [*found, "the input is a restoration already"] if self.found.restored_before else list(found)

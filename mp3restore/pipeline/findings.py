@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore._typing import Samples
+from mp3restore.audio.source import AudioSource, Damage
 from mp3restore.inspection.examine import Examination
 
-__all__ = ["ClippingCounter", "warnings_of"]
+__all__ = ["ClippingCounter", "reason_to_leave", "warnings_of"]
 
 # Full scale within a step of 12 bits: what was clipped before an MP3 encoder does not come back exactly.
 _CLIPPED = 1 - 2.0**-11
@@ -19,6 +20,8 @@ _RUN_SAMPLES = 4
 _CLIPPED_PLACES = 10
 # Some encoders count a frame too many.
 _LEAST_MISSING_S = 0.1
+_TOLD_PLACES = 3
+_KILOBYTE = 1000
 
 
 class ClippingCounter:
@@ -57,7 +60,7 @@ def _beginnings(where: NDArray[np.bool_]) -> int:
 
 
 def warnings_of(
-    found: Examination, clipping: ClippingCounter, *, seconds: float, automatic_strength: bool
+    found: Examination, clipping: ClippingCounter, source: AudioSource, *, seconds: float, automatic_strength: bool
 ) -> Iterator[str]:
     """Say what is odd about an input, when all of it has passed.
 
@@ -67,6 +70,8 @@ def warnings_of(
         What the input is.
     clipping : ClippingCounter
         What it counted.
+    source : AudioSource
+        The input, decoded to its end.
     seconds : float
         Length of the music.
     automatic_strength : bool
@@ -80,17 +85,40 @@ def warnings_of(
             f"the input goes beyond full scale in {clipping.overshoots} places, as music does that was clipped before "
             "it was encoded; this is not repaired"
         )
-    if stream is not None and stream.skipped_bytes:
-        yield (
-            f"{stream.skipped_bytes} bytes between frames are not MP3 data; if they were damaged frames, "
-            "their audio is missing"
-        )
-    if stream is not None and (missing := stream.missing_bytes * 8 / 1000 / stream.kbps) >= _LEAST_MISSING_S:
-        yield f"the input is cut off: by its tag, {missing:.1f} seconds more belong to it"
+    yield from _damage(source.damage)
+    if source.missing_s >= _LEAST_MISSING_S:
+        yield f"the input is cut off: by its tag, {source.missing_s:.1f} seconds more belong to it"
     if found.strength == 0 and automatic_strength:
-        reason = (
-            "no trace of lossy compression was found"
-            if found.kbps is None
-            else f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
+        yield f"{reason_to_leave(found.kbps)}, so the input is left unchanged; --strength restores it anyway"
+
+
+def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
+    """Say where a file is damaged: the first places, and how much there is in all."""
+    for each in places[:_TOLD_PLACES]:
+        stands = f"{each.silence_s:.2f} s of silence stand for them" if each.silence_s else "nothing stands for them"
+        yield (
+            f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are not sound frames; {stands}"
         )
-        yield f"{reason}, so the input is left unchanged; --strength restores it anyway"
+    if len(rest := places[_TOLD_PLACES:]):
+        silence = sum(each.silence_s for each in rest)
+        yield (
+            f"{len(rest)} more places are damaged, {_amount(sum(each.length for each in rest))} in all; "
+            f"{silence:.2f} s of silence stand for them"
+        )
+    if places:
+        yield "'mp3restore repair FILE' writes the sound frames alone, for players that stop at the others"
+
+
+def _amount(count: int) -> str:
+    return f"{count} bytes" if count < _KILOBYTE else f"{count / _KILOBYTE:.1f} kB"
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+
+
+def reason_to_leave(kbps: float | None) -> str:
+    """Say why an input is not restored; `kbps` is the bitrate of an MP3."""
+    if kbps is None:
+        return "no trace of lossy compression was found"
+    return f"the input has {kbps:.0f} kbit/s and has lost too little for a restoration to be safe"

@@ -1,4 +1,4 @@
-"""The way of the samples from the rate of a file to one that the generator knows, and on to that of the result."""
+"""Convert samples from the rate of a file to a rate of the generator, and from there to the rate of the result."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class RatePath:
     target_rate : int, optional
         Rate of the result in Hz; by default the input's, or the full rate of its family.
     direct : bool
-        Whether there is no generator on the way.
+        Whether to skip the generator, so that its rate does not matter.
 
     Attributes
     ----------
     source, working, target : int
         Rates of the input, of the generator, and of the result in Hz.
     taken : int
-        Samples of the input that have come in.
+        Samples of the input taken so far.
     """
 
     def __init__(self, source_rate: int, target_rate: int | None = None, *, direct: bool = False) -> None:
@@ -46,14 +46,14 @@ class RatePath:
         self._length: int | None = None
 
     def before(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Bring blocks of shape (channels, samples) to the working rate."""
+        """Convert blocks of shape (channels, samples) to the working rate."""
         return resample_stream(self._count(blocks), self.source, self.working)
 
     def after(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Bring what the generator made of all blocks of `before` to the rate of the result."""
+        """Convert the generator's output for all blocks of `before` to the rate of the result."""
         given = 0
         for block in resample_stream(blocks, self.working, self.target):
-            # Each conversion rounds up. The last block is only made when the end of the input has been seen.
+            # Each conversion rounds up. The last block is made only after the end of the input has been seen.
             kept = block if self._length is None else block[:, : self._length - given]
             given += kept.shape[1]
             yield kept

@@ -1,4 +1,4 @@
-"""Running the stages of a pipeline at the same time, each in a thread, with little between them."""
+"""Run the stages of a pipeline at the same time, each in its own thread, with short queues between them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["SampleQueue", "dedicated_process", "mix", "read_ahead", "write_behin
 
 _Item = TypeVar("_Item")
 
-# How soon a thread notices that it is no longer wanted.
+# How soon a thread notices that it should stop.
 _POLL_S = 0.05
 # A stage needs the interpreter only between its array operations, and waits for it this long at most.
 _TURN_S = 1e-3
@@ -34,7 +34,7 @@ class _End:
 
 
 def _offer(channel: queue.Queue[_Item | _End], item: _Item | _End, stop: threading.Event) -> bool:
-    """Put `item` when there is room; False if `stop` was set before."""
+    """Put `item` into the queue once there is room; return False if `stop` is set first."""
     while not stop.is_set():
         try:
             channel.put(item, timeout=_POLL_S)
@@ -46,11 +46,11 @@ def _offer(channel: queue.Queue[_Item | _End], item: _Item | _End, stop: threadi
 
 @contextmanager
 def dedicated_process() -> Iterator[None]:
-    """Tune this process for restoring, and nothing else, until the end of the block.
+    """Tune this process for restoring, at the expense of other work, until the end of the block.
 
-    Threads take turns at the interpreter quickly, which makes stages on two cores faster by an eighth. The matrices of
-    the filter bank are small: more threads of BLAS would only wait for each other. Both settings belong to the whole
-    process, so this is for programs that own theirs, and not for the library.
+    Threads take shorter turns at the interpreter, which makes stages on two cores faster by an eighth. The matrices of
+    the filter bank are small: several BLAS threads would only wait for each other. Both settings apply to the whole
+    process, so this is for programs that own their process, not for the library.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(_TURN_S)
@@ -63,10 +63,10 @@ def dedicated_process() -> Iterator[None]:
 
 @contextmanager
 def read_ahead(items: Iterable[_Item], depth: int) -> Iterator[Iterator[_Item]]:
-    """Make `items` in a thread of their own, at most `depth` ahead of who takes them.
+    """Make `items` in a separate thread, at most `depth` ahead of the consumer.
 
-    An error in the thread is raised where the item would have been taken. At the end of the block the thread ends,
-    also when not all items were taken.
+    The block receives an iterator of the items. An error in the thread is raised where the next item would have been
+    taken. The thread ends with the block, even if not all items were taken.
     """
     channel: queue.Queue[_Item | _End] = queue.Queue(depth)
     stop = threading.Event()
@@ -101,10 +101,10 @@ def read_ahead(items: Iterable[_Item], depth: int) -> Iterator[Iterator[_Item]]:
 
 @contextmanager
 def write_behind(write: Callable[[_Item], None], depth: int) -> Iterator[Callable[[_Item], None]]:
-    """Call `write` in a thread of its own, at most `depth` items behind.
+    """Call `write` in a separate thread, at most `depth` items behind.
 
-    Gives a function that takes the items. An error of `write` is raised by the next call, or at the end of the block,
-    which waits until all is written. If the block fails, what was not written yet is dropped.
+    The block receives a function that takes the items. An error of `write` is raised by the next call, or at the end of
+    the block, which waits until everything is written. If the block fails, items not yet written are dropped.
     """
     channel: queue.Queue[_Item | _End] = queue.Queue(depth)
     stop = threading.Event()
@@ -149,7 +149,7 @@ def _discard(channel: queue.Queue[_Item | _End]) -> None:
 
 
 class SampleQueue:
-    """Samples that passed one point of a stream and wait at another, perhaps in another thread."""
+    """Samples that have passed one point of a stream and wait at another, perhaps in another thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -163,7 +163,7 @@ class SampleQueue:
             yield block
 
     def take(self, count: int) -> Samples:
-        """Remove the next `count` samples, or as many as there are; something must have passed."""
+        """Remove and return the next `count` samples, or as many as there are; some block must have passed."""
         taken: list[Samples] = []
         with self._lock:
             if not self._pieces:
@@ -172,14 +172,14 @@ class SampleQueue:
                 piece = self._pieces.popleft()
                 taken.append(piece[:, :count])
                 count -= taken[-1].shape[1]
-            # What is left, perhaps nothing, stays: its number of channels is the stream's.
+            # The rest of the piece, even if empty, stays in the queue: it has the stream's number of channels.
             if taken[-1].shape[1] < piece.shape[1] or not self._pieces:
                 self._pieces.appendleft(piece[:, taken[-1].shape[1] :])
         return np.concatenate(taken, axis=1)
 
 
 def mix(decoded: SampleQueue, restored: Iterable[Samples], strength: float) -> Iterator[Samples]:
-    """Go only part of the way from what was decoded to what was restored, both at one rate."""
+    """Go only part of the way, `strength`, from the decoded to the restored samples, both at the same rate."""
     for block in restored:
         original = decoded.take(block.shape[1])
         yield original + np.float32(strength) * (block[:, : original.shape[1]] - original)

@@ -1,1 +1,1 @@
-"""The page that lets hear and see what a restoration did."""
+"""A page to hear and see what a restoration changed."""

@@ -1,4 +1,4 @@
-"""Which parts of a long file are worth listening to."""
+"""Choose the parts of a long file that are worth listening to."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["Excerpt", "Profile", "choose_excerpts", "profile"]
 _BLOCK_SECONDS = 0.05
 _BANDS = 64
 _HIGHEST_BAND_HZ = 20_000
-# What is quieter is neither heard nor missed.
+# Quieter levels are not heard, so their loss does not count.
 _FLOOR_DB = -90.0
 
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A part of a piece; `start` and `duration` in seconds."""
+    """A part of a piece; `start` and `duration` are in seconds."""
 
     name: str
     start: float
@@ -32,12 +32,12 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a file is like over time.
+    """The levels of a file over time.
 
     Attributes
     ----------
     bands_db : ndarray of float32, shape (blocks, 64)
-        Level of bands from 0 to 20 kHz in blocks of 50 ms, in dB of full scale, -90 at least.
+        Levels of bands from 0 to 20 kHz in blocks of 50 ms, in dB of full scale, at least -90.
     power : ndarray of float64, shape (blocks,)
         Mean square of the blocks.
     duration : float
@@ -50,7 +50,7 @@ class Profile:
 
 
 def _even_blocks(blocks: Iterator[NDArray[np.float32]], size: int) -> Iterator[NDArray[np.float32]]:
-    """Mean of the channels, cut into shape (n, size); the last block filled with zeros."""
+    """Yield the mean of the channels, cut into shape (n, size); the last block is filled with zeros."""
     rest = np.zeros(0, np.float32)
     for block in blocks:
         rest = np.concatenate([rest, block.mean(axis=0)])
@@ -62,12 +62,12 @@ def _even_blocks(blocks: Iterator[NDArray[np.float32]], size: int) -> Iterator[N
 
 
 def profile(path: str | Path) -> Profile:
-    """Measure a file from start to end, with little memory.
+    """Measure the levels of a file from start to end, with little memory.
 
     Raises
     ------
     NoInputError, InputError
-        As `open_audio`.
+        As for `open_audio`.
     """
     levels, powers, done = [], [], 0
     with open_audio(path) as source:
@@ -91,7 +91,7 @@ def profile(path: str | Path) -> Profile:
 
 
 def _best(score: NDArray[np.float64], blocks: int, taken: range) -> int | None:
-    """First block of the window of `blocks` with the highest sum of `score` that does not touch `taken`."""
+    """Return the first block of the window of `blocks` with the highest sum of `score` that does not touch `taken`."""
     sums = np.convolve(score, np.ones(blocks), "valid")
     starts = np.arange(len(sums))
     free = (starts + blocks <= taken.start) | (starts >= taken.stop)
@@ -101,22 +101,22 @@ def _best(score: NDArray[np.float64], blocks: int, taken: range) -> int | None:
 
 
 def choose_excerpts(original: Profile, other: Profile, *, length: float) -> list[Excerpt]:
-    """Choose the most damaged part of a file, and the loudest one beside it.
+    """Choose the most damaged part of a file, and the loudest of the other parts.
 
-    Most damaged is where the levels of the bands differ most, in dB, from `other`: the reference where there is one,
-    otherwise a restoration.
+    The most damaged part is the one whose band levels, in dB, differ most from those of `other`: the reference if there
+    is one, otherwise a restoration.
 
     Parameters
     ----------
     original, other : Profile
-        Of the MP3, and of what it is compared with.
+        Levels of the MP3, and of the file that it is compared with.
     length : float
         Length of an excerpt in seconds.
 
     Returns
     -------
     list of Excerpt
-        The whole file where it is not longer than `length`; one excerpt where there is no room for two.
+        The whole file if it is not longer than `length`; one excerpt if there is no room for two.
     """
     if original.duration <= length:
         return [Excerpt("Whole file", 0.0, original.duration)]

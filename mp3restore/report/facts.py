@@ -1,4 +1,4 @@
-"""What the bitstream of an MP3 kept, in words."""
+"""Describe in words what the bitstream of an MP3 kept."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _LATTICE_FITS = 0.9
 
 
 def kilohertz(hz: float) -> str:
-    """Write a frequency in kHz."""
+    """Format a frequency in kHz."""
     return f"{hz / 1000:.1f} kHz"
 
 
 def decibels(gain: float) -> str:
-    """Write a factor in dB, with its sign."""
+    """Format a factor in dB, with its sign."""
     value = round(20 * math.log10(gain), 1)
-    return f"{value or 0.0:+.1f} dB" if value else "0.0 dB"
+    return f"{value:+.1f} dB" if value else "0.0 dB"
 
 
 def bitstream_facts(path: Path) -> list[tuple[str, str]]:
-    """Say what an MP3 kept, as pairs of what and how much.
+    """Return facts about what an MP3 kept, as pairs of label and value.
 
     Raises
     ------
     NoInputError, DecodeError, BitstreamError
-        As `inspect_file`.
+        As for `inspect_file`.
     """
     found = inspect_file(path)
     facts = [("Sound", f"{found.sample_rate} Hz, {found.channels} channels, {found.duration_s:.1f} s")]
@@ -43,17 +43,17 @@ def _stream_facts(stream: BitstreamReport) -> list[tuple[str, str]]:
     facts = [
         ("Format", f"MPEG-{stream.version} Layer III, {stream.kbps:.0f} kbit/s {stream.rate_mode.upper()}"),
         ("Encoder", stream.encoder or "not stated"),
-        ("Low-pass", f"{kilohertz(stream.lowpass_hz)}, {'stated' if stream.lowpass_stated else 'by the bitrate'}"),
+        ("Low-pass", f"{kilohertz(stream.lowpass_hz)}, {stream.lowpass_origin}"),
         ("Joint stereo", f"{stream.joint_stereo_share:.0%} of the frames"),
         ("Short blocks", f"{stream.block_shares['short']:.0%}"),
     ]
     if stream.lattice_fit < _LATTICE_FITS:
-        return [*facts, ("Spectral lines", "not known: the samples do not fit the bitstream")]
+        return [*facts, ("Spectral lines", "unknown: the samples do not fit the bitstream")]
     low, median, high = map(kilohertz, stream.edge_hz)
     return [
         *facts,
-        ("Kept up to", f"{median} (median; {low} to {high} for most of the time)"),
-        ("Lines that were kept", f"{stream.coded_share:.0%}"),
+        ("Kept up to", f"{median} (median; {low} to {high} most of the time)"),
+        ("Lines kept", f"{stream.coded_share:.0%}"),
         ("Holes below that", f"{stream.hole_share:.0%} of all lines"),
         ("Lost above that", f"{stream.above_edge_share:.0%} of all lines"),
     ]

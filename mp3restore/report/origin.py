@@ -1,19 +1,89 @@
-"""How a restoration was made, as the command that makes it again."""
+"""Find out how a restoration was made, as a command that makes it again."""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import mutagen
+import soundfile
 from mutagen.id3 import ID3
 
 from mp3restore.audio.tags import PROVENANCE
 
-__all__ = ["recorded_origin"]
+__all__ = ["Origin", "command_line", "file_argument", "recorded_origin"]
+
+_DEPTHS = {"PCM_16": "16", "PCM_24": "24", "FLOAT": "32f"}
+_COMMANDS = ("bench", "config", "doctor", "formats", "inspect", "listen-test", "models", "plot", "report", "restore")
 
 
-def recorded_origin(path: Path, original: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a file was made.
+
+    Attributes
+    ----------
+    command : str
+        The command that makes it again, for a shell.
+    remark : str
+        With which versions, for people.
+    """
+
+    command: str
+    remark: str
+
+
+def file_argument(name: str | Path) -> str:
+    """Write the name of a file so that the command line takes it neither for an option nor for a command."""
+    text = str(name)
+    return f"./{text}" if text.startswith("-") or text in (*_COMMANDS, "serve", "watch") else text
+
+
+def command_line(
+    source: str | Path,
+    target: str | Path,
+    *,
+    model: str,
+    variant: int,
+    seed: int | None,
+    strength: float | str | None = None,
+    consistency: bool = True,
+    sample_rate: int | str | None = None,
+    container: str | None = None,
+    bit_depth: str | None = None,
+) -> str:
+    """Write the command that makes one restoration.
+
+    Parameters
+    ----------
+    source, target : str or Path
+        The names of the input and of the result.
+    model : str
+        Name of the model, or its folder.
+    variant : int
+        Which restoration of the seed.
+    seed : int or None
+        The seed; None for the restoration without chance.
+    strength, consistency, sample_rate, container, bit_depth
+        As the options of the command; what is None is left to it.
+
+    Returns
+    -------
+    str
+        The command, quoted for a shell. It replaces `target`.
+    """
+    words = ["mp3restore", file_argument(source), "-o", file_argument(target), "--force", "--model", model]
+    words += ["--deterministic"] if seed is None else ["--seed", str(seed), "--variant", str(variant)]
+    words += [] if strength is None else ["--strength", f"{float(strength):g}"]
+    words += [] if consistency else ["--no-consistency"]
+    words += [] if sample_rate is None else ["--sample-rate", str(sample_rate)]
+    words += [] if container is None else ["--format", container]
+    words += [] if bit_depth is None else ["--bit-depth", bit_depth]
+    return shlex.join(words)
+
+
+def recorded_origin(path: Path, original: str, *, target: str | None = None) -> Origin | None:
     """Read from the tags of a restoration how it was made.
 
     Parameters
@@ -21,12 +91,14 @@ def recorded_origin(path: Path, original: str) -> str | None:
     path : Path
         The restoration.
     original : str
-        What to call the MP3.
+        The name of the MP3 in the command.
+    target : str, optional
+        The name of the restoration in the command; by default `path`.
 
     Returns
     -------
-    str or None
-        The command, and with which versions; None where the tags say nothing.
+    Origin or None
+        How it was made; None where the tags do not say.
     """
     try:
         tags = getattr(mutagen.File(path), "tags", None) or {}
@@ -40,8 +112,20 @@ def recorded_origin(path: Path, original: str) -> str | None:
     found = {name.removeprefix(PROVENANCE): text for name, text in texts.items()}
     if not {"MODEL", "SEED", "VARIANT"} <= set(found):
         return None
-    words = ["mp3restore", original, "--model", found["MODEL"].partition(" ")[0], "--variants", found["VARIANT"]]
-    words += ["--deterministic"] if found["SEED"] == "none" else ["--seed", found["SEED"]]
-    words += ["--strength", found["STRENGTH"]] if "STRENGTH" in found else []
-    version = found.get("VERSION", "of unknown version")
-    return f"{shlex.join(words)}   # variant {found['VARIANT']}, mp3restore {version}, model {found['MODEL']}"
+    try:
+        info = soundfile.info(path)
+        command = command_line(
+            original,
+            target or str(path),
+            model=found["MODEL"].partition(" ")[0],
+            variant=int(found["VARIANT"]),
+            seed=None if found["SEED"] == "none" else int(found["SEED"]),
+            strength=found.get("STRENGTH"),
+            consistency=found.get("CONSISTENCY") != "off",
+            sample_rate=found.get("SAMPLE_RATE"),
+            container="flac" if info.format == "FLAC" else "wav",
+            bit_depth=_DEPTHS.get(info.subtype),
+        )
+    except (soundfile.LibsndfileError, ValueError):  # tags that somebody has edited
+        return None
+    return Origin(command, f"mp3restore {found.get('VERSION', 'of unknown version')}, model {found['MODEL']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +34,7 @@ def prepare(
     typer.echo(f"{count} pairs in {data}")
 
 
-class Networks(str, Enum):
+class Networks(StrEnum):
     """What to train."""
 
     ours = "ours"

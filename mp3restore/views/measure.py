@@ -15,20 +15,20 @@ __all__ = ["Measures", "measure"]
 
 _FRAME_SAMPLES = 2048
 _HOP_SAMPLES = 1024
-_BANDWIDTH_STEP_SECONDS = 0.25  # shorter ones would show single beats, and no line
-# Far above what dither leaves in a bin of this frame (-128 dB), and at the limit of what is heard in loud music.
+_BANDWIDTH_STEP_SECONDS = 0.25  # a shorter step would show single beats instead of a line
+# Far above the level of dither in a bin of this frame (-128 dB), and at the limit of audibility in loud music.
 _BANDWIDTH_FLOOR_DB = -80.0
 _MOST_LOUDNESS_CHANNELS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """What the numbers of a recording are.
+    """Measurements of a recording.
 
     Attributes
     ----------
     loudness_lufs : float or None
-        Integrated loudness after ITU-R BS.1770-4; None for silence and what is shorter than its blocks of 400 ms.
+        Integrated loudness according to ITU-R BS.1770-4; None for silence, or less than one of its 400 ms blocks.
     peak_db : float or None
         Largest sample in dB of full scale; None for digital silence.
     bandwidth_hz : list of float

@@ -1,4 +1,4 @@
-"""A picture of the spectrograms of several recordings, as for a paper or a bug report."""
+"""A picture of the spectrograms of several recordings, for a paper or a bug report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mp3restore.errors import MissingExtraError, UsageError
 __all__ = ["PICTURE_FORMATS", "import_figures", "picture_format", "plot_spectrograms"]
 
 _FFT_SIZE = 2048
-# Levels in dB of a full-scale sine that the colours span; those of the report, too.
+# Range of the colours in dB of a full-scale sine; the same as in the report.
 _LOWEST_DB, _HIGHEST_DB = -110.0, -10.0
 _MOST_COLUMNS = 1600
 PICTURE_FORMATS = ("pdf", "png", "svg")
@@ -38,25 +38,25 @@ def import_figures() -> Any:  # noqa: ANN401 - matplotlib is optional and has no
 
 
 def picture_format(path: Path) -> str:
-    """Tell the format of a picture from its name.
+    """Return the format of a picture from its name.
 
     Raises
     ------
     UsageError
-        If it is none of `PICTURE_FORMATS`.
+        If it is not one of `PICTURE_FORMATS`.
     """
     kind = path.suffix.lower().lstrip(".")
     if kind not in PICTURE_FORMATS:
-        raise UsageError(f"the format of '{path.name}' is not known", hint="end it in .png, .svg or .pdf")
+        raise UsageError(f"the format of '{path.name}' is unknown", hint="end the name in .png, .svg or .pdf")
     return kind
 
 
 def _levels(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Levels in dB of a full-scale sine, shape (bins, columns), of `samples` (channels, samples)."""
+    """Return the levels in dB of a full-scale sine, shape (bins, columns), of `samples` (channels, samples)."""
     hop = _FFT_SIZE // OVERLAP
     padded = np.pad(samples, ((0, 0), (_FFT_SIZE // 2, _FFT_SIZE // 2)))
     frames = (padded.shape[1] - _FFT_SIZE) // hop + 1
-    # A pixel shows the loudest of its frames, so that no short event is lost.
+    # A pixel shows the loudest of its frames, so that short events remain visible.
     stride = -(-frames // _MOST_COLUMNS)
     columns = []
     for first in range(0, frames, stride):
@@ -77,20 +77,20 @@ def plot_spectrograms(
     start: float = 0.0,
     duration: float | None = None,
 ) -> None:
-    """Draw the spectrograms of files, one above the other, with the same colours and axes.
+    """Draw the spectrograms of files one above the other, on the same colour scale and axes.
 
     Parameters
     ----------
     paths : sequence of Path
         Any audio files.
     file : binary file
-        Where the picture goes.
+        File to write the picture to.
     picture : {"png", "svg", "pdf"}
-        Its format.
+        Format of the picture.
     titles : sequence of str, optional
         Headings; by default the names of the files.
     start, duration : float
-        The part to draw in seconds; by default all.
+        The part to draw, in seconds; by default all of the file.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def plot_spectrograms(
             _levels(samples), origin="lower", aspect="auto", cmap="magma", vmin=_LOWEST_DB, vmax=_HIGHEST_DB,
             extent=(start, start + samples.shape[1] / rate, 0, rate / 2000), interpolation="nearest",
         )  # fmt: skip
-        # Names of files are no formulae.
+        # File names are not formulae.
         axis.set_title(title, loc="left", fontsize=10, parse_math=False)
         axis.set_facecolor("black")
         axis.set_ylabel("kHz")

@@ -1,4 +1,4 @@
-"""Self-contained web pages: template, style, scripts, data and audio in one HTML file that needs no network."""
+"""Self-contained web pages: template, style, scripts, data and audio in one HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mp3restore._version import __version__
 __all__ = ["render"]
 
 _ASSETS = Path(__file__).parent / "assets"
+_CONNECTS = "; connect-src 'self'; frame-src 'self'"
 
 
 @cache
@@ -31,7 +32,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _source(text: str) -> str:
-    """Name an inline script or style for the content security policy, by its hash."""
+    """Return the source expression of an inline script or style for the content security policy: its hash."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
@@ -44,10 +45,10 @@ def render(
     connects: bool = False,
     **values: Any,  # noqa: ANN401 - whatever the template asks for
 ) -> str:
-    """Make a page.
+    """Render a page.
 
-    Its content security policy lets nothing run but the scripts that are put in here, so that a file name with markup
-    in it stays a name, and nothing be fetched.
+    Its content security policy lets only the embedded scripts run, so that markup in a file name has no effect, and
+    lets nothing be fetched.
 
     Parameters
     ----------
@@ -56,27 +57,27 @@ def render(
     scripts : sequence of str
         File names of the scripts, in the order in which they run.
     data : object
-        What the scripts find in the element ``data``; anything that JSON can hold.
+        Contents of the element ``data`` for the scripts; anything that JSON can represent.
     audio : mapping of str to bytes, optional
-        Audio files by the identifier of the element that holds them.
+        Audio files, by the identifier of the element that contains them.
     connects : bool
-        Whether the page may ask the server that it comes from, and show its pages in frames.
+        Whether the page may send requests to its own server, and show the server's pages in frames.
     **values
-        What the template uses.
+        Values for the template.
 
     Returns
     -------
     str
-        HTML.
+        The page in HTML.
     """
     style = (_ASSETS / "base.css").read_text(encoding="utf-8")
     code = [(_ASSETS / name).read_text(encoding="utf-8") for name in scripts]
     policy = (
         f"default-src 'none'; script-src {' '.join(map(_source, code))}; style-src {_source(style)}; img-src data:"
-        f"{'; connect-src ' + repr('self') + '; frame-src ' + repr('self') if connects else ''}"
+        f"{_CONNECTS if connects else ''}"
         "; base-uri 'none'; form-action 'none'"
     )
-    # In a script element only "<" can end or open anything.
+    # In a script element, only "<" can end or open an element.
     text = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     return (
         _environment()

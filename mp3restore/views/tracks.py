@@ -1,4 +1,4 @@
-"""Excerpts of several recordings of one piece: in time with each other, at one rate and length, as FLAC."""
+"""Excerpts of several recordings of one piece: aligned, at the same rate and length, as FLAC."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Track:
 
 
 def common_rate(paths: Sequence[Path]) -> int:
-    """Highest rate in Hz of the files: none loses anything by being brought to it."""
+    """Return the highest rate of the files in Hz: no file loses anything by conversion to it."""
     rates = []
     for path in paths:
         with open_audio(path) as source:
@@ -46,37 +46,37 @@ def common_rate(paths: Sequence[Path]) -> int:
 
 
 def load_track(path: Path, *, start: float, duration: float, sample_rate: int, delay: int = 0) -> Track:
-    """Read exactly `duration` seconds, filled with zeros where the file has none.
+    """Read exactly `duration` seconds, with zeros where the file has no samples.
 
     Parameters
     ----------
     path : Path
         Any audio file.
     start, duration : float
-        The part in seconds.
+        The part to read, in seconds.
     sample_rate : int
-        Rate in Hz of the result.
+        Rate of the result in Hz.
     delay : int
-        How many samples, of the result's rate, the file is later than the others.
+        Number of samples, at the rate of the result, by which the file lags behind the others.
 
     Raises
     ------
     UsageError
         If the file ends before `start`.
     NoInputError, InputError
-        As `open_audio`.
+        As for `open_audio`.
     """
     wanted = round(duration * sample_rate)
     begin = start + delay / sample_rate
     lead = max(0, round(-begin * sample_rate))
-    # A tenth of a second more, because rates are converted in whole steps.
+    # A tenth of a second more, because rate conversion works in whole steps.
     samples, _ = read_excerpt(path, start=max(begin, 0.0), duration=duration + 0.1, sample_rate=sample_rate)
     padded = np.pad(samples, ((0, 0), (lead, wanted)))[:, :wanted]
     return Track(np.ascontiguousarray(padded), sample_rate)
 
 
 def read_delay(path: Path, other: Path, *, start: float, duration: float, sample_rate: int) -> int:
-    """Find by how many samples, at `sample_rate` Hz, `path` is later than `other`, by a part given in seconds."""
+    """Return by how many samples at `sample_rate` Hz `path` lags behind `other`, judged by a part in seconds."""
     tracks = [load_track(p, start=start, duration=duration, sample_rate=sample_rate) for p in (other, path)]
     return find_delay(tracks[0].samples, tracks[1].samples, sample_rate)
 
@@ -87,14 +87,14 @@ def measured(track: Track) -> Measures:
 
 
 def matching_gains(measures: Sequence[Measures]) -> list[float]:
-    """Factors, 1.0 at most, that give all the loudness of the quietest; 1.0 where there is no loudness to match."""
+    """Return factors, 1.0 at most, that make all as loud as the quietest; 1.0 where there is no loudness to match."""
     known = [m.loudness_lufs for m in measures if m.loudness_lufs is not None]
     quietest = min(known, default=0.0)
     return [1.0 if m.loudness_lufs is None else 10 ** ((quietest - m.loudness_lufs) / 20) for m in measures]
 
 
 def flac(track: Track) -> bytes:
-    """Encode a track as FLAC of 16 bits, dithered."""
+    """Encode a track as 16-bit FLAC with dither."""
     file = io.BytesIO()
     writer = open_writer(
         file, OutputFormat("flac", "16"), sample_rate=track.sample_rate, channels=track.samples.shape[0]

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from support import invoke
 
 from mp3restore import ExitCode
-from mp3restore.batch.urls import UrlPath, is_url
+from mp3restore.batch.urls import is_url, url_path
 
 TIMEOUT_S = 180
 
@@ -118,8 +118,8 @@ def test_files_on_s3(bucket, cluster, songs, tmp_path):
 
 
 def test_urls(tmp_path, songs):
-    assert str(UrlPath("s3://bucket/a") / "b.mp3") == "s3://bucket/a/b.mp3"
-    assert str(UrlPath("file:///a/b").with_suffix(".flac")) == "file:///a/b.flac"
+    assert str(url_path("s3://bucket/a") / "b.mp3") == "s3://bucket/a/b.mp3"
+    assert str(url_path("file:///a/b").with_suffix(".flac")) == "file:///a/b.flac"
     assert is_url("sftp://host/a")
     assert not is_url("C:/music")
     for arguments, words in {

@@ -6,7 +6,8 @@ import pytest
 import soundfile
 
 from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError, NoInputError
-from mp3restore.inspection.inspect import inspect_file, plot_steps
+from mp3restore.inspection.inspect import inspect_file
+from mp3restore.views.steps import plot_steps
 
 
 def test_report_on_an_mp3(encoded):
@@ -76,7 +77,7 @@ def test_plot(encoded, tmp_path):
 
 def test_there_is_nothing_to_plot_of_what_is_no_mp3(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(44100), 44100)
-    with pytest.raises(BitstreamError, match=r"a\.wav: is no MP3"):
+    with pytest.raises(BitstreamError, match=r"a\.wav: is not an MP3"):
         plot_steps(tmp_path / "a.wav", tmp_path / "a.png")
 
 

@@ -1,3 +1,4 @@
+import io
 import struct
 
 import numpy as np
@@ -5,9 +6,9 @@ import pytest
 
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
+from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset
-from mp3restore.mp3.headers import find_frames
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import parse_stream, read_stream
 from mp3restore.mp3.tables import LONG_EDGES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_LAYOUT
@@ -27,12 +28,13 @@ def read_back(stream, samples):
     return magnitudes * np.sign(lines), lattice_distance(lines, steps, magnitudes)
 
 
-@pytest.mark.parametrize("rate", RATES)
-@pytest.mark.parametrize("layout", [LONG_LAYOUT, SHORT_LAYOUT, MIXED_LAYOUT])
+@pytest.mark.parametrize(
+    ("rate", "layout"),
+    # Mixed blocks have no meaning at 8 kHz.
+    [(r, k) for r in RATES for k in (LONG_LAYOUT, SHORT_LAYOUT, MIXED_LAYOUT) if (r, k) != (8000, MIXED_LAYOUT)],
+)
 @pytest.mark.parametrize(("channels", "ms"), [(1, False), (2, False), (2, True)])
 def test_every_written_value_comes_back_from_the_decoded_samples(written, decode, rate, layout, channels, ms):
-    if rate == 8000 and layout == MIXED_LAYOUT:
-        pytest.skip("mixed blocks have no meaning at 8 kHz")
     made = written(rate, channels, layout, ms=ms)
     stream = parse_stream(made.data)
     assert (stream.sample_rate, stream.channels, stream.granules) == (rate, channels, len(made.levels))
@@ -142,7 +144,7 @@ def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encode
 
 def test_a_frame_that_lost_its_end_is_unknown(encoded):
     data = encoded("mono64").read_bytes()
-    frames = find_frames(np.frombuffer(data, dtype=np.uint8))
+    frames = read_table(io.BytesIO(data))
     place = int(frames.position[60])
     stream = parse_stream(data[: place + 100] + data[place + 150 :])
     plain = parse_stream(data)

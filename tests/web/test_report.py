@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from dataclasses import replace
@@ -9,10 +10,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+from pages import commands_of, run_in_shell
 from typer.testing import CliRunner
 
+from mp3restore.audio.decode import open_audio
 from mp3restore.cli.app import app
 from mp3restore.errors import ExitCode, UsageError
+from mp3restore.report.kinship import LEAST_LIKENESS, likeness
 from mp3restore.report.page import ReportRequest, build_report, write_report
 
 
@@ -232,7 +236,7 @@ def test_command(tmp_path, recordings):
     assert invoke(*arguments, "--start", 1, "--duration", 2).exit_code == 0
     text = target.read_text()
     assert "from 1.0 s" in text
-    assert "--start 1.0 --duration 2.0" in text
+    assert "--start=1.0 --duration=2.0" in text
     assert invoke(*arguments).exit_code == ExitCode.OUTPUT_EXISTS
     for extra in ("--start", 99), ("--start", -1), ("--duration", 0):
         result = invoke(*arguments, "-f", *extra)
@@ -240,6 +244,45 @@ def test_command(tmp_path, recordings):
         assert result.stderr.count("\n") == 1
     assert target.read_text() == text
     assert invoke("report", recordings["dull"], recordings["first"], "-f", "-o", recordings["first"]).exit_code == 2
+
+
+def test_the_command_of_the_page_runs_and_makes_it_again(tmp_path, monkeypatch, recordings):
+    """As it stands on the page, in a shell; a name like an option or a command stays a name."""
+    monkeypatch.chdir(tmp_path)
+    for name, source in (("-x y.flac", "dull"), ("report", "first")):
+        shutil.copy(recordings[source], tmp_path / name)
+    assert invoke("report", "--start", 1, "-o", "a page.html", "--", "-x y.flac", "report").exit_code == 0
+    page = tmp_path / "a page.html"
+    text = page.read_text()
+    page.unlink()
+    (command,) = commands_of(text)
+    run_in_shell(command, tmp_path)
+    assert page.read_text() == text
+
+
+def test_a_stranger_is_announced(tmp_path, recordings, page):
+    """Another piece of music beside the MP3 is most likely a mistake."""
+    noise = np.random.default_rng(3).normal(0, 0.1, (4 * 44100, 2))
+    soundfile.write(tmp_path / "other.flac", noise, 44100, subtype="PCM_16")
+    target = tmp_path / "page.html"
+    result = invoke("report", recordings["dull"], tmp_path / "other.flac", recordings["first"], "-o", target)
+    assert result.exit_code == 0
+    (line,) = [line for line in result.stderr.splitlines() if "does not seem" in line]
+    assert "'other.flac' does not seem to be the music of 'dull.flac'" in line
+    open_report(page, target.as_uri())
+    assert page.get_by_role("alert").all_inner_texts() == [line.removeprefix("mp3restore: ") + "."]
+
+
+def test_relatives_are_not_strangers(rng, sample):
+    """Late, upside down, quieter, or silent: all may be restorations. Other music is none."""
+    with open_audio(sample) as source:
+        music = np.concatenate(list(source.blocks()), axis=1)
+    one, other = music[:, : 8 * 44100], music[:, 12 * 44100 : 20 * 44100]
+    assert likeness(one, 0.1 * one, 44100) == pytest.approx(1, abs=1e-3)
+    assert likeness(one, np.roll(one, 3000, axis=1), 44100) > 0.9
+    assert likeness(one, one + rng.normal(0, 0.02, one.shape), 44100) > LEAST_LIKENESS
+    assert likeness(one, np.zeros_like(one), 44100) is None
+    assert likeness(one, other, 44100) < LEAST_LIKENESS / 2
 
 
 def test_too_many_files(recordings):
@@ -256,7 +299,7 @@ def test_other_rates_and_silence(tmp_path, page):
     soundfile.write(a, np.zeros(22050), 22050)
     soundfile.write(b, np.zeros((44100, 2)), 44100)
     target = tmp_path / "page.html"
-    target.write_text(build_report(ReportRequest(a, [b])))
+    target.write_text(build_report(ReportRequest(a, [b])).html)
     open_report(page, target.as_uri())
     assert page.locator("td", has_text="silent").count() == 4
     assert subprocess.run(["grep", "-c", "NaN", str(target)], capture_output=True, check=False).stdout == b"0\n"

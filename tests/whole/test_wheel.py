@@ -36,9 +36,9 @@ def test_contents(wheel):
     code = {name for name in names if name.endswith(".py")}
     assert models
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/views/assets").iterdir()}
-    manual = {"mp3restore/manual/mp3restore.1", "mp3restore/manual/options.md"}
+    manual = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/manual").iterdir()}
     installed = {f"mp3restore-{__version__}.data/data/share/man/man1/mp3restore.1"}
-    documents = {"mp3restore/py.typed", "mp3restore/training/README.md"}
+    documents = {"mp3restore/py.typed", "mp3restore/README.md", "mp3restore/training/README.md"}
     assert names - code == models | pages | manual | installed | documents
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore").rglob("*.py")}
     assert code == sources
