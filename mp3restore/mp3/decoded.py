@@ -12,7 +12,7 @@ from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT
 from mp3restore.mp3.granules import CodedGranules
 from mp3restore.mp3.grid import GridResult, find_grid
 from mp3restore.mp3.stream import GRANULE_SAMPLES, lowpass_hz
-from mp3restore.mp3.tables import BITRATES_LSF, BITRATES_MPEG1, LINES
+from mp3restore.mp3.tables import BITRATES_LSF, BITRATES_MPEG1, LINES, SHORT_BLOCK
 from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule, lead_in
 
 if TYPE_CHECKING:
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _MPEG1_RATE: Final = 32000
 _ENDLESS: Final = 1 << 40
 _SPAN: Final = BATCH * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+# The stretches that describe a file: one of each quarter, half a second long.
+_LOOKS: Final = 4
+_LOOK: Final = 40
+_LOOK_SAMPLES: Final = _LOOK * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+_EDGE_QUANTILE: Final = 0.995
 # Of the granules that say anything, so many must be sound before a grid is kept.
 _SOUND_SHARE: Final = 0.5
 _SAYING: Final = 8
@@ -43,7 +48,7 @@ class DecodedStream:
     gain: float
     """Gain of the samples over the decoder's output, up to powers of the fourth root of two."""
     edge_hz: float
-    """Below this 99 % of the granules have their last coded line."""
+    """Below this nearly all granules have their last coded line."""
     joint_stereo_share: float
     """Share of the granules that were coded as mid and side, 0 to 1."""
     short_share: float
@@ -58,36 +63,45 @@ class DecodedStream:
 
 
 def describe_coding(samples: NDArray[np.float32], sample_rate: int, offset: int) -> DecodedStream | None:
-    """Read the loudest 1.7 s of samples (channels, n) whose granules start at ``offset`` modulo 576.
+    """Say how samples (channels, n) were coded whose granules start at ``offset`` modulo 576.
 
-    Returns None where they are shorter than 20,000 samples, or where less than half of the granules show a lattice.
+    Looks at the loudest half second of each quarter. Where few granules show a lattice (`DecodedStream.sound_share`),
+    the gain is unknown and the bitrate the least that the coded lines need. Returns None below 24,600 samples, and of silence.
     """
-    count = min(BATCH, (samples.shape[1] - OVERLAP - 2 * HALO) // GRANULE_SAMPLES - 1)
-    if count < _LEAST_GRANULES:
+    codings = [read_coding(samples[:, s : s + _LOOK_SAMPLES], _LOOK, sample_rate) for s in _loudest(samples, offset)]
+    if not codings:
         return None
-    span = count * GRANULE_SAMPLES + OVERLAP + 2 * HALO
-    phase = (offset - HALO) % GRANULE_SAMPLES
-    starts = phase + GRANULE_SAMPLES * np.unique(
-        np.linspace(0, (samples.shape[1] - span - phase) // GRANULE_SAMPLES, 16).astype(np.int64)
+    used = [_saying(coding) for coding in codings]
+    if not any(use.any() for use in used):
+        return None
+    values, ms, block_type, sound = (
+        np.concatenate([getattr(coding, name)[use] for coding, use in zip(codings, used, strict=True)])
+        for name in ("values", "ms", "block_type", "sound")
     )
-    power = [float(np.mean(np.square(samples[:, s : s + span]))) for s in starts]
-    start = int(starts[int(np.argmax(power))])
-    coding = read_coding(samples[:, start : start + span], count, sample_rate)
-    share = sound_share(coding)
-    if share < _SOUND_SHARE:
-        return None
     stream = DecodedStream(
         sample_rate=sample_rate,
         channels=samples.shape[0],
-        kbps=_nominal(_kbps(coding, sample_rate), sample_rate),
-        gain=coding.gain,
-        edge_hz=float(np.percentile(_edges(coding), 99)) * sample_rate / 2 / LINES,
-        joint_stereo_share=float(np.mean(coding.ms[coding.sound])),
-        short_share=float(np.mean(coding.block_type[coding.sound] == 2)),
-        sound_share=share,
+        kbps=_nominal(_kbps(values, sample_rate), sample_rate),
+        gain=next((c.gain for c in codings if c.sound.any()), 0.0),
+        edge_hz=float(np.quantile(_edges(values), _EDGE_QUANTILE)) * sample_rate / 2 / LINES,
+        joint_stereo_share=float(np.mean(ms)),
+        short_share=float(np.mean(block_type == SHORT_BLOCK)),
+        sound_share=float(np.mean(sound)),
     )
     # An encoder with a higher low-pass than LAME has at this bitrate shows it by the lines above.
     return stream if stream.edge_hz <= lowpass_hz(stream) else replace(stream, lowpass_hz=round(stream.edge_hz))
+
+
+def _loudest(samples: NDArray[np.float32], offset: int) -> list[int]:
+    """Return where the loudest stretches begin, one for each part, on the grid."""
+    phase = (offset - HALO) % GRANULE_SAMPLES
+    last = (samples.shape[1] - _LOOK_SAMPLES - phase) // GRANULE_SAMPLES
+    if last < 0:
+        return []
+    starts = phase + GRANULE_SAMPLES * np.unique(np.linspace(0, last, 8 * _LOOKS).astype(np.int64))
+    power = [float(np.mean(np.square(samples[:, s : s + _LOOK_SAMPLES]))) for s in starts]
+    parts = zip(np.array_split(power, _LOOKS), np.array_split(starts, _LOOKS), strict=True)
+    return [int(s[int(np.argmax(p))]) for p, s in parts if p.size]
 
 
 def _nominal(kbps: float, sample_rate: int) -> float:
@@ -97,24 +111,22 @@ def _nominal(kbps: float, sample_rate: int) -> float:
     return float(rates[np.argmin(np.abs(np.log(rates / kbps)))])
 
 
-def sound_share(coding: Coding) -> float:
-    """Return the share of sound granules among those that say anything, 0 to 1."""
-    saying = np.count_nonzero(coding.values, axis=(1, 2)) >= _SAYING
-    return float(np.mean(coding.sound[saying])) if np.count_nonzero(saying) >= _LEAST_GRANULES else 0.0
+def _saying(coding: Coding) -> NDArray[np.bool_]:
+    """Return which granules have enough coded lines to judge by, shape (n,)."""
+    return np.asarray(np.count_nonzero(coding.values, axis=(1, 2)) >= _SAYING)
 
 
-def _edges(coding: Coding) -> NDArray[np.int64]:
-    """Return the first line after the last coded one, of sound granules, shape (sound, channels)."""
-    coded = coding.values[coding.sound] != 0
+def _edges(values: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Return the first line after the last coded one, shape (n, channels)."""
+    coded = values != 0
     return np.where(coded.any(axis=-1), LINES - np.argmax(coded[..., ::-1], axis=-1), 0)
 
 
-def _kbps(coding: Coding, sample_rate: int) -> float:
-    """Estimate the bitrate of sound granules from what their Huffman codes have to say."""
-    q = np.abs(coding.values[coding.sound]).astype(np.float64)
-    coded = q > 0
-    lines = np.count_nonzero(coded)
-    zeros = int(_edges(coding).sum()) - lines
+def _kbps(values: NDArray[np.int16], sample_rate: int) -> float:
+    """Estimate the bitrate of granules (n, channels, 576) from what their Huffman codes have to say."""
+    q = np.abs(values).astype(np.float64)
+    lines = np.count_nonzero(q)
+    zeros = int(_edges(values).sum()) - lines
     counts = [lines, float(np.log2(np.maximum(q, 1)).sum()), zeros, q.shape[0] * q.shape[1]]
     seconds = len(q) * GRANULE_SAMPLES / sample_rate
     return float(_BITS @ counts) / seconds / 1000
@@ -165,9 +177,8 @@ class DecodedReader:
         """Read a window on the grid of the last one, or on another where that no longer fits."""
         rate = self._stream.sample_rate
         coding = read_coding(window[:, self._shift : self._shift + _SPAN], BATCH, rate, gain=self._gain)
-        share = sound_share(coding)
-        saying = np.count_nonzero(np.count_nonzero(coding.values, axis=(1, 2)) >= _SAYING)
-        if share < _SOUND_SHARE and saying >= _LEAST_GRANULES:
+        saying = _saying(coding)
+        if np.count_nonzero(saying) >= _LEAST_GRANULES and coding.sound[saying].mean() < _SOUND_SHARE:
             self._misses += 1
             # Music that is no MP3 is searched less and less often.
             if self._misses & (self._misses - 1) == 0:

@@ -89,7 +89,7 @@ def warnings_of(
     if source.missing_s >= _LEAST_MISSING_S:
         yield f"the input is cut off: by its tag, {source.missing_s:.1f} seconds more belong to it"
     if found.strength == 0 and automatic_strength:
-        yield f"{reason_to_leave(found.kbps)}, so the input is left unchanged; --strength restores it anyway"
+        yield f"{reason_to_leave(found)}, so the input is left unchanged; --strength restores it anyway"
 
 
 def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
@@ -117,8 +117,11 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
 
 
-def reason_to_leave(kbps: float | None) -> str:
-    """Say why an input is not restored; `kbps` is the bitrate of an MP3."""
-    if kbps is None:
+def reason_to_leave(found: Examination) -> str:
+    """Say why an input is not restored."""
+    if found.decoded is not None:
+        of = f"an MP3 of about {found.decoded.stream.kbps:.0f} kbit/s"
+        return f"the input was decoded from {of}, which has lost too little for a restoration to be safe"
+    if found.kbps is None:
         return "no trace of lossy compression was found"
-    return f"the input has {kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
+    return f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
