@@ -13,7 +13,8 @@ from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoder
 from mp3restore.errors import ExitCode
 
 if TYPE_CHECKING:
-    from mp3restore.inspection.inspect import BitstreamReport, Inspection
+    from mp3restore.inspection.inspect import BitstreamReport, DecodedReport, Inspection
+    from mp3restore.mp3.grid import GridResult
 
 __all__ = ["bench", "doctor", "formats", "inspect", "models_app"]
 
@@ -21,6 +22,8 @@ _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
 # A share of the music; a few granules at either end of every file are not held.
 _WORTH_TELLING = 0.005
+# From this share of the granules on, a bitrate is an estimate, and below it a lower bound.
+_READABLE = 0.5
 
 models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
 _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or folder (default: the default model).")]
@@ -106,8 +109,9 @@ def _print_table(found: Inspection) -> None:
     if found.bitstream is not None:
         rows |= _bitstream_rows(found.bitstream)
     elif found.grid is not None:
-        trace = f"decoded from an MP3, granules at {found.grid.offset}" if found.was_mp3 else "no trace of an MP3"
-        rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
+        rows["history"] = _history(found.grid, found.decoded)
+    if found.restored_before:
+        rows["restored"] = "a restoration by mp3restore, by its tags"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
         rows["damage"] = f"{len(found.damage)} places, {silence:.2f} s of silence stand for them"
@@ -119,6 +123,20 @@ def _print_table(found: Inspection) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
+    if decoded is None:
+        if grid.found:
+            return f"decoded from an MP3, sure to {grid.certainty:.1%}; too short to say more"
+        return "nothing here shows MP3 coding (no granules at any of 576 places); that does not prove that there was none"
+    known = decoded.readable_share >= _READABLE
+    details = ", ".join([
+        *(["LAME-like"] if decoded.like_lame else []),
+        f"{'about' if known else 'at least'} {decoded.kbps:.0f} kbit/s",
+        f"edge {decoded.edge_hz / 1000:.1f} kHz",
+    ])
+    return f"decoded from an MP3 ({details}), sure to {decoded.certainty:.1%}"
 
 
 def _bitstream_rows(report: BitstreamReport) -> dict[str, str]:

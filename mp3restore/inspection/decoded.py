@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,14 +11,18 @@ from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.beginning import audible_beginning
 from mp3restore.mp3.decoded import DecodedReader, DecodedStream, describe_coding
 from mp3restore.mp3.grid import GridResult, find_grid
+from mp3restore.mp3.stream import lowpass_hz
 from mp3restore.mp3.tables import SAMPLE_RATES
 
-__all__ = ["DecodedMp3", "DecodedStretch", "find_coding"]
+__all__ = ["DecodedMp3", "DecodedReport", "DecodedStretch", "decoded_report", "find_coding", "search_coding"]
 
 _LEAST_SOUND = 0.5
 _SEARCH_SECONDS = 15.0
 _MOST_CHANNELS = 2
 _ENDLESS = 1 << 50
+# Lines that end at LAME's low-pass, as shares of its nominal frequency; and the least share of mid and side.
+_NEAR_LOWPASS = (0.93, 1.02)
+_MIXED_STEREO = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +75,72 @@ class DecodedMp3:
         return self.stream.sound_share >= _LEAST_SOUND
 
 
+@dataclass(frozen=True, slots=True)
+class DecodedReport:
+    """What `mp3restore inspect` says of a file that was decoded from an MP3.
+
+    Attributes
+    ----------
+    certainty : float
+        Probability that the place of the granules is no accident, 0 to 0.999.
+    kbps : float
+        Bitrate that the coded lines needed; where `readable_share` is low, the least that they needed.
+    edge_hz : float
+        Where the coded lines end.
+    like_lame : bool
+        Whether the lines end where LAME ends them at this bitrate, and both kinds of stereo occur.
+    joint_stereo_share, short_share : float
+        Share of granules coded as mid and side, and of short blocks, 0 to 1.
+    readable_share : float
+        Share of the granules whose steps can be read, 0 to 1.
+    """
+
+    certainty: float
+    kbps: float
+    edge_hz: float
+    like_lame: bool
+    joint_stereo_share: float
+    short_share: float
+    readable_share: float
+
+
+def decoded_report(decoded: DecodedMp3) -> DecodedReport:
+    """Say what was found, as plain data."""
+    stream = decoded.stream
+    low, high = (share * lowpass_hz(replace(stream, lowpass_hz=None)) for share in _NEAR_LOWPASS)
+    return DecodedReport(
+        certainty=decoded.grid.certainty,
+        kbps=stream.kbps,
+        edge_hz=stream.edge_hz,
+        like_lame=stream.joint_stereo_share > _MIXED_STEREO and low <= stream.edge_hz <= high,
+        joint_stereo_share=stream.joint_stereo_share,
+        short_share=stream.short_share,
+        readable_share=stream.sound_share,
+    )
+
+
 def find_coding(source: AudioSource) -> DecodedMp3 | None:
+    """Find out whether an open file was decoded from an MP3; see `search_coding`."""
+    return search_coding(source)[1]
+
+
+def search_coding(source: AudioSource) -> tuple[GridResult | None, DecodedMp3 | None]:
     """Find out whether an open file was decoded from an MP3, from its first audible seconds.
 
     Returns
     -------
-    DecodedMp3 or None
-        None where nothing shows that it was: it was not, it was changed too much since (another rate, an equaliser,
-        another codec), or it is too quiet. Files in which a codec is at work now, MP3 among them, are not searched.
+    grid : GridResult or None
+        The likeliest place of granules. None for files in which a codec is at work now, such as MP3s, of more than two
+        channels, or at a rate that no MP3 has: these are not searched.
+    decoded : DecodedMp3 or None
+        None where nothing shows an MP3: there was none, or too much was changed since (another rate, an equaliser,
+        another codec), or the music is too quiet or too short.
     """
     rate = source.sample_rate
     if isinstance(source, MpegSource) or source.channels > _MOST_CHANNELS or rate not in SAMPLE_RATES:
-        return None
+        return None, None
     head = audible_beginning(source, _SEARCH_SECONDS)
-    if not head:
-        return None
-    samples = np.concatenate(head, axis=1)
+    samples = np.concatenate([np.zeros((source.channels, 0), np.float32), *head], axis=1)
     grid = find_grid(samples, rate)
     stream = describe_coding(samples, rate, grid.offset) if grid.found else None
-    return None if stream is None else DecodedMp3(stream, grid)
+    return grid, None if stream is None else DecodedMp3(stream, grid)

@@ -83,19 +83,18 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     """
     if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
         raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
-    counts = zeros_by_offset(samples)
-    near = counts[:, 0]
-    best = int(np.argmax(near))
-    if near[best] == 0:
+    evidence, near, lines = zeros_by_offset(samples).T
+    best = int(np.argmax(evidence))
+    if evidence[best] == 0:
         return GridResult(offset=0, zero_share=0.0, confidence=0.0)
-    others = np.delete(near, best).astype(np.float64)
-    # Poisson noise at least: of few lines the spread is not known.
+    others = np.delete(evidence, best)
+    # Of few lines the spread is not known: as that of counts, at least.
     spread = max(float(others.std()), math.sqrt(float(np.median(others))), 1.0)
     return GridResult(
         offset=best,
-        zero_share=float(near[best] / counts[best, 1]),
-        confidence=float(1 - others.max() / near[best]),
-        deviations=float((near[best] - np.median(others)) / spread),
+        zero_share=float(near[best] / lines[best]),
+        confidence=float(1 - others.max() / evidence[best]),
+        deviations=float((evidence[best] - np.median(others)) / spread),
     )
 
 

@@ -32,11 +32,11 @@ _NEAR: Final = 1e-4
 # Rounding to 16 bits leaves 5e-7 (deviation) in every line; so far up a line can be zero if its sub-band is louder.
 _ROUNDING: Final = 3e-12
 _MOST: Final = 1e-2
-_AUDIBLE: Final = 3e-9
+_AUDIBLE: Final = 3e-10
 _SIDE_LEVEL: Final = 1e-3
 
 
-def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.int64]:
+def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """Count near-zero lines at all offsets, in the loudest stretches of 0.1 s, one for each fifth of the samples.
 
     Parameters
@@ -46,10 +46,10 @@ def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.int64]:
 
     Returns
     -------
-    Shape (576, 2): by offset modulo 576, near-zero lines and all lines in audible sub-bands. Zero where the samples
-    are shorter than `STRETCH_SAMPLES`, or silent.
+    Shape (576, 3): by offset modulo 576, the evidence of near-zero lines, their number, and the number of all lines
+    in audible sub-bands. Zero where the samples are shorter than `STRETCH_SAMPLES`, or silent.
     """
-    counts = np.zeros((GRANULE_SAMPLES, 2), np.int64)
+    counts = np.zeros((GRANULE_SAMPLES, 3))
     for start in _loudest(samples):
         stretch = np.asarray(samples[:, start : start + STRETCH_SAMPLES], np.float32)
         counts += np.roll(_count(_two_planes(stretch)), (start + HALO) % GRANULE_SAMPLES, axis=0)
@@ -80,9 +80,12 @@ def _two_planes(stretch: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([stretch[int(np.argmax(np.mean(np.square(stretch), axis=1)))], side])
 
 
-def _count(planes: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Count by offset in one stretch, shape (576, 2)."""
-    counts = np.empty((18, 32, 2), np.int64)
+def _count(planes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Count by offset in one stretch, shape (576, 3).
+
+    The evidence of a near-zero line is the logarithm of the odds against noise being so near to zero by chance.
+    """
+    counts = np.empty((18, 32, 3))
     for fine in range(32):
         subbands = polyphase_analysis(np.ascontiguousarray(planes[:, fine:]), 18 * (_GRANULES + 2) - 1)
         power = np.square(long_lines_at_every_slot(subbands[..., :_BANDS], 18 * _GRANULES))[:, :, 1:]
@@ -90,6 +93,8 @@ def _count(planes: NDArray[np.float32]) -> NDArray[np.int64]:
         limit = np.maximum(_NEAR * level, np.minimum(_ROUNDING, _MOST * level))
         audible = level > _AUDIBLE
         near = np.count_nonzero(power < limit[..., None], axis=-1) * audible
-        counts[:, fine, 0] = near.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
-        counts[:, fine, 1] = 18 * audible.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
-    return counts.reshape(GRANULE_SAMPLES, 2)
+        odds = -0.5 * np.log(limit / np.maximum(level, _AUDIBLE))
+        for place, values in enumerate((near * odds, near)):
+            counts[:, fine, place] = values.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
+        counts[:, fine, 2] = 18 * audible.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
+    return counts.reshape(GRANULE_SAMPLES, 3)
