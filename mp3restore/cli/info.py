@@ -129,13 +129,17 @@ def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
     if decoded is None:
         if grid.found:
             return f"decoded from an MP3, sure to {grid.certainty:.1%}; too short to say more"
-        return "nothing here shows MP3 coding (no granules at any of 576 places); that does not prove that there was none"
+        return (
+            "nothing here shows MP3 coding (no granules at any of 576 places); that does not prove that there was none"
+        )
     known = decoded.readable_share >= _READABLE
-    details = ", ".join([
-        *(["LAME-like"] if decoded.like_lame else []),
-        f"{'about' if known else 'at least'} {decoded.kbps:.0f} kbit/s",
-        f"edge {decoded.edge_hz / 1000:.1f} kHz",
-    ])
+    details = ", ".join(
+        [
+            *(["LAME-like"] if decoded.like_lame else []),
+            f"{'about' if known else 'at least'} {decoded.kbps:.0f} kbit/s",
+            f"edge {decoded.edge_hz / 1000:.1f} kHz",
+        ]
+    )
     return f"decoded from an MP3 ({details}), sure to {decoded.certainty:.1%}"
 
 

@@ -7,9 +7,8 @@ changed it. Steps are whole powers of the fourth root of two, so the gain shows,
 of the lines: those of ``q = 1`` share one fraction of a quarter octave.
 
 Reading what a decoder was given from what it made was introduced as the "inverse decoder": J. Herre, M. Schug,
-"Analysis of Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000, preprint 5256. The zeros that show
-only on the right grid are those by which forged recordings are found: R. Yang, Z. Qu, J. Huang, "Detecting Digital
-Audio Forgeries by Checking Frame Offsets", ACM MM&Sec 2008.
+"Analysis of Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid itself is found in
+`offsets`.
 """
 
 from __future__ import annotations
@@ -31,6 +30,9 @@ BLOCK_TYPES: Final = 4
 # Lines that no encoder uses at the rates where they are audible, and that hold only noise.
 _NOISE_LINES: Final = 20
 _MEDIAN_OF_NORMAL: Final = 0.6745
+# Their lowest quarter, of which the noise is told, is so many deviations wide: some encoders do use such lines.
+_LOWEST: Final = 0.25
+_LOWEST_OF_NORMAL: Final = 0.3186
 _SLOTS: Final = 18
 # Of the lines below the last coded one, a wrong block type leaves hardly any at zero.
 _PLAINLY_LONG: Final = 0.4
@@ -121,7 +123,7 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
 def _planes(
     samples: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
-    """Return lines as coded (n, channels, 576), block types, M/S, and the noise of each granule: what has most zeros."""
+    """Return lines (n, channels, 576), block types, M/S, and the noise of each granule, by what has most zeros."""
     channels = samples.shape[0]
     subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), _SLOTS * (count + 1))
     block_type = np.zeros((count, channels), np.uint8)
@@ -183,7 +185,7 @@ def _in_best_planes(
 def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the deviation of the rounding noise of each granule, from its highest lines, shape (n,)."""
     top = np.abs(lines[..., -_NOISE_LINES:]).reshape(len(lines), -1)
-    own = np.median(top, axis=1) / _MEDIAN_OF_NORMAL
+    own = np.quantile(top, _LOWEST, axis=1) / _LOWEST_OF_NORMAL
     level = np.sqrt(np.mean(np.square(lines), axis=(1, 2)))
     floor = np.maximum(_LEAST_NOISE * level, max(float(np.median(own)), _SILENCE))
     return np.maximum(own, floor).astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 from mp3restore.mp3.blind import Coding, read_coding
 from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT
 from mp3restore.mp3.granules import CodedGranules
-from mp3restore.mp3.grid import GridResult, find_grid
+from mp3restore.mp3.grid import find_grid
 from mp3restore.mp3.stream import GRANULE_SAMPLES, lowpass_hz
 from mp3restore.mp3.tables import BITRATES_LSF, BITRATES_MPEG1, LINES, SHORT_BLOCK
 from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule, lead_in
@@ -66,7 +66,8 @@ def describe_coding(samples: NDArray[np.float32], sample_rate: int, offset: int)
     """Say how samples (channels, n) were coded whose granules start at ``offset`` modulo 576.
 
     Looks at the loudest half second of each quarter. Where few granules show a lattice (`DecodedStream.sound_share`),
-    the gain is unknown and the bitrate the least that the coded lines need. Returns None below 24,600 samples, and of silence.
+    the gain is unknown and the bitrate the least that the coded lines need. Returns None below 24,600 samples, and of
+    silence.
     """
     codings = [read_coding(samples[:, s : s + _LOOK_SAMPLES], _LOOK, sample_rate) for s in _loudest(samples, offset)]
     if not codings:
@@ -205,8 +206,7 @@ def _granules(coding: Coding, inside: NDArray[np.bool_], first: int, shift: int)
     """Return what a window says, without the granules after the end of the samples."""
     count = max(int(np.count_nonzero(inside)) + int(not inside[0]), 1)
     part = slice(count)
-    empty = coding.values[part] == 0
-    run = CodedGranules(
+    return CodedGranules(
         first=first,
         values=coding.values[part],
         steps=_filled(coding.steps[part]),
@@ -214,13 +214,10 @@ def _granules(coding: Coding, inside: NDArray[np.bool_], first: int, shift: int)
         block_type=coding.block_type[part],
         mixed=np.zeros((count, coding.values.shape[1]), np.bool_),
         ms=coding.ms[part],
+        # The step of a band of zeros is an estimate: good enough for the map, and nothing to hold a restoration to.
         free=~coding.sure[part],
         shift=shift,
     )
-    return replace(run, free=~coding.sure[part] & ~empty) if HOLD_EMPTY else run
-
-
-HOLD_EMPTY = True
 
 
 def _filled(steps: NDArray[np.float32]) -> NDArray[np.float32]:

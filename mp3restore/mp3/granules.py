@@ -112,9 +112,7 @@ class GranuleReader:
             values = np.zeros(lines.shape, np.int16)
             values.ravel()[coded] = np.where(lines.ravel()[coded] < 0, -magnitudes, magnitudes)
             part = slice(low, high)
-            yield CodedGranules(
-                low, values, steps, sound, stream.block_type[part], stream.mixed[part], stream.ms[part]
-            )
+            yield CodedGranules(low, values, steps, sound, stream.block_type[part], stream.mixed[part], stream.ms[part])
 
 
 def coded_granules(

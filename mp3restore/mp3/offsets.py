@@ -1,9 +1,9 @@
 """How many lines of long blocks are near zero at each of the 576 places where a granule can start.
 
 On its own grid a decoded MP3 has many lines that are exactly zero, one sample beside it hardly any: R. Yang, Z. Qu,
-J. Huang, "Detecting Digital Audio Forgeries by Checking Frame Offsets", ACM MM&Sec 2008; for MPEG-4 AAC, where the
-same holds, see also S. Moehrs, J. Herre, R. Geiger, "Analysing Decompressed Audio with the 'Inverse Decoder'", AES 112th
-Convention, 2002, preprint 5576.
+J. Huang, "Detecting Digital Audio Forgeries by Checking Frame Offsets", ACM MM&Sec 2008. The same holds of AAC on its
+own grid: S. Moehrs, J. Herre, R. Geiger, "Analysing Decompressed Audio with the Inverse Decoder", AES 112th
+Convention, 2002.
 
 All starts in one: the filter bank's 32 sub-bands are worked out for 32 shifts by a sample, and the MDCT at every
 sub-band sample.
