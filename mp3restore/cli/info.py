@@ -22,8 +22,6 @@ _Json = Annotated[bool, typer.Option("--json", help="Write one JSON object.")]
 
 # A share of the music; a few granules at either end of every file are not held.
 _WORTH_TELLING = 0.005
-# From this share of the granules on, a bitrate is an estimate, and below it a lower bound.
-_READABLE = 0.5
 
 models_app = typer.Typer(help="Show and check the models.", no_args_is_help=True, add_completion=False)
 _Name = Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Name or folder (default: the default model).")]
@@ -132,12 +130,11 @@ def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
         return (
             "nothing here shows MP3 coding (no granules at any of 576 places); that does not prove that there was none"
         )
-    known = decoded.readable_share >= _READABLE
     details = ", ".join(
         [
             *(["LAME-like"] if decoded.like_lame else []),
-            f"{'about' if known else 'at least'} {decoded.kbps:.0f} kbit/s",
-            f"edge {decoded.edge_hz / 1000:.1f} kHz",
+            "bitrate unknown" if decoded.kbps is None else f"about {decoded.kbps:.0f} kbit/s",
+            *([] if decoded.kbps is None else [f"edge {decoded.edge_hz / 1000:.1f} kHz"]),
         ]
     )
     return f"decoded from an MP3 ({details}), sure to {decoded.certainty:.1%}"

@@ -83,8 +83,8 @@ class DecodedReport:
     ----------
     certainty : float
         Probability that the place of the granules is no accident, 0 to 0.999.
-    kbps : float
-        Bitrate that the coded lines needed; where `readable_share` is low, the least that they needed.
+    kbps : float or None
+        Bitrate that the coded lines needed; None where they cannot be read.
     edge_hz : float
         Where the coded lines end.
     like_lame : bool
@@ -96,7 +96,7 @@ class DecodedReport:
     """
 
     certainty: float
-    kbps: float
+    kbps: float | None
     edge_hz: float
     like_lame: bool
     joint_stereo_share: float
@@ -110,9 +110,9 @@ def decoded_report(decoded: DecodedMp3) -> DecodedReport:
     low, high = (share * lowpass_hz(replace(stream, lowpass_hz=None)) for share in _NEAR_LOWPASS)
     return DecodedReport(
         certainty=decoded.grid.certainty,
-        kbps=stream.kbps,
+        kbps=stream.kbps if decoded.readable else None,
         edge_hz=stream.edge_hz,
-        like_lame=stream.joint_stereo_share > _MIXED_STEREO and low <= stream.edge_hz <= high,
+        like_lame=decoded.readable and stream.joint_stereo_share > _MIXED_STEREO and low <= stream.edge_hz <= high,
         joint_stereo_share=stream.joint_stereo_share,
         short_share=stream.short_share,
         readable_share=stream.sound_share,

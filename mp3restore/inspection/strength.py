@@ -34,7 +34,7 @@ def warranted_strength(source: AudioSource, kbps: float | None, decoded: Decoded
     `kbps` is the bitrate of an MP3, `decoded` what the samples tell of one that they were decoded from. Of other files
     nobody knows how much they have lost; that they have lost nothing can often be seen.
     """
-    if decoded is not None:
+    if decoded is not None and decoded.readable:
         kbps = decoded.stream.kbps
     if kbps is None:
         return 0.0 if shows_no_loss(source) else _MOST

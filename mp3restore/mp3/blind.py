@@ -144,7 +144,7 @@ def _zeros_below_edge(zero: NDArray[np.bool_]) -> NDArray[Any]:
     edge = LINES - np.argmax(~zero[..., ::-1], axis=-1)
     edge = np.where(zero.all(axis=-1), 0, edge).sum(axis=-1)
     coded = np.count_nonzero(~zero, axis=(1, 2))
-    return 1 - coded / np.maximum(edge, 1)
+    return np.asarray(1 - coded / np.maximum(edge, 1))
 
 
 def _all_types(subbands: NDArray[np.float32], rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
@@ -188,7 +188,7 @@ def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
     own = np.quantile(top, _LOWEST, axis=1) / _LOWEST_OF_NORMAL
     level = np.sqrt(np.mean(np.square(lines), axis=(1, 2)))
     floor = np.maximum(_LEAST_NOISE * level, max(float(np.median(own)), _SILENCE))
-    return np.maximum(own, floor).astype(np.float32)
+    return np.asarray(np.maximum(own, floor), dtype=np.float32)
 
 
 def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:

@@ -66,7 +66,7 @@ def describe_coding(samples: NDArray[np.float32], sample_rate: int, offset: int)
     """Say how samples (channels, n) were coded whose granules start at ``offset`` modulo 576.
 
     Looks at the loudest half second of each quarter. Where few granules show a lattice (`DecodedStream.sound_share`),
-    the gain is unknown and the bitrate the least that the coded lines need. Returns None below 24,600 samples, and of
+    gain and bitrate mean nothing. Returns None below 24,600 samples, and of
     silence.
     """
     codings = [read_coding(samples[:, s : s + _LOOK_SAMPLES], _LOOK, sample_rate) for s in _loudest(samples, offset)]

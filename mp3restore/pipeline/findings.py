@@ -119,6 +119,8 @@ def _clock(seconds: float) -> str:
 
 def reason_to_leave(found: Examination) -> str:
     """Say why an input is not restored."""
+    if found.decoded is not None and not found.decoded.readable:
+        return "the input was decoded from an MP3 of unknown bitrate, but nothing shows what it has lost"
     if found.decoded is not None:
         of = f"an MP3 of about {found.decoded.stream.kbps:.0f} kbit/s"
         return f"the input was decoded from {of}, which has lost too little for a restoration to be safe"
