@@ -13,7 +13,7 @@ from mp3restore.errors import InputError, UsageError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
-from mp3restore.job import BitDepth, Container, plan_jobs
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, plan_jobs
 from mp3restore.options import HIGHEST_RATE, LOWEST_RATE, RunOptions
 from mp3restore.pipeline.chain import Chain
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
@@ -54,7 +54,7 @@ def restore_file(
     variant: int = 1,
     deterministic: bool = False,
     container: Container | None = None,
-    bit_depth: BitDepth = "24",
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH,
     sample_rate: int | None = None,
     consistency: bool = True,
     strength: float | None = None,

@@ -4,11 +4,12 @@
     ├── UsageError            (ValueError)       wrong options or arguments
     ├── NoInputError          (FileNotFoundError) no input was found
     ├── InputError            (ValueError)       a file that cannot be restored
-    │   ├── NothingToRestoreError                an input that has lost too little
+    │   ├── NothingToRestoreError                an input that has lost too little to restore
     │   ├── DecodeError                          not audio, or damaged beyond reading
     │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
-    │   └── OutputExistsError (FileExistsError)  the result already exists
+    │   ├── OutputExistsError (FileExistsError)  the result already exists
+    │   └── StdoutError                          nobody reads stdout, or it is full
     ├── ModelError            (RuntimeError)     a model that is missing, altered or unreadable
     └── MissingExtraError     (ImportError)      an optional dependency that is not installed
 
@@ -32,6 +33,7 @@ __all__ = [
     "NothingToRestoreError",
     "OutputError",
     "OutputExistsError",
+    "StdoutError",
     "UsageError",
 ]
 
@@ -60,7 +62,7 @@ class Mp3RestoreError(Exception):
     def __init__(self, message: str, *, path: str | Path | None = None, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.path = Path(path) if isinstance(path, str) else path  # which may stand for a URL, too
+        self.path = Path(path) if isinstance(path, str) else path  # which may also stand for a URL
         self.hint = hint
 
     def __str__(self) -> str:
@@ -108,6 +110,10 @@ class OutputExistsError(OutputError, FileExistsError):
     """The result exists and may not be overwritten."""
 
     exit_code = ExitCode.OUTPUT_EXISTS
+
+
+class StdoutError(OutputError):
+    """Standard output cannot be written."""
 
 
 class ModelError(Mp3RestoreError, RuntimeError):

@@ -11,6 +11,7 @@ from mp3restore.errors import OutputError, OutputExistsError, UsageError
 
 __all__ = [
     "CONTAINERS",
+    "DEFAULT_BIT_DEPTH",
     "BitDepth",
     "Container",
     "Job",
@@ -22,15 +23,16 @@ __all__ = [
 ]
 
 _LONGEST_NAME_BYTES = 255
-# Folders whose files stand for devices and open streams, and one in such a folder that holds ordinary files.
+# Folders whose files stand for devices and open streams, and a folder among them that holds ordinary files.
 _SPECIAL = ("/dev/", "/proc/", "/sys/")
-_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - compared with, and not written to
+_SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - only compared with, never written to
 _MOST_LINKS = 40
 
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
 
 Container = Literal["wav", "flac"]
 BitDepth = Literal["16", "24", "32f"]
+DEFAULT_BIT_DEPTH: BitDepth = "24"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ def lay_out(
     kind = _container(output, container)
     target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
     names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
-    output_format = OutputFormat(kind, bit_depth or "24")
+    output_format = OutputFormat(kind, bit_depth or DEFAULT_BIT_DEPTH)
     return [
         Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
         for k, name in enumerate(names)
@@ -172,10 +174,10 @@ def _check_folder(folder: Path, make_folders: bool) -> None:
 
 
 def _is_special(path: Path) -> bool:
-    """Whether a name leads, through links or not, to a device or to a stream of a process."""
+    """Return whether a name leads, directly or through links, to a device or to a stream of a process."""
     for _ in range(_MOST_LINKS):
-        # Links in the folder's name are followed at once, and the last one step by step: what /dev/stdout leads to may
-        # be an ordinary file.
+        # Links in the folder's name are resolved at once, the last link step by step: /dev/stdout may lead to an
+        # ordinary file.
         name = os.path.join(os.path.realpath(path.parent), path.name)  # noqa: PTH118 - a path drops the last slash
         if name.startswith(_SPECIAL) and not name.startswith(_SHARED_MEMORY):
             return True
@@ -187,7 +189,7 @@ def _is_special(path: Path) -> bool:
 
 def path_key(path: Path) -> str:
     """Return a key that is equal for all names of one file."""
-    # Only paths of this machine have links and cases; a URL is not a `Path`.
+    # Only local paths have links and letter case to resolve; a URL is not a `Path`.
     return os.path.normcase(os.path.realpath(path)) if isinstance(path, Path) else str(path)
 
 
@@ -202,7 +204,7 @@ class OutputFormat:
     """
 
     container: Container = "flac"
-    bit_depth: BitDepth = "24"
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH
 
     def __post_init__(self) -> None:
         if self.container not in get_args(Container):

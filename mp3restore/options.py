@@ -7,7 +7,10 @@ from typing import SupportsIndex
 
 from mp3restore.errors import UsageError
 
-__all__ = ["HIGHEST_RATE", "LOWEST_RATE", "RunOptions"]
+__all__ = ["DEFAULT_MAX_KBPS", "HIGHEST_RATE", "LOWEST_RATE", "RunOptions"]
+
+DEFAULT_MAX_KBPS = 192
+"""MP3s of higher bitrates are left alone, whatever the strength."""
 
 # Sensible rates for restored music; for odd rates far outside, the polyphase filters grow without bound.
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000

@@ -5,7 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FileResult"]
+__all__ = ["Damage", "FileResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A stretch of a file that holds no sound, and what stands for it.
+
+    Attributes
+    ----------
+    position, length : int
+        Bytes of the file.
+    seconds : float
+        Its time in the decoded music.
+    silence_s : float
+        Seconds of silence that stand for it; 0 where nothing is known to be missing.
+    """
+
+    position: int
+    length: int
+    seconds: float
+    silence_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,8 @@ class FileResult:
         Bitrate of the input in kbit/s if it is an MP3.
     warnings : tuple of str
         Warnings about the input or the result.
+    damage : tuple of Damage
+        Stretches of the input that hold no sound, and the silence in their place.
     """
 
     source: Path
@@ -63,6 +85,7 @@ class FileResult:
     device: str
     source_kbps: float | None
     warnings: tuple[str, ...]
+    damage: tuple[Damage, ...] = ()
 
     @property
     def duration(self) -> float:

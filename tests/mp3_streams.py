@@ -205,6 +205,7 @@ ENCODINGS = {
     "leftright": ("lame", "-m", "s", "-b", "128"),
     "crc": ("lame", "-p", "-b", "96", "--resample", "32"),
     "untagged": ("lame", "-t", "-b", "128"),
+    "free100": ("lame", "--freeformat", "-b", "100", "--resample", "44.1"),
     "ffmpeg96": ("ffmpeg", "-b:a", "96k"),
     "ffmpeg-vbr": ("ffmpeg", "-q:a", "4"),
 }

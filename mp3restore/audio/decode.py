@@ -12,12 +12,12 @@ import soundfile
 from mp3restore._typing import Samples
 from mp3restore.audio.external import AudioreadSource, system_decoders
 from mp3restore.audio.input import InputFile, PartOfFile
-from mp3restore.audio.mpeg import open_mpeg
+from mp3restore.audio.mpeg import begins_with_a_frame, open_mpeg
+from mp3restore.audio.ogg import ChainedOggSource, find_links
+from mp3restore.audio.playlists import refuse_playlist
 from mp3restore.audio.run_decoder import BLOCK_SECONDS, Sequential
 from mp3restore.audio.source import MAX_CHANNELS, AudioSource
 from mp3restore.errors import DecodeError, InputError, NoInputError
-from mp3restore.mp3.foreign import id3v2_bytes
-from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 
 __all__ = ["open_audio"]
 
@@ -34,8 +34,15 @@ class _SoundfileSource(AudioSource):
         self.channels = self._decoder.channels
         self.frames = self._decoder.frames
         self.is_mpeg = "MPEG" in (self._decoder.format, self._decoder.subtype.partition("_")[0])
+        self.is_ogg = self._decoder.format == "OGG"
         self.decoder = f"libsndfile, {self._decoder.format} {self._decoder.subtype}"
         self.lossless = self._decoder.format in _LOSSLESS and "ADPCM" not in self._decoder.subtype
+
+    @property
+    def kbps(self) -> float | None:
+        """Mean bitrate of Vorbis and Opus."""
+        seconds = self._decoder.frames / self.sample_rate
+        return self.file.size * 8 / 1000 / seconds if self.is_ogg and seconds else None
 
     def _decode(self) -> Iterator[Samples]:
         done, size = 0, int(BLOCK_SECONDS * self.sample_rate)
@@ -58,22 +65,20 @@ class _SoundfileSource(AudioSource):
         super().close()
 
 
-def _open_soundfile(file: InputFile) -> _SoundfileSource | None:
+def _open_soundfile(file: InputFile) -> AudioSource | None:
     """Open `file` with libsndfile, by content alone; None if it cannot read the file, or only guess its length."""
     try:
         source = _SoundfileSource(file)
     except soundfile.LibsndfileError:
         return None
-    return None if source.is_mpeg else source
-
-
-def _begins_with_a_frame(file: InputFile) -> bool:
-    """Whether the sync word of MPEG audio stands at the beginning, or behind ID3v2 tags."""
-    at = 0
-    while (size := id3v2_bytes(file.read_bytes(at, at + 10))) and at + size < file.size:
-        at += size
-    head = file.read_bytes(at, at + 4)
-    return len(head) == HEADER_BYTES and bool(FrameHeaders(np.array([int.from_bytes(head, "big")])).valid[0])
+    if source.is_mpeg:
+        return None
+    if source.is_ogg and len(links := find_links(file)) > 1:
+        try:
+            return ChainedOggSource(file, links)
+        except soundfile.LibsndfileError:
+            return source  # a link of another kind, video perhaps
+    return source
 
 
 def _no_audio(path: Path) -> DecodeError:
@@ -121,9 +126,10 @@ def _open_decoder(file: InputFile) -> AudioSource:
         raise DecodeError("the file is empty", path=path, hint="get it again")
     # libsndfile would guess at the length of MPEG audio, and warn about the guess.
     source: AudioSource | None = (
-        (open_mpeg(file) if _begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
+        (open_mpeg(file) if begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
     )
     if source is None:
+        refuse_playlist(file)
         try:
             source = AudioreadSource(file)
         except (audioread.DecodeError, EOFError) as error:

@@ -189,6 +189,11 @@ class AudioreadSource(AudioSource):
         self.frames = round(self._decoder.duration * self.sample_rate) if self._decoder.duration else None
         self.decoder = f"audioread, {_NAMES[type(self._decoder).__name__]}"
 
+    @property
+    def kbps(self) -> float | None:
+        """Mean bitrate, tags and pictures included."""
+        return self.file.size * 8 / 1000 / self._decoder.duration if self._decoder.duration else None
+
     def _decode(self) -> Iterator[Samples]:
         frame_bytes = 2 * self.channels
         rest = b""

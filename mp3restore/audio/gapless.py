@@ -21,7 +21,7 @@ def itunes_music(file: InputFile, run: Run) -> tuple[int, int] | None:
     None if a tag frame says it already, or if delay, length and padding of the comment are not all samples of the
     frames: then it speaks of another file.
     """
-    if len(run.parts) != 1 or (run.parts[0].tag is not None and run.parts[0].tag.encoder_delay is not None):
+    if len(run.parts) != 1 or (run.parts[0].tag is not None and run.parts[0].tag.trims):
         return None
     try:
         comments = ID3(file.view()).getall("COMM")

@@ -15,16 +15,20 @@ import numpy as np
 from mp3restore._typing import Samples
 from mp3restore.audio.gapless import itunes_music
 from mp3restore.audio.input import InputFile
+from mp3restore.audio.joining import main_kind, with_channels
 from mp3restore.audio.run_decoder import decode_run
-from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
 from mp3restore.mp3.assembly import find_runs
+from mp3restore.mp3.foreign import id3v2_bytes
+from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 from mp3restore.mp3.framing import FileTable, read_table
 from mp3restore.mp3.run_bytes import RunBytes
 from mp3restore.mp3.runs import Gap, Run
 from mp3restore.mp3.stream import Mp3Stream, stream_of
+from mp3restore.result import Damage
 
-__all__ = ["MpegSource", "MusicRange", "open_mpeg"]
+__all__ = ["MpegSource", "MusicRange", "begins_with_a_frame", "open_mpeg"]
 
 _LEAST_SECONDS = 1.0
 
@@ -75,11 +79,12 @@ class MpegSource(AudioSource):
         self._music = [run.music() for run in runs]
         if len(runs) == 1 and (stated := itunes_music(file, runs[0])) is not None:
             self._music = [[stated]]
-        main = _main_run(runs)
-        self.sample_rate, self.channels = main.sample_rate, main.channels
+        kinds = [(run.sample_rate, run.channels) for run in runs]
+        seconds = [run.position.size * run.frame_samples / run.sample_rate for run in runs]
+        self.sample_rate, self.channels = main_kind(kinds, seconds)
         self.ranges = tuple(self._places())
         self.frames = sum(each.length for each in self.ranges)
-        self.decoder = f"libsndfile, MPEG layer {'I' * main.layer}"
+        self.decoder = f"libsndfile, MPEG layer {'I' * runs[0].layer}"
         self._failed: list[Damage] = []
 
     @property
@@ -161,7 +166,7 @@ class MpegSource(AudioSource):
         for index, (run, ranges) in enumerate(zip(self.runs, self._music, strict=True)):
             music = _cut(self._run_blocks(index, run), ranges)
             yield from resample_stream(
-                (_with_channels(block, self.channels) for block in music), run.sample_rate, self.sample_rate
+                (with_channels(block, self.channels) for block in music), run.sample_rate, self.sample_rate
             )
 
     def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
@@ -198,21 +203,13 @@ def _cut(blocks: Iterable[Samples], ranges: list[tuple[int, int]]) -> Iterator[S
         at = end
 
 
-def _with_channels(block: Samples, channels: int) -> Samples:
-    """Make mono of stereo, or stereo of mono."""
-    if block.shape[0] == channels:
-        return block
-    return block.mean(axis=0, keepdims=True) if channels == 1 else np.repeat(block, channels, axis=0)
-
-
-def _main_run(runs: list[Run]) -> Run:
-    """Return the first run of the rate and number of channels that most of the music has."""
-    seconds: dict[tuple[int, int], float] = {}
-    for run in runs:
-        kind = (run.sample_rate, run.channels)
-        seconds[kind] = seconds.get(kind, 0.0) + run.position.size * run.frame_samples / run.sample_rate
-    most = max(seconds, key=lambda kind: seconds[kind])
-    return next(run for run in runs if (run.sample_rate, run.channels) == most)
+def begins_with_a_frame(file: InputFile) -> bool:
+    """Whether the sync word of MPEG audio stands at the beginning, or behind ID3v2 tags."""
+    at = 0
+    while (size := id3v2_bytes(file.read_bytes(at, at + 10))) and at + size < file.size:
+        at += size
+    head = file.read_bytes(at, at + 4)
+    return len(head) == HEADER_BYTES and bool(FrameHeaders(np.array([int.from_bytes(head, "big")])).valid[0])
 
 
 def open_mpeg(file: InputFile) -> MpegSource | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,30 +13,11 @@ import numpy as np
 from mp3restore._typing import Samples
 from mp3restore.audio.input import InputFile
 from mp3restore.errors import DecodeError, InputError
+from mp3restore.result import Damage
 
-__all__ = ["MAX_CHANNELS", "AudioSource", "Damage"]
+__all__ = ["MAX_CHANNELS", "AudioSource"]
 
 MAX_CHANNELS = 8  # the most that FLAC can hold
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """A stretch of a file that holds no sound, and what stands for it.
-
-    Attributes
-    ----------
-    position, length : int
-        Bytes of the file.
-    seconds : float
-        Its time in the decoded music.
-    silence_s : float
-        Seconds of silence that stand for it; 0 where nothing is known to be missing.
-    """
-
-    position: int
-    length: int
-    seconds: float
-    silence_s: float
 
 
 class AudioSource(ABC):

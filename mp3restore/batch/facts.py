@@ -1,28 +1,21 @@
-"""What the plan of a run knows about a file before it is opened for good; a file that cannot be read has no facts."""
+"""What the plan of a run knows about a file before anything is restored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
-
-from mp3restore.audio.metadata import audio_seconds, mp3_kbps
-from mp3restore.inspection.strength import strength_for_mp3
 
 __all__ = ["Facts", "read_facts"]
-
-_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the headers of a file say; None is unknown.
+    """Facts about a file; None where they are unknown.
 
     Attributes
     ----------
     kbps : float or None
-        Bitrate of an MP3 in kbit/s.
+        Mean bitrate of MPEG audio in kbit/s.
     seconds : float or None
         Length of the music in seconds.
     strength : float or None
@@ -35,24 +28,15 @@ class Facts:
 
 
 def read_facts(path: Path) -> Facts:
-    """Read the headers of a file; what cannot be read is unknown, whatever its parser raises."""
-    kbps = _or_unknown(lambda: mp3_kbps(path))
-    return Facts(
-        kbps,
-        _or_unknown(lambda: audio_seconds(path)),
-        None if kbps is None else _or_unknown(lambda: _strength(path, kbps)),
-    )
+    """Read the facts of a file; nothing is known about one that cannot be read, whatever its parser raises."""
+    from mp3restore.audio.metadata import read_metadata  # noqa: PLC0415 - slow, and not needed to name results
+    from mp3restore.inspection.strength import strength_for_mp3  # noqa: PLC0415
 
-
-def _or_unknown(read: Callable[[], _Value | None]) -> _Value | None:
     try:
-        return read()
-    except Exception:  # parsers of damaged files raise all sorts of errors, and the run itself says what is wrong
-        return None
-
-
-def _strength(path: Path, kbps: float) -> float:
-    from mutagen.mp3 import MONO, MP3  # noqa: PLC0415 - not needed where nothing is planned
-
-    info = MP3(path).info
-    return strength_for_mp3(kbps, sample_rate=info.sample_rate, channels=1 if info.mode == MONO else 2)
+        found = read_metadata(path)
+    except Exception:  # the run itself says what is wrong with a damaged file
+        return Facts()
+    if found.mpeg_kbps is None or found.sample_rate is None or found.channels is None:
+        return Facts(seconds=found.seconds)
+    strength = strength_for_mp3(found.mpeg_kbps, sample_rate=found.sample_rate, channels=found.channels)
+    return Facts(found.mpeg_kbps, found.seconds, strength)

@@ -140,7 +140,7 @@ class ResultMaker:
 
     def make(self, task: Task, progress: Progress | None = None) -> Outcome | Left | Failure:
         """Make one result; errors are returned and not raised."""
-        return _caught(lambda: self._make(task, progress))
+        return _caught(task.job.source, lambda: self._make(task, progress))
 
     def _make(self, task: Task, progress: Progress | None) -> Outcome | Left:
         if task.manifest is not None:
@@ -184,11 +184,11 @@ def _copy(job: Job) -> None:
     os.utime(job.target, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def _caught(make: Callable[[], Outcome | Left]) -> Outcome | Left | Failure:
+def _caught(source: Path, make: Callable[[], Outcome | Left]) -> Outcome | Left | Failure:
     try:
         return make()
     except Mp3RestoreError as error:
         return Failure(str(error), error.exit_code, isinstance(error, OutputExistsError))
     except Exception as error:  # one file must not stop the others
-        reason = f"unexpected {type(error).__name__}: {error} (-vv shows where; please report it)"
+        reason = f"{source}: unexpected {type(error).__name__}: {error} (-vv shows where; please report it)"
         return Failure(reason, ExitCode.FAILED, trace=traceback.format_exc())

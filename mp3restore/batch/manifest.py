@@ -68,9 +68,11 @@ def _parse(line: str) -> Entry | None:
         values = json.loads(line)
         if values.pop("schema") != _SCHEMA:
             return None
-        return Entry(**{**values, "recipe": Recipe(**values["recipe"])})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        entry = Entry(**{**values, "recipe": Recipe(**values["recipe"])})
+        usable = b"\0" not in os.fsencode(entry.target) + os.fsencode(entry.source)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+    return entry if usable else None
 
 
 def read_manifest(folder: Path) -> dict[str, Entry]:

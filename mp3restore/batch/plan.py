@@ -195,7 +195,7 @@ def check_names(jobs: Sequence[Job], inputs: Sequence[Source]) -> None:
     UsageError
         If two targets are one, or a target is an input other than its own.
     """
-    sources = {path_key(source.path) for source in inputs}
+    sources = {path_key(source.path) for source in inputs if not source.problem}
     targets: dict[str, Job] = {}
     for job in jobs:
         key = path_key(job.target)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
 
 from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
-from mp3restore.errors import ExitCode, InputError
+from mp3restore.errors import ExitCode
 from mp3restore.job import path_key
 
 __all__ = ["AUDIO_SUFFIXES", "Source", "find_sources", "is_own_name", "read_list"]
@@ -92,8 +93,10 @@ def _named(path: Path, root: Path | None = None) -> Source:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last one: a zero byte in the name
         return Source(path, root, problem="no such file (check the name)", exit_code=ExitCode.NO_INPUT)
-    except OSError:  # reported when it is opened
+    except PermissionError:  # reported when it is opened
         pass
+    except OSError as error:
+        return Source(path, root, problem=f"cannot be looked at: {error.strerror}")
     return Source(path, root)
 
 
@@ -111,9 +114,32 @@ def is_own_name(path: PurePath) -> bool:
     return _OWN_STEM.search(path.stem) is not None
 
 
-def read_list(lines: Iterable[str]) -> list[str]:
-    """Read names, one a line; empty lines do not count."""
-    return [name for line in lines if (name := line.rstrip("\r\n")).strip()]
+def read_list(data: bytes) -> list[str]:
+    """Read names, one a line, or separated by zero bytes (``find -print0``); empty ones do not count.
+
+    Names are bytes of the file system, or UTF-16 as some programs of Windows write it; a byte order mark is left out.
+
+    Raises
+    ------
+    ValueError
+        If UTF-16 is damaged.
+    """
+    encoding = _utf16(data)
+    if encoding is None:
+        text = os.fsdecode(data.removeprefix(codecs.BOM_UTF8))
+    else:
+        text = data.decode(encoding).removeprefix("\ufeff")
+    names = text.split("\0") if "\0" in text else [line.removesuffix("\r") for line in text.split("\n")]
+    return [name for name in names if name.strip()]
+
+
+def _utf16(data: bytes) -> str | None:
+    """Which kind of UTF-16 bytes are, by their mark, or because every other one of them is zero; None for none."""
+    if data.startswith(codecs.BOM_UTF16_LE) or (len(data) >= 4 and not any(data[1::2]) and all(data[::2])):
+        return "utf-16-le"
+    if data.startswith(codecs.BOM_UTF16_BE) or (len(data) >= 4 and not any(data[::2]) and all(data[1::2])):
+        return "utf-16-be"
+    return None
 
 
 def find_sources(
@@ -130,10 +156,6 @@ def find_sources(
     those that match `exclude`. Patterns are held against the name and the path below the folder. Hidden files, our own
     earlier results, and everything in `output_folder` are left out.
 
-    Raises
-    ------
-    InputError
-        If a list of earlier results cannot be read.
     """
     walk = _Walk(recursive, tuple(include), tuple(exclude), None if output_folder is None else output_folder.resolve())
     found: dict[str, Source] = {}
@@ -146,12 +168,13 @@ def find_sources(
 def _each_once(sources: list[Source]) -> list[Source]:
     """Mark what was found in folders or by patterns, and is another source under the name of a link."""
     first: dict[str, Path] = {}
-    for source in sorted(sources, key=lambda each: (not each.asked_for, _through_link(each.path))):
+    known = [source for source in sources if not source.problem]
+    for source in sorted(known, key=lambda each: (not each.asked_for, _through_link(each.path))):
         first.setdefault(path_key(source.path), source.path)
     marked = []
     for source in sources:
-        other = first[path_key(source.path)]
-        marked.append(source if source.asked_for or other == source.path else replace(source, same_as=other))
+        other = source.path if source.problem or source.asked_for else first[path_key(source.path)]
+        marked.append(source if other == source.path else replace(source, same_as=other))
     return marked
 
 
@@ -167,6 +190,7 @@ class _Walk:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     output_folder: Path | None
+    _own: set[Path] = field(default_factory=set)  # what earlier runs have made, which is not restored again
 
     def expand(self, name: str) -> Iterator[Source]:
         """Give what one argument stands for."""
@@ -224,14 +248,21 @@ class _Walk:
                 inside = sorted(each for each in subfolders if self.recursive and not each.startswith("."))
                 waiting += [here / each for each in inside if (here / each).is_symlink()]
                 subfolders[:] = [each for each in inside if not (here / each).is_symlink()]
-                yield from self._files(here, names, root)
+                try:
+                    yield from self._files(here, names, root)
+                except OSError as error:
+                    # Without it the results in this folder cannot be told from inputs.
+                    problem = f"the list of earlier results cannot be read: {error.strerror}"
+                    unreadable.append(Source(here / MANIFEST_NAME, root, walked=True, problem=problem))
+                    subfolders.clear()
             yield from unreadable
 
     def _files(self, folder: Path, names: list[str], root: Path) -> Iterator[Source]:
-        own = self._own_results(folder, root) if MANIFEST_NAME in names else set()
+        if MANIFEST_NAME in names:
+            self._own |= {(folder / target).resolve() for target in read_manifest(folder)}
         for name in sorted(names):
             path = folder / name
-            if self._taken(path, path.relative_to(root).as_posix()) and path.resolve() not in own:
+            if self._taken(path, path.relative_to(root).as_posix()) and path.resolve() not in self._own:
                 yield Source(path, root, walked=True)
 
     def _taken(self, path: Path, inner: str) -> bool:
@@ -248,11 +279,3 @@ class _Walk:
 
     def _is_output(self, folder: Path) -> bool:
         return self.output_folder is not None and folder.resolve() == self.output_folder
-
-    @staticmethod
-    def _own_results(folder: Path, root: Path) -> set[Path]:
-        """Files that an earlier run has made in or below `folder`, so that they are not restored again."""
-        try:
-            return {(folder / target).resolve() for target in read_manifest(folder)}
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", path=root / MANIFEST_NAME) from error

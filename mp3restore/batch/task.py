@@ -8,15 +8,13 @@ from typing import Literal
 
 from mp3restore.errors import ExitCode
 from mp3restore.generator.model import Model
-from mp3restore.job import BitDepth, Container, Job
-from mp3restore.options import RunOptions
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, Job
+from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
-__all__ = ["DEFAULT_MAX_KBPS", "Action", "OnExists", "ResultOptions", "Task"]
+__all__ = ["Action", "OnExists", "ResultOptions", "Task"]
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 Action = Literal["restore", "overwrite", "left", "skip", "fail"]
-
-DEFAULT_MAX_KBPS = 192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ class ResultOptions:
     run: RunOptions = field(default_factory=RunOptions)
     output: Path | None = None
     container: Container | None = None
-    bit_depth: BitDepth = "24"
+    bit_depth: BitDepth = DEFAULT_BIT_DEPTH
     variants: int = 1
     variant: int = 1
     template: str | None = None

@@ -7,9 +7,10 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from mp3restore.cli.config import config_app
+from mp3restore.cli.config import ENVIRONMENT_PREFIX, ConfiguredCommand, config_app
 from mp3restore.cli.help import BARE, RestoreCommand, mistyped, show_guide
-from mp3restore.cli.info import bench, doctor, formats, inspect, models_app
+from mp3restore.cli.info import bench, doctor, formats, models_app
+from mp3restore.cli.inspect import inspect
 from mp3restore.cli.pages import listen_test, plot, report
 from mp3restore.cli.repair import repair
 from mp3restore.cli.restore import restore
@@ -29,6 +30,8 @@ class _DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
         """Put the default command in front of arguments that do not begin with a command."""
+        if any(each == "" or (each.startswith("--") and each.endswith("=")) for each in args):
+            ctx.fail("an argument is empty; is a variable of the shell not set?")
         if not args and not ctx.resilient_parsing:
             typer.echo(BARE, nl=False)
             raise typer.Exit
@@ -58,6 +61,9 @@ class _DefaultGroup(TyperGroup):
         return [*super().shell_complete(ctx, incomplete), *default.shell_complete(inner, incomplete)]
 
 
+# By Click: MP3RESTORE_SEED and so on.
+_FROM_ENVIRONMENT = {"auto_envvar_prefix": ENVIRONMENT_PREFIX}
+
 # Errors that have a message for the user are caught elsewhere. For the others Typer shows a traceback, without locals:
 # arrays would flood the terminal. Without Rich's boxes, --help takes a quarter less time.
 app = typer.Typer(
@@ -66,14 +72,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(_DEFAULT_COMMAND, cls=RestoreCommand)(restore)
+app.command(_DEFAULT_COMMAND, cls=RestoreCommand, context_settings=_FROM_ENVIRONMENT)(restore)
 app.command("bench")(bench)
 app.command("listen-test")(listen_test)
 app.command("plot")(plot)
 app.command("repair")(repair)
 app.command("report")(report)
 app.command("serve")(serve)
-app.command("watch")(watch)
+app.command("watch", cls=ConfiguredCommand, context_settings=_FROM_ENVIRONMENT)(watch)
 app.command("inspect")(inspect)
 app.command("formats")(formats)
 app.command("doctor")(doctor)

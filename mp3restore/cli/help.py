@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from mp3restore.cli.config import ConfiguredCommand
 from mp3restore.cli.terminal import user_errors
 from mp3restore.errors import UsageError
 
@@ -27,7 +27,7 @@ mp3restore --help lists all options, mp3restore help the guides.
 
 COMMANDS = {
     "inspect": "show what an MP3 has lost",
-    "repair": "mend a damaged MP3 without decoding it",
+    "repair": "repair a damaged MP3 without decoding it",
     "report": "make a page to hear and see what changed",
     "plot": "draw spectrograms",
     "listen-test": "make a blind listening test, or analyse its results",
@@ -60,7 +60,7 @@ _FOLDER = Path(__file__).parent.parent / "manual"
 _ALIKE = 0.67
 
 
-class RestoreCommand(TyperCommand):
+class RestoreCommand(ConfiguredCommand):
     """The default command: its usage line shows no command name, and its options come in groups."""
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides

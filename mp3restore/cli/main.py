@@ -11,6 +11,7 @@ from types import FrameType
 
 from mp3restore.batch.signals import FROM_TERMINAL
 from mp3restore.cli.interruption import interrupted
+from mp3restore.cli.streams import prepare_streams
 from mp3restore.errors import ExitCode
 
 __all__ = ["main"]
@@ -31,6 +32,7 @@ def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handle
 
 def main() -> None:
     """Run the command with the arguments of the process, then exit."""
+    prepare_streams()
     # The handler raises KeyboardInterrupt, so that no unfinished files are left behind.
     _on_signals(_interrupt)
     # Modules are never garbage, but scanning them during the imports and again at exit takes 80 ms.

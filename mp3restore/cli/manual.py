@@ -23,7 +23,7 @@ _EXIT = {
     ExitCode.NO_INPUT: "No input was found.",
     ExitCode.OUTPUT_EXISTS: "The output already exists.",
     ExitCode.MODEL: "The model is missing, altered, or of another version.",
-    ExitCode.NOTHING_TO_RESTORE: "The one file that was named has lost too little to be restored; it is unchanged.",
+    ExitCode.NOTHING_TO_RESTORE: "The only input has lost too little to be restored; it is unchanged.",
     ExitCode.INTERRUPTED: "Interrupted by Ctrl-C, by SIGTERM, or because the terminal was closed.",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +17,19 @@ from mp3restore.job import BitDepth, Container
 __all__: list[str] = []  # imported as a module
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
+
+
+# The environment is explained once, in the README, and not at every option.
+_option = partial(typer.Option, show_envvar=False)
+_once = partial(_option, allow_from_autoenv=False)  # for options that belong to a single run
+
+
+def local(value: Path | list[str] | None) -> Path | list[str] | None:
+    """Refuse URLs where only files of this machine can be read or written."""
+    for each in value if isinstance(value, list) else [value]:
+        if each is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(each)):
+            raise typer.BadParameter(f"'{each}' is a URL; name a file or folder of this machine")
+    return value
 
 
 def _show_version(wanted: bool) -> None:
@@ -35,17 +50,22 @@ Inputs = Annotated[
 ]
 FilesFrom = Annotated[
     list[str] | None,
-    typer.Option(metavar="LIST", help="Read names from this file, one per line; - is stdin.", show_default=False),
+    _once(
+        metavar="LIST",
+        help="Read names from this file, one per line or separated by zero bytes; - is stdin.",
+        callback=local,
+        show_default=False,
+    ),
 ]
-Recursive = Annotated[bool, typer.Option("--recursive/--no-recursive", help="Search subfolders as well.")]
+Recursive = Annotated[bool, _option("--recursive/--no-recursive", help="Search subfolders as well.")]
 Include = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="In folders, take only files that match, for instance '*.mp3'."),
+    _option(metavar="PATTERN", help="In folders, take only files that match, for instance '*.mp3'."),
 ]
-Exclude = Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Leave out files that match.")]
+Exclude = Annotated[list[str] | None, _option(metavar="PATTERN", help="Leave out files that match.")]
 Output = Annotated[
     str | None,
-    typer.Option(
+    _once(
         "-o", "--output", metavar="OUT",
         help="File (.wav or .flac) or folder to write to; - is stdout (default: INPUT's stem and .restored.flac).",
         show_default=False,
@@ -53,21 +73,20 @@ Output = Annotated[
 ]  # fmt: skip
 Template = Annotated[
     str | None,
-    typer.Option(
-        help="Names of the results: {stem} {parent} {relpath} {ext} {model} {seed} {variant}.", show_default=False
-    ),
+    _option(help="Names of the results: {stem} {parent} {relpath} {ext} {model} {seed} {variant}.", show_default=False),
 ]
-Flatten = Annotated[bool, typer.Option("--flatten", help="Put all results into one folder.")]
+Flatten = Annotated[bool, _option("--flatten", help="Put all results into one folder.")]
 Format = Annotated[
-    Container | None, typer.Option("--format", metavar="wav|flac", help="Format, unless OUT's suffix gives it.")
+    Container | None,
+    _option("--format", metavar="wav|flac", envvar="MP3RESTORE_FORMAT", help="Format, unless OUT's suffix gives it."),
 ]
-Raw = Annotated[bool, typer.Option("--raw", help="Write samples without a header to stdout.")]
+Raw = Annotated[bool, _option("--raw", help="Write samples without a header to stdout.")]
 Depth = Annotated[
-    BitDepth, typer.Option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
+    BitDepth, _option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
 ]
 SampleRate = Annotated[
     int | None,
-    typer.Option(
+    _option(
         metavar="HZ",
         help="Sample rate of the output (default: INPUT's; 44100 or 48000 for low-rate MP3s).",
         show_default=False,
@@ -75,49 +94,47 @@ SampleRate = Annotated[
 ]
 Exists = Annotated[
     OnExists | None,
-    typer.Option(
+    _option(
         metavar="error|skip|overwrite|rename",
         help="What to do with existing results (default: error for one file, skip for several).",
     ),
 ]
-SkipExisting = Annotated[bool, typer.Option("--skip-existing", help="The same as --on-exists skip.")]
-Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files: --on-exists overwrite.")]
-FailFast = Annotated[bool, typer.Option("--fail-fast/--keep-going", help="Stop at the first file that fails.")]
-DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Show what would be done, and do nothing.")]
-Tagged = Annotated[bool, typer.Option("--tags/--no-tags", help="Keep tags and pictures.")]
-PreserveMtime = Annotated[bool, typer.Option("--preserve-mtime", help="Keep the modification time.")]
-Seed = Annotated[int, typer.Option(metavar="N", help="Seed of the random draw; the same seed gives the same file.")]
-Variants = Annotated[int, typer.Option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
+SkipExisting = Annotated[bool, _option("--skip-existing", help="The same as --on-exists skip.")]
+Force = Annotated[bool, _option("-f", "--force", help="Overwrite existing files: --on-exists overwrite.")]
+FailFast = Annotated[bool, _option("--fail-fast/--keep-going", help="Stop at the first file that fails.")]
+DryRun = Annotated[bool, _once("-n", "--dry-run", help="Show what would be done, and do nothing.")]
+Tagged = Annotated[bool, _option("--tags/--no-tags", help="Keep tags and pictures.")]
+PreserveMtime = Annotated[bool, _option("--preserve-mtime", help="Keep the modification time.")]
+Seed = Annotated[int, _option(metavar="N", help="Seed of the random draw; the same seed gives the same file.")]
+Variants = Annotated[int, _option(metavar="K", help="Write K different restorations, .v1 to .vK.")]
 Variant = Annotated[
     int | None,
-    typer.Option(
+    _option(
         min=1,
         max=2**32,
         metavar="N",
-        help="Write the Nth restoration of the seed alone, as one file.",
+        help="Write only the Nth restoration of the seed.",
         show_default=False,
     ),
 ]
-Deterministic = Annotated[
-    bool, typer.Option("--deterministic", help="Make the one restoration that uses no random draw.")
-]
-NoConsistency = Annotated[bool, typer.Option("--no-consistency", help="Do not hold the result to the MP3's bitstream.")]
+Deterministic = Annotated[bool, _option("--deterministic", help="Make the one restoration that uses no random draw.")]
+NoConsistency = Annotated[bool, _option("--no-consistency", help="Do not hold the result to the MP3's bitstream.")]
 Strength = Annotated[
     float | None,
-    typer.Option(
+    _option(
         metavar="0..1",
         help="How far to go from the MP3 (0) to the restoration (1); by default as far as the MP3's losses warrant.",
     ),
 ]
 MaxBitrate = Annotated[
     int,
-    typer.Option(
+    _option(
         metavar="KBPS", min=1, help="Do not restore MP3s above this: copy them to the output folder, or skip them."
     ),
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option(
+    _option(
         "-m",
         "--model",
         metavar="NAME",
@@ -125,46 +142,43 @@ ModelName = Annotated[
         autocompletion=_model_names,
     ),
 ]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
+Jobs = Annotated[int, _option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
 Threads = Annotated[
-    int | None, typer.Option(metavar="N", help="Threads for each file (default: its share of the cores, at most 4).")
+    int | None, _option(metavar="N", help="Threads for each file (default: its share of the cores, at most 4).")
 ]
 OnDevice = Annotated[
     Device,
-    typer.Option(
-        "--device", metavar="auto|cpu|cuda|coreml|dml", help="Device to run on; auto uses a GPU if there is one."
-    ),
+    _option("--device", metavar="auto|cpu|cuda|coreml|dml", help="Device to run on; auto uses a GPU if there is one."),
 ]
 Cluster = Annotated[
     str | None,
-    typer.Option(
+    _option(
         metavar="ADDRESS", help="Run on the Dask cluster with its scheduler at tcp://HOST:PORT.", show_default=False
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Write one JSON object per event to stdout.")]
-Quiet = Annotated[int, typer.Option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="")]
+Json = Annotated[bool, _option("--json", help="Write one JSON object per event to stdout.")]
+Quiet = Annotated[int, _option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="")]
 Verbose = Annotated[
-    int, typer.Option("-v", "--verbose", count=True, help="Show details; -vv: also tracebacks of errors.", metavar="")
+    int, _option("-v", "--verbose", count=True, help="Show details; -vv: also tracebacks of errors.", metavar="")
 ]
-Progress = Annotated[
-    bool | None, typer.Option("--progress/--no-progress", help="Show progress (default: on a terminal).")
-]
+Progress = Annotated[bool | None, _option("--progress/--no-progress", help="Show progress (default: on a terminal).")]
 LogFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Append all messages to this file.", show_default=False)
+    Path | None, _option(metavar="FILE", help="Append all messages to this file.", callback=local, show_default=False)
 ]
 Report = Annotated[
     Path | None,
-    typer.Option(
-        metavar="DIR", help="For each file, write a page here to hear and see what changed.", show_default=False
+    _option(
+        metavar="DIR",
+        help="For each file, write a page here to hear and see what changed.",
+        callback=local,
+        show_default=False,
     ),
 ]
 Config = Annotated[
     Path | None,
-    typer.Option(
+    _once(
         "--config", metavar="FILE", is_eager=True, callback=load_config, help="Read options from this TOML file.",
         show_default=False,
     ),
 ]  # fmt: skip
-Version = Annotated[
-    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-]
+Version = Annotated[bool, _once("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")]

@@ -1,4 +1,4 @@
-"""``mp3restore repair``: the sound frames of MP3s, with correct tags, nothing decoded."""
+"""``mp3restore repair``: write the sound frames of MP3s with correct tags, without decoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUFFIXES = (".mp1", ".mp2", ".mp3", ".mpga")
 
 
 def repair(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="An MP3, or a folder with all that is in it.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An MP3, or a folder with its subfolders.")],
     output: Annotated[
         Path | None,
         typer.Argument(
@@ -28,9 +28,9 @@ def repair(
     ] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite existing files.")] = False,
 ) -> None:
-    """Write the sound frames of a damaged MP3 with a correct Info frame and its tags; nothing is decoded.
+    """Write the sound frames of a damaged MP3 with a correct Info frame and its tags, without decoding it.
 
-    Frames of silence stand for lost ones, so that the rest keeps its time. Of a folder only the files with flaws are
+    Frames of silence replace lost ones, so that the rest stays in time. In a folder, only files with flaws are
     repaired.
     """
     with user_errors(), quiet_decoders():
@@ -42,12 +42,12 @@ def repair(
             message(_line(repair_file(source, target, overwrite=force)))
             return
         if output is not None and output.exists() and not output.is_dir():
-            raise UsageError("is not a folder", path=output, hint="a folder is repaired into a folder")
+            raise UsageError("is not a folder", path=output, hint="the output for a folder must be a folder")
         _repair_folder(source, output, force=force)
 
 
 def _repair_folder(folder: Path, output: Path | None, *, force: bool) -> None:
-    """Repair what has flaws in a folder; an error of one file ends only that file."""
+    """Repair the files with flaws in a folder; an error in one file does not stop the others."""
     from mp3restore.audio.repair import find_file_flaws, repair_file  # noqa: PLC0415
     from mp3restore.files import output_error  # noqa: PLC0415
 
@@ -82,12 +82,12 @@ def _lies_in(path: Path, folder: Path | None) -> bool:
 
 def _beside(path: Path) -> Path:
     if not path.suffix:
-        raise InputError("has no suffix to name the repaired file by", path=path, hint="name the output, too")
+        raise InputError("has no suffix for the name of the repaired file", path=path, hint="name the output as well")
     return path.with_name(f"{path.stem}.repaired{path.suffix}")
 
 
 def _line(done: Repair) -> str:
-    """Say what became of a file."""
+    """Summarise the repair of a file in a line."""
     flaws = done.flaws
     frames = "1 frame" if flaws.silent_frames == 1 else f"{flaws.silent_frames} frames"
     parts = [

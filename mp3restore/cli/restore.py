@@ -6,7 +6,8 @@ from mp3restore.cli import options as o
 from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
-from mp3restore.options import RunOptions
+from mp3restore.job import DEFAULT_BIT_DEPTH
+from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
 __all__ = ["restore"]
 
@@ -21,7 +22,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     template: o.Template = None,
     flatten: o.Flatten = False,
     container: o.Format = None,
-    bit_depth: o.Depth = "24",
+    bit_depth: o.Depth = DEFAULT_BIT_DEPTH,
     sample_rate: o.SampleRate = None,
     raw: o.Raw = False,
     on_exists: o.Exists = None,
@@ -37,7 +38,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     deterministic: o.Deterministic = False,
     no_consistency: o.NoConsistency = False,
     strength: o.Strength = None,
-    max_bitrate: o.MaxBitrate = 192,
+    max_bitrate: o.MaxBitrate = DEFAULT_MAX_KBPS,
     model: o.ModelName = None,
     jobs: o.Jobs = 1,
     threads: o.Threads = None,
@@ -63,7 +64,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
 
         if variant is not None and (variants != 1 or deterministic):
             raise UsageError(
-                "--variant draws one of many restorations", hint="leave out --variants and --deterministic beside it"
+                "--variant draws one of many restorations", hint="leave out --variants and --deterministic"
             )
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")

@@ -18,6 +18,7 @@ from mp3restore.batch.urls import is_url, plan_remote, url_path
 from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
 from mp3restore.cli.run_pages import Pages
 from mp3restore.cli.show import OutputOptions, RunReporter, show_plan
+from mp3restore.cli.streams import check_stream
 from mp3restore.errors import InputError, NoInputError, UsageError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models
@@ -77,6 +78,8 @@ def run(
     if results.run.deterministic and results.variants != 1:
         raise UsageError("without chance there is one variant", hint="leave out --deterministic or --variants")
     with open_pipes(inputs.inputs, inputs.output, raw=inputs.raw, container=results.container) as pipes:
+        if output.json:
+            check_stream("stdout")
         if output.json and pipes.to_stdout:
             raise UsageError("stdout cannot take both the result and --json")
         if pipes.to_stdout and results.variants != 1:
@@ -148,9 +151,11 @@ def _sources(listed: list[str], inputs: InputOptions, pipes: Pipes) -> list[Sour
 def _read_names(path: str) -> list[str]:
     try:
         if path == STREAM:
-            return read_list(sys.stdin)
-        with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
-            return read_list(file)
+            check_stream("stdin")
+            return read_list(sys.stdin.buffer.read())
+        return read_list(Path(path).read_bytes())
+    except ValueError as error:
+        raise InputError(f"cannot be read as a list of names: {error}", path=path) from error
     except FileNotFoundError as error:
         raise NoInputError("no such file", path=path) from error
     except OSError as error:

@@ -38,7 +38,7 @@ class Pages:
     UsageError
         If there are more variants than a page can show.
     OutputExistsError
-        If a page already exists and may not be overwritten, or the name of the index is taken.
+        If a page already exists and may not be overwritten, or another file has the name of the index.
     OutputError
         If the folder cannot be created.
     """

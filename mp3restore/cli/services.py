@@ -11,7 +11,8 @@ import typer
 from mp3restore.cli import options as o
 from mp3restore.cli.terminal import message, quiet_decoders, user_errors
 from mp3restore.errors import MissingExtraError
-from mp3restore.options import RunOptions
+from mp3restore.job import DEFAULT_BIT_DEPTH
+from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
 __all__ = ["serve", "watch"]
 
@@ -38,19 +39,22 @@ def serve(
             message(f"{address} (press Ctrl-C to stop)")
 
         serve_forever(
-            host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready
-        )
+            host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready,
+            note=lambda text: message(f"mp3restore: {text}"),
+        )  # fmt: skip
 
 
 def watch(  # noqa: PLR0917 - one parameter per option
-    folder: Annotated[Path, typer.Argument(metavar="IN", help="The folder to watch, with all its subfolders.")],
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="IN", help="The folder to watch, with all its subfolders.", callback=o.local)
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.", callback=o.local)],
     template: o.Template = None,
     container: o.Format = None,
-    bit_depth: o.Depth = "24",
+    bit_depth: o.Depth = DEFAULT_BIT_DEPTH,
     seed: o.Seed = 0,
     strength: o.Strength = None,
-    max_bitrate: o.MaxBitrate = 192,
+    max_bitrate: o.MaxBitrate = DEFAULT_MAX_KBPS,
     model: o.ModelName = None,
     threads: o.Threads = None,
     json: o.Json = False,

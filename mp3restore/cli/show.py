@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
 
 import typer
 from rich.console import Console
@@ -31,6 +31,7 @@ from mp3restore.batch.events import (
 )
 from mp3restore.batch.facts import read_facts
 from mp3restore.batch.task import Action, Task
+from mp3restore.cli.streams import echo
 from mp3restore.cli.terminal import clock, message, one_line, result_line
 from mp3restore.files import output_error
 
@@ -47,7 +48,7 @@ class OutputOptions:
     log_file: Path | None = None
 
 
-# How the plan counts its actions.
+# The words for actions in the summary of a plan.
 _IN_PLAN: dict[Action, str] = {
     "restore": "to restore",
     "overwrite": "to make again",
@@ -72,7 +73,7 @@ class RunReporter:
         self._options = options
         self._hidden = hidden
         self._stack = ExitStack()
-        self._log: TextIO | None = None
+        self._log: FileIO | None = None
         self._bars: Bars | None = None
         self._reasons: Counter[str] = Counter()
         self._total = 0
@@ -82,7 +83,7 @@ class RunReporter:
         path = self._options.log_file
         if path is not None:
             try:
-                self._log = self._stack.enter_context(path.open("a", encoding="utf-8"))
+                self._log = self._stack.enter_context(path.open("ab", buffering=0))
             except OSError as error:
                 raise output_error(error, path) from error
         wanted = self._options.verbosity >= 0 if self._options.progress is None else self._options.progress
@@ -111,15 +112,18 @@ class RunReporter:
         text = _without(self._hidden, text)
         if self._log is not None:
             stamp = datetime.now().astimezone().isoformat(timespec="seconds")
-            self._log.write(f"{stamp} {one_line(text)}\n")
-            self._log.flush()
+            try:
+                self._log.write(f"{stamp} {one_line(text)}\n".encode())
+            except OSError as error:
+                path, self._log = Path(self._log.name), None
+                raise output_error(error, path) from error
         if level <= self._options.verbosity:
             message(text)
 
     def tell(self, event: Event) -> None:
         """Show an event of a run."""
         if self._options.json:
-            typer.echo(_without(self._hidden, event_json(event)))
+            echo(_without(self._hidden, event_json(event)))
         if isinstance(event, Done):
             self._tell_done(event)
         elif isinstance(event, Left):
@@ -196,21 +200,21 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = Non
         if as_json:
             line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
             line |= {"source": str(job.source), "target": _shown_target(task), "duration_s": seconds}
-            typer.echo(_without(hidden, json.dumps(line)))
+            echo(_without(hidden, json.dumps(line)))
             continue
         length = "" if seconds is None else f", {clock(seconds)}"
         reason = f" ({task.reason})" if task.reason else ""
         target = _shown_target(task)
         names = str(job.source) if target is None else f"{job.source} -> {target}"
-        typer.echo(one_line(_without(hidden, f"{task.action}: {names}{length}{reason}")))
+        echo(one_line(_without(hidden, f"{task.action}: {names}{length}{reason}")))
     if not as_json:
         counts = Counter(task.action for task in tasks)
         parts = [f"{count} {_IN_PLAN[action]}" for action, count in counts.items()]
-        typer.echo(", ".join(parts) + f"; {clock(total)} of music")
+        echo(", ".join(parts) + f"; {clock(total)} of music")
 
 
 def _shown_target(task: Task) -> str | None:
-    """Name the file that a task writes, or has found; None where there is none."""
+    """Return the name of the file that a task writes or has found, or None if there is none."""
     return None if task.action == "left" and task.copy_to is None else str(task.job.target)
 
 

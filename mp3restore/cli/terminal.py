@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, TextIO
 import typer
 
 from mp3restore.cli.interruption import interrupted
-from mp3restore.errors import ExitCode, Mp3RestoreError
+from mp3restore.cli.streams import echo
+from mp3restore.errors import ExitCode, Mp3RestoreError, StdoutError
 from mp3restore.job import OutputFormat
 
 if TYPE_CHECKING:
@@ -68,13 +70,16 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
     """
     try:
         yield
+    except StdoutError as error:
+        sys.stdout = None  # otherwise Python fails again when it flushes it at exit
+        if verbosity > -2 and not isinstance(error.__cause__, BrokenPipeError):
+            message(f"mp3restore: {error}")
+        raise typer.Exit(error.exit_code) from error
     except Mp3RestoreError as error:
         if verbosity > -2:
             message(f"mp3restore: {error}")
         if as_json:
-            from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
-
-            typer.echo(event_json(Refused(str(error), error.exit_code)))
+            _refuse(error)
         raise typer.Exit(error.exit_code) from error
     except KeyboardInterrupt as error:
         if verbosity > -2:
@@ -86,14 +91,31 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(exit_code_of(error, verbosity)) from error
 
 
+def _refuse(error: Mp3RestoreError) -> None:
+    """Write the event of a run that cannot begin."""
+    from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
+
+    try:
+        echo(event_json(Refused(str(error), error.exit_code)))
+    except StdoutError:  # which may be what went wrong
+        sys.stdout = None
+
+
 def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
     """Report an unexpected exception and return its exit code."""
     if interrupted.is_set():  # a module whose import a signal interrupts may raise anything
         return ExitCode.INTERRUPTED
-    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC):
+    if isinstance(error, OSError) and error.filename is None and error.errno in (errno.EPIPE, errno.EBADF):
         sys.stdout = None  # otherwise Python fails again when it flushes it at exit
-        if verbosity > -2 and error.errno == errno.ENOSPC:
+        if verbosity > -2 and error.errno == errno.EBADF:
             message(f"mp3restore: cannot write to stdout: {error.strerror}")
+        return ExitCode.FAILED
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = error.filename or f"stdout, or the folder of temporary files, {tempfile.gettempdir()}"
+        if verbosity > -2:
+            message(f"mp3restore: {where}: cannot be written: {error.strerror} (free some space, or set TMPDIR)")
+        if error.filename is None:
+            sys.stdout = None
         return ExitCode.FAILED
     if verbosity > 1:
         traceback.print_exception(error)

@@ -58,7 +58,8 @@ def _what(error: Exception) -> str:
     if kind == "MissingParameter":
         return f"{_name(error)} is missing"
     if kind == "BadParameter":
-        return f"{_name(error)}: {_value(error, text)}"
+        origin = getattr(error, "origin", "")
+        return f"{_name(error)}: {_value(error, text)}" + (f", from {origin}" if origin else "")
     for pattern, words in _REPLACED:
         if found := re.fullmatch(pattern, text):
             return words.format(found[1])

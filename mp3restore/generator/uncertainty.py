@@ -109,7 +109,7 @@ class UncertaintyMap:
         self._granules = np.zeros((0, PLANES, bands), np.float32)
         self._shifts = np.zeros(0, np.int64)
         self._begin = 0  # granule of the first row of `_granules`
-        self._frame = first_frame  # the next to be rendered
+        self._frame = first_frame  # the next frame to render
 
     def push(self, run: CodedGranules) -> NDArray[np.float32]:
         """Take the next granules of the file, and return the frames that they complete: (frames, 6 * bands).

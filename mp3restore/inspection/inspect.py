@@ -10,22 +10,20 @@ import numpy as np
 
 from mp3restore._typing import Samples
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.audio.source import AudioSource
 from mp3restore.audio.tags import read_tags
-from mp3restore.dsp.stft import analyse
+from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.inspection.decoded import DecodedReport, decoded_report, search_coding
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.grid import GridResult
+from mp3restore.result import Damage
 
 __all__ = ["BitstreamReport", "DecodedReport", "Inspection", "inspect_file"]
 
 # Enough to find the grid in, and to see where the spectrum ends.
 _SEARCH_SECONDS: Final = 30
-_FRAME_SAMPLES: Final = 2048
-# Where the loudest frames fall this far below their own maximum for good, the sound ends.
-_BANDWIDTH_DB: Final = -80.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +93,7 @@ def inspect_file(path: str | Path) -> Inspection:
 
     Parameters
     ----------
-    path
+    path : str or Path
         Any file that can be restored. Of files with more than two channels only the first two are searched.
 
     Raises
@@ -118,7 +116,7 @@ def inspect_file(path: str | Path) -> Inspection:
             duration_s=_length(source, counter) / source.sample_rate,
             decoder=source.decoder,
             kbps=source.kbps,
-            bandwidth_hz=_bandwidth(head, source.sample_rate),
+            bandwidth_hz=bandwidth_of(head, source.sample_rate),
             strength=strength,
             damage=source.damage,
             bitstream=None if counter is None else counter.report(),
@@ -150,10 +148,3 @@ def _beginning(source: AudioSource) -> Samples:
         return seen >= _SEARCH_SECONDS * source.sample_rate
 
     return np.concatenate(source.peek(enough), axis=1)
-
-
-def _bandwidth(samples: Samples, sample_rate: int) -> float:
-    power = (np.abs(analyse(samples, _FRAME_SAMPLES)) ** 2).reshape(-1, _FRAME_SAMPLES // 2 + 1)
-    loudest = np.quantile(power, 0.95, axis=0)
-    above = np.flatnonzero(loudest > loudest.max() * 10 ** (_BANDWIDTH_DB / 10))
-    return float(above[-1]) * sample_rate / _FRAME_SAMPLES if above.size else 0.0

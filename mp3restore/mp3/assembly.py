@@ -1,4 +1,4 @@
-"""Assembling the runs of a file from its frame table: how many frames a gap lost, and which about it are damaged."""
+"""Assemble the runs of a file from its frame table: how many frames each gap lost, and which ones around it suffer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _NEIGHBOURS: Final = 8
 _LAYER_3: Final = 3
 _PADDING_BIT: Final = 1 << 9
-# A frame reaches back 511 bytes at most (11172-3, 2.4.2.7: main_data_begin).
+# A frame reaches back at most 511 bytes (11172-3, 2.4.2.7: main_data_begin).
 _LARGEST_RESERVOIR: Final = 511
 # Tags that begin or end a file; ICY metadata comes in the middle of one.
 _FILE_TAGS: Final = ("ID3v1", "ID3v2", "APE", "Lyrics3", "RIFF")
@@ -29,23 +29,23 @@ _FILE_TAGS: Final = ("ID3v1", "ID3v2", "APE", "Lyrics3", "RIFF")
 
 @dataclass(frozen=True, slots=True)
 class _Break:
-    """A place where a frame does not follow the one before at once."""
+    """A place where a frame does not follow the one before it immediately."""
 
     index: int
-    """Frame behind it, counted in the sound frames of the run."""
+    """Index of the frame after it among the sound frames of the run."""
     damage: tuple[Block, ...]
     joined: bool
-    """A tag shows that another file begins here."""
+    """Whether a tag shows that another file begins here."""
     tag: InfoTag | None
 
     @property
     def length(self) -> int:
-        """Damaged bytes."""
+        """Number of damaged bytes."""
         return sum(block.length for block in self.damage)
 
 
 def find_runs(table: FileTable, read: Read) -> list[Run]:
-    """Divide the frames of a file into runs, in order; `read` gives its bytes."""
+    """Divide the frames of a file into runs, in order; `read` returns its bytes."""
     sound = np.flatnonzero(~table.is_tag)
     if not sound.size:
         return []
@@ -83,7 +83,7 @@ def _find_breaks(table: FileTable, rows: NDArray[np.int64], starts: NDArray[np.i
 
 
 class _Assembly:
-    """Puts one run together: the sound frames, and frames of silence for what is lost between them."""
+    """Assembles one run: the sound frames, and frames of silence for those lost between them."""
 
     def __init__(self, table: FileTable, rows: NDArray[np.int64], breaks: list[_Break]) -> None:
         self._position, self._size, self._bits = table.position[rows], table.size[rows], table.bits[rows]
@@ -97,7 +97,7 @@ class _Assembly:
         self._main = self._size - headers.payload_start - headers.side_info_bytes
 
     def run(self, opening: InfoTag | None, read: Read) -> Run:
-        """Return the run; `opening` is the tag in front of it."""
+        """Return the run; `opening` is the tag before it."""
         inserts = self._counted([self._lost(each) for each in self._breaks], opening)
         for each, lost in zip(self._breaks, inserts, strict=True):
             if each.damage and not each.joined:
@@ -130,16 +130,16 @@ class _Assembly:
         return self._size[max(0, index - _NEIGHBOURS) : index + _NEIGHBOURS]
 
     def _frame_bytes(self, index: int) -> float:
-        """Mean size of the frames about a place; the exact one where the bitrate is constant."""
+        """Return the mean size of the frames around a place; the exact one if the bitrate is constant."""
         near, kbps = self._near(index), int(FrameHeaders(self._bits[index : index + 1]).kbps[0])
         if kbps and np.ptp(near) <= self._slot:
             return kbps * 125 * self._samples / self._rate
         return float(near.mean())
 
     def _lost(self, each: _Break) -> int:
-        """Return how many frames were at a place.
+        """Return the number of frames lost at a place.
 
-        At a constant bitrate only a whole number of frames can have been there: other bytes were put between frames.
+        At a constant bitrate, lost frames fill a whole number of frame sizes; other bytes were inserted between frames.
         """
         if each.joined or not each.damage:
             return 0
@@ -152,10 +152,10 @@ class _Assembly:
         return count if fits or not constant else 0
 
     def _counted(self, inserts: list[int], opening: InfoTag | None) -> list[int]:
-        """Correct the numbers of lost frames by the number that the tag states, where there is one for all of them.
+        """Correct the numbers of lost frames by the total that the tag states, if one tag covers the whole run.
 
-        Where bytes were deleted, their length does not show that a frame is missing; where some were put between
-        frames, they may look like lost ones.
+        If bytes were deleted, the remaining length does not show that a frame is missing; if bytes were inserted
+        between frames, they may look like lost frames.
         """
         stated = opening.frames if opening is not None else None
         if stated is None or stated < self._size.size or any(each.joined for each in self._breaks):
@@ -170,7 +170,7 @@ class _Assembly:
         return settled
 
     def _healed(self, each: _Break, read: Read) -> int | None:
-        """Return the header of a single frame that lost no more than a byte of it; None if more is wrong."""
+        """Return the header of a single frame if at most one of its bytes is wrong, else None."""
         like = int(self._bits[each.index - 1]) & ~_PADDING_BIT
         base = int(self._size[each.index - 1]) - int(FrameHeaders(self._bits[each.index - 1 : each.index]).padding[0])
         extra = each.length - base
@@ -183,19 +183,19 @@ class _Assembly:
         return like | (_PADDING_BIT if extra else 0)
 
     def _filler(self, each: _Break, lost: int, read: Read) -> list[tuple[int, int, int]]:
-        """Return position, size and header of the frames that stand for lost ones."""
+        """Return position, size and header of the frames that replace lost ones."""
         if lost == 1 and (bits := self._healed(each, read)) is not None:
-            # Its main data may be sound, and frames behind may reach back into them.
+            # Its main data may be sound, and later frames may reach back into it.
             return [(each.damage[0].position, each.length, bits)]
         before = each.index - 1
         return [(LOST, int(self._size[before]), int(self._bits[before]))] * lost
 
     def _silence(self, each: _Break, *, healed: bool) -> None:
-        """Mark the frames about a gap that cannot be decoded."""
+        """Mark the frames around a gap that cannot be decoded."""
         if healed:
             return
         if each.damage[0].name != CUT_FRAME:
-            # Its end may be what is damaged.
+            # The end of the frame before the gap may be damaged.
             self._silent[each.index - 1] = True
         if self._layer == _LAYER_3:
             main, begin = self._main[each.index :], self._begin[each.index :]
@@ -205,12 +205,12 @@ class _Assembly:
 
 
 def _parts(opening: InfoTag | None, borders: list[tuple[int, InfoTag | None]], frames: int) -> tuple[Part, ...]:
-    """Divide a run where a tag shows that a file begins."""
+    """Divide a run where a tag shows that another file begins."""
     starts = [(0, opening), *borders, (frames, None)]
     parts: list[Part] = []
     for (start, tag), (stop, _) in pairwise(starts):
         last = parts[-1] if parts else None
-        # A tag in the middle of one file divides nothing: its count of frames goes on behind it.
+        # A tag in the middle of a file does not divide it: the count of frames continues after it.
         if last is not None and tag is None and last.tag is not None and not _ends(last):
             parts[-1] = Part(last.start, stop, last.tag)
         elif start < stop:
@@ -219,5 +219,5 @@ def _parts(opening: InfoTag | None, borders: list[tuple[int, InfoTag | None]], f
 
 
 def _ends(part: Part) -> bool:
-    """Whether a part is as long as its tag says, or longer."""
+    """Return whether a part is at least as long as its tag states."""
     return part.tag is not None and (part.tag.frames or 0) <= part.stop - part.start + MISCOUNT

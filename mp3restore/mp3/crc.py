@@ -23,15 +23,15 @@ def _table() -> NDArray[np.uint16]:
 
 
 def _step(value: NDArray[np.uint16], byte: NDArray[np.uint8] | int) -> NDArray[np.uint16]:
-    """Take one more byte into each of many CRCs."""
+    """Add one more byte to each of many CRCs."""
     return np.asarray((value >> 8) ^ _table()[(value ^ byte) & 0xFF], dtype=np.uint16)
 
 
 def lame_crc(data: bytes, start: int = 0) -> int:
-    """Return the CRC of some bytes, continued from that of the bytes before them.
+    """Return the CRC of some bytes, continued from `start`, the CRC of the bytes before them.
 
-    A CRC is linear. So rows of equal length are worked out side by side, and then joined: what a row adds is moved by
-    the length of the rows behind it.
+    A CRC is linear. So the CRCs of rows of equal length are computed in parallel and then joined: the contribution of a
+    row is shifted by the length of the rows after it.
     """
     rows = _ROWS if len(data) >= _ROWS else 1
     columns = len(data) // rows

@@ -1,6 +1,6 @@
-"""What lies between the frames of a file: tags by name, and garbage.
+"""Identify the bytes between the frames of a file: tags by name, and garbage.
 
-A tag that claims more bytes than the file has is none. Formats: ID3v1, ID3v2.2 to 2.4 (id3.org), APEv1 and APEv2
+A tag that claims more bytes than the file has does not count. Formats: ID3v1, ID3v2.2 to 2.4 (id3.org), APEv1 and APEv2
 (hydrogenaudio wiki), Lyrics3 and Lyrics3v2 (id3.org), RIFF (Microsoft), ICY metadata (SHOUTcast).
 """
 
@@ -16,7 +16,7 @@ PADDING: Final = "padding"
 CUT_FRAME: Final = "incomplete frame"
 
 Read = Callable[[int, int], bytes]
-"""Gives the bytes of a file from one position up to another, fewer at its end."""
+"""Returns the bytes of a file from one position up to another, fewer at its end."""
 
 _ID3V1_BYTES: Final = 128
 _ID3V1_PLUS_BYTES: Final = 227
@@ -30,21 +30,21 @@ _MAGIC: Final = re.compile(rb"ID3[\x02-\x04]|APETAGEX|TAG|LYRICSBEGIN|StreamTitl
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Bytes of a file that are no frame."""
+    """Bytes of a file that do not belong to a frame."""
 
     name: str
-    """What they are: the name of a tag, or `GARBAGE`, `PADDING` or `CUT_FRAME`."""
+    """Name of a tag, or `GARBAGE`, `PADDING` or `CUT_FRAME`."""
     position: int
     length: int
 
     @property
     def end(self) -> int:
-        """Byte position after it."""
+        """Byte position after the block."""
         return self.position + self.length
 
     @property
     def is_tag(self) -> bool:
-        """Whether it is known what this is, and that it is no music."""
+        """Whether the block is known not to be music: a tag or padding."""
         return self.name not in (GARBAGE, CUT_FRAME)
 
 
@@ -57,7 +57,7 @@ def id3v2_bytes(head: bytes) -> int:
 
 
 def _riff_bytes(read: Read, position: int, limit: int) -> int:
-    """Return how many bytes of RIFF chunks stand before the audio data."""
+    """Return the number of bytes of RIFF chunks before the audio data."""
     at = position + 12
     while at + 8 <= limit:
         chunk = read(at, at + 8)
@@ -75,7 +75,7 @@ def _lyrics_bytes(read: Read, position: int, limit: int) -> int:
 
 
 def tag_at(read: Read, position: int, limit: int) -> Block | None:
-    """Return the tag that begins at a position and ends at `limit` at the latest."""
+    """Return the tag that begins at a position and ends at or before `limit`."""
     head = read(position, min(limit, position + _APE_BYTES))
     name, length = "", 0
     if head[:3] == b"ID3":
@@ -96,7 +96,7 @@ def tag_at(read: Read, position: int, limit: int) -> Block | None:
 
 
 def tag_before(read: Read, begin: int, end: int) -> Block | None:
-    """Return the tag that ends at `end` and begins at `begin` at the earliest."""
+    """Return the tag that ends at `end` and begins at or after `begin`."""
     size = end - begin
     if size >= _ID3V1_BYTES and read(end - _ID3V1_BYTES, end - _ID3V1_BYTES + 3) == b"TAG":
         return Block("ID3v1", end - _ID3V1_BYTES, _ID3V1_BYTES)
@@ -119,7 +119,7 @@ def tag_before(read: Read, begin: int, end: int) -> Block | None:
 
 
 def tags_at_end(read: Read, begin: int, end: int) -> list[Block]:
-    """Return the tags that stand one behind the other at the end of a stretch, in the order of the file."""
+    """Return the consecutive tags at the end of a stretch, in the order of the file."""
     found: list[Block] = []
     while (tag := tag_before(read, begin, end)) is not None:
         found.insert(0, tag)
@@ -128,7 +128,7 @@ def tags_at_end(read: Read, begin: int, end: int) -> list[Block]:
 
 
 def _plain(read: Read, begin: int, end: int) -> list[Block]:
-    """Name bytes that are no tag: zeros are padding."""
+    """Name bytes that are not a tag: zeros are padding."""
     if end <= begin:
         return []
     zeros = end - begin <= _SEARCHED and not any(read(begin, end))
@@ -136,7 +136,7 @@ def _plain(read: Read, begin: int, end: int) -> list[Block]:
 
 
 def name_blocks(read: Read, begin: int, end: int) -> list[Block]:
-    """Say what lies in a stretch without frames, in the order of the file; the blocks cover all of it."""
+    """Name the contents of a stretch without frames, in the order of the file; the blocks cover all of it."""
     tail = tags_at_end(read, begin, end)
     end = tail[0].position if tail else end
     blocks: list[Block] = []
@@ -145,24 +145,24 @@ def name_blocks(read: Read, begin: int, end: int) -> list[Block]:
         blocks += _plain(read, begin, tag.position if tag else end)
         if tag is None:
             break
-        # An APE tag without header shows only at its end.
+        # An APE tag without a header can be recognised only at its end.
         blocks.append(tag)
         begin = after
     return [*blocks, *tail]
 
 
 def _next_tag(read: Read, begin: int, end: int) -> tuple[Block | None, int]:
-    """Return the first tag of a stretch, and where to look for the next."""
+    """Return the first tag of a stretch, and the position at which to look for the next."""
     text = read(begin, min(end, begin + _SEARCHED))
     for match in _MAGIC.finditer(text):
         at = begin + match.start()
         if match.group() == b"APETAGEX" and match.start() + _APE_BYTES <= len(text):
-            # A footer: the tag lies before it.
+            # If this is a footer, the tag is before it.
             tag = tag_at(read, at, end) or tag_before(read, begin, at + _APE_BYTES)
         elif match.group() == b"StreamTitle='":
             tag = tag_at(read, at - 1, end) if at > begin else None
         elif match.group() == b"TAG":
-            # Three letters are soon found: something must begin or end with them.
+            # Three letters occur by chance: the tag must begin or end the stretch.
             tag = tag_at(read, at, end) if at == begin or at + _ID3V1_BYTES == end else None
         else:
             tag = tag_at(read, at, end)

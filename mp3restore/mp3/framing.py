@@ -1,6 +1,6 @@
-"""The table of all MPEG audio frames of a file, of every layer, rate and number of channels, and of what lies between.
+"""The table of all MPEG audio frames of a file, of any layer, rate and number of channels, and of the bytes between.
 
-Four bytes look like a header once in 6,000 bytes of noise, so a header is believed for its place: frames of one kind
+Four bytes look like a header once in 6,000 bytes of noise, so a header is trusted for its place: frames of one kind
 follow each other without a gap. Three in a row begin a run. Inside a run, a header with the marks of its encoder is
 enough, so that damage costs only the frames that it hits.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SPAN: Final = 1 << 22
-# Behind a header: side information of up to 32 bytes, a CRC, and the name of a tag.
+# After a header: side information of up to 32 bytes, a CRC, and the name of a tag.
 _BEYOND: Final = 64
 _VBRI_OFFSET: Final = 36
 _MAGICS: Final = tuple(int.from_bytes(magic, "big") for magic in (b"Xing", b"Info"))
@@ -65,7 +65,7 @@ class FileTable:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """Every place of a file that looks like a header, in order; one entry per place."""
+    """All places of a file that look like a header, in order; one entry per place."""
 
     position: NDArray[np.int64]
     bits: NDArray[np.int64]
@@ -77,7 +77,7 @@ class _Candidates:
 
 
 def _words(data: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the big-endian numbers of four bytes at places of `data`."""
+    """Return the big-endian four-byte numbers at places of `data`."""
     one, two, three, four = (data[at + k].astype(np.int64) for k in range(4))
     return (one << 24) | (two << 16) | (three << 8) | four
 
@@ -102,7 +102,7 @@ def _candidates_in(data: NDArray[np.uint8], count: int, base: int) -> _Candidate
 
 
 def _find_candidates(file: BinaryIO) -> tuple[_Candidates, int]:
-    """Read a file once, from start to end; returns what looks like a header, and the length of the file."""
+    """Read a file once, from start to end; return the candidates for headers, and the length of the file."""
     parts: list[_Candidates] = []
     file.seek(0)
     base, rest = 0, b""
@@ -121,7 +121,7 @@ def _find_candidates(file: BinaryIO) -> tuple[_Candidates, int]:
 
 
 def _sizes(found: _Candidates) -> NDArray[np.int64]:
-    """Return the sizes of frames; 0 for headers of free format that no other header confirms."""
+    """Return the sizes of frames; 0 for free-format headers that no other header confirms."""
     headers = FrameHeaders(found.bits)
     sizes = headers.size
     free = np.flatnonzero(headers.free_format)
@@ -130,23 +130,23 @@ def _sizes(found: _Candidates) -> NDArray[np.int64]:
         rows, pads = free[kinds == kind], padding[kinds == kind]
         tags = found.is_tag[rows]
         places = found.position[rows]
-        # All frames of a stream have one size without padding (11172-3, 2.4.2.3, bitrate_index).
+        # Without padding, all frames of a stream have the same size (11172-3, 2.4.2.3, bitrate_index).
         steps = np.diff(places) - pads[:-1]
         values, counts = np.unique(steps[(steps > HEADER_BYTES) & (steps < _LARGEST_FREE)], return_counts=True)
         base = np.zeros(rows.size, dtype=np.int64)
         for value in values[counts > 1][np.argsort(counts[counts > 1])[::-1][:_FREE_SIZES]]:
             base = np.where((base == 0) & np.isin(places + value + pads, places), value, base)
-        # The last frame of a stretch is as large as the one before.
+        # The last frame of a stretch has the size of the one before it.
         last = np.maximum.accumulate(np.where(base > 0, np.arange(rows.size), 0))
         base = base[last]
-        # A tag frame may have a size of its own, which the frame behind it shows.
+        # A tag frame may have a different size, which shows in the position of the next frame.
         base[:-1] = np.where(tags[:-1] & (base[:-1] == 0) & (steps < _LARGEST_FREE), steps, base[:-1])
         sizes[rows] = np.where(base > 0, base + pads, 0)
     return sizes
 
 
 class _Walk:
-    """Goes through a file from its start, and believes or skips what looks like a header."""
+    """Goes through a file from its start, and trusts or skips each candidate for a header."""
 
     def __init__(self, read: Read, found: _Candidates, length: int) -> None:
         headers = FrameHeaders(found.bits)
@@ -169,7 +169,7 @@ class _Walk:
         pair = same & (same[inside] | (ends[inside] == stop)) if count else same
         strong = (pair | self.found.is_tag) & (ends <= stop)
         self._stop = stop
-        # Views, because lists of Python's numbers would be five times as large.
+        # Memory views, because lists of Python integers would be five times as large.
         self._position, self._ends, self._kind = self.found.position.data, ends.data, kinds.data
         self._mark, self._next = headers.stream_mark.data, np.where(follows, inside, -1).data
         self._same, self._strong = same.data, strong.data
@@ -179,7 +179,7 @@ class _Walk:
         self.chain, self.blocks = array("q"), list[Block]()
 
     def run(self) -> None:
-        """Fill `chain` with the indices of believed frames, and `blocks`."""
+        """Fill `chain` with the indices of trusted frames, and `blocks` with the bytes between them."""
         cursor = 0
         while cursor < self._stop:
             index = self._at(cursor)
@@ -198,12 +198,12 @@ class _Walk:
         return index if index < len(self._position) and self._position[index] == place else -1
 
     def _next_strong(self, place: int) -> int:
-        """Return where the next run begins, at a place or later; the end of the frames if none does."""
+        """Return the position at or after a place where the next run begins, or the end of the frames."""
         index = bisect_left(self._strong_at, place)
         return self._strong_at[index] if index < len(self._strong_at) else self._stop
 
     def _follow(self, index: int) -> int:
-        """Take a frame and those of its kind that follow it; returns the position after them."""
+        """Take a frame and those of its kind that follow it; return the position after them."""
         self.chain.append(index)
         self._last = index
         while self._same[index] and self._ends[self._next[index]] <= self._stop:
@@ -218,7 +218,7 @@ class _Walk:
         return self._last >= 0 and self._mark[index] == self._mark[self._last]
 
     def _believed(self, index: int) -> bool:
-        """Judge a header where a frame may begin: at the start, or right behind a frame or a tag."""
+        """Return whether to trust a header where a frame may begin: at the start, or right after a frame or a tag."""
         end = self._ends[index]
         if end > self._stop:
             return False
@@ -229,11 +229,11 @@ class _Walk:
         follower = self._next[index]
         if self._same[index] or (follower >= 0 and self._strong[follower]) or self._tag(end) is not None:
             return True
-        # Garbage follows. A frame that begins inside would show that this size is wrong.
+        # Garbage follows. A frame that begins inside this one would show that its size is wrong.
         return self._resembles(index) and self._next_strong(self._position[index] + 1) >= end
 
     def _tag(self, place: int) -> Block | None:
-        """Return the tag at a place, unless frames go on across the end that it claims."""
+        """Return the tag at a place, unless frames continue across the end that it claims."""
         tag = tag_at(self._read, place, self._stop)
         if tag is None or tag.end == self._stop:
             return tag
@@ -245,7 +245,7 @@ class _Walk:
         return tag
 
     def _skip(self, cursor: int, index: int) -> int:
-        """Pass over what is no frame, and say what it is; returns where frames go on."""
+        """Skip bytes that are not a frame, name them, and return the position at which frames continue."""
         target = self._next_strong(cursor + 1)
         at = bisect_left(self._position, cursor + 1)
         while at < len(self._position) and self._position[at] < target:
@@ -260,17 +260,17 @@ class _Walk:
 
 
 def read_table(file: BinaryIO) -> FileTable:
-    """Find all frames of a file, and name what lies between them.
+    """Find all frames of a file, and name the bytes between them.
 
     Parameters
     ----------
-    file
-        A binary file that can be sought. It is read once from start to end, and again at tags and damaged places.
+    file : binary file
+        A seekable file. It is read once from start to end, and again at tags and damaged places.
 
     Returns
     -------
     FileTable
-        Without any frame if this is no MPEG audio.
+        The frames and blocks; without frames if this is not MPEG audio.
     """
 
     def read(begin: int, end: int) -> bytes:

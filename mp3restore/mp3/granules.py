@@ -136,10 +136,11 @@ def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
 
 
 def inaudible_lines(lines: NDArray[np.float32], edge_bound: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Return which lines are only the decoder's rounding noise, same shape as ``lines`` (n, channels, 576).
+    """Return which lines contain only the decoder's rounding noise; same shape as ``lines`` (n, channels, 576).
 
-    No line from ``edge_bound`` on is coded, and a line 120 dB below its granule or a neighbour is lost in the rounding
-    of float32. Where a step is as small as that, as in the silence of some encoders, such lines miss every lattice.
+    Lines from ``edge_bound`` on are not coded, and a line 120 dB below its granule or a neighbour is lost in the
+    rounding of float32. If the quantiser step is as small as that, as in the silence of some encoders, such lines miss
+    every lattice.
     """
     level = np.abs(lines).max(axis=(1, 2))
     level = np.maximum.reduce([level, np.append(level[1:], 0), np.insert(level[:-1], 0, 0)])

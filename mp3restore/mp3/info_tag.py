@@ -31,7 +31,12 @@ class InfoTag:
     stream_bytes: int | None = None
     """Length of the stream, including this frame."""
     frames: int | None = None
-    """Frames that follow; 0 counts as not said."""
+    """Number of frames that follow; 0 counts as not stated."""
+
+    @property
+    def trims(self) -> bool:
+        """Whether decoders cut the start by it: where the encoder's delay is not stated, by their own delay alone."""
+        return self.encoder_delay is not None or self.frames is not None
 
 
 def _printable(raw: bytes) -> str | None:
@@ -58,7 +63,7 @@ def read_info_tag(frame: bytes, side_info_bytes: int) -> InfoTag | None:
     """Read the tag from the bytes of a frame; return None if the frame is ordinary audio."""
     if frame[_VBRI_OFFSET : _VBRI_OFFSET + 4] == b"VBRI":
         return InfoTag(rate_mode="vbr", encoder="FhG")
-    # Behind the place of a CRC in protected frames, or where it would be.
+    # After the CRC of protected frames, or in its place.
     starts = (HEADER_BYTES + side_info_bytes, HEADER_BYTES + CRC_BYTES + side_info_bytes)
     at = next((start for start in starts if frame[start : start + 4] in (b"Xing", b"Info")), None)
     if at is None:

@@ -115,11 +115,16 @@ def _lame_extension(old: bytes) -> tuple[int, bytes]:
     return quality, extension if len(extension) == _LAME_BYTES and extension[0] else b""
 
 
-def _tag_header(run: Run) -> tuple[int, int]:
-    """Return header and size of a frame of the run's kind with room for a tag; the size is 0 if none has."""
+def _tag_header(run: Run, old: bytes) -> tuple[int, int]:
+    """Return header and size of a frame with room for a tag: those of the old one, or of the run's kind.
+
+    The size is 0 if none has the room.
+    """
     base = int(run.bits[0]) | _UNPROTECTED
     side = int(run.first.side_info_bytes[0])
     needed = HEADER_BYTES + side + _XING_BYTES + _LAME_BYTES
+    if len(old) >= needed:
+        return int.from_bytes(old[:HEADER_BYTES], "big") | _UNPROTECTED, len(old)
     own = (base >> 12) & 15
     if own == 0:
         # Free format: all frames of a stream have one size.
@@ -137,14 +142,17 @@ def _tag_frame(run: Run, data: RunBytes, old: bytes) -> bytes:
     """Return a tag frame with the run's number of frames and bytes; nothing where none fits, or in layers I and II."""
     if run.layer != _LAYER_3:
         return b""
-    bits, size = _tag_header(run)
+    bits, size = _tag_header(run, old)
     if not size:
         return b""
     side = int(run.first.side_info_bytes[0])
     quality, extension = _lame_extension(old)
+    constant = np.unique(run.headers.kbps).size == 1
+    if constant and not old:
+        # Players see its length without a tag, and some cut their own delay where there is one.
+        return b""
     marks = np.searchsorted(np.arange(run.size.size), np.arange(100) * run.size.size / 100)
     contents = (data.position[np.minimum(marks, run.size.size - 1)] + size) * 256 // (data.length + size)
-    constant = np.unique(run.headers.kbps).size == 1
     frame = bytearray(bits.to_bytes(4, "big") + bytes(side) + (b"Info" if constant else b"Xing"))
     frame += _ALL_FIELDS.to_bytes(4, "big") + run.size.size.to_bytes(4, "big")
     frame += (data.length + size).to_bytes(4, "big") + bytes(contents.astype(np.uint8)) + quality.to_bytes(4, "big")

@@ -1,4 +1,4 @@
-"""The bytes of a run as a decoder gets them: the sound frames of a file, and frames of silence for the others."""
+"""The bytes of a run for a decoder: the sound frames of a file, and frames of silence for the others."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _UNPROTECTED: Final = 1 << 16
 
 
 class RunBytes:
-    """Gives the bytes of a run from one position up to another, as if all frames stood one behind the other.
+    """Returns the bytes of a run from one position up to another, as if all frames were contiguous.
 
     Parameters
     ----------
-    run
+    run : Run
         The frames.
-    read
-        Gives the bytes of the file.
+    read : callable
+        Returns the bytes of the file from one position up to another.
 
     Attributes
     ----------
     length : int
-        Bytes of the run.
+        Number of bytes of the run.
     position : ndarray of int64
-        Where each frame begins in these bytes.
+        Position of each frame in these bytes.
     """
 
     def __init__(self, run: Run, read: Read) -> None:
@@ -67,15 +67,15 @@ class RunBytes:
         return b"".join(parts)
 
     def _silence(self, frame: int) -> bytes:
-        """Return a frame of the same size that decodes to silence, and keeps main data for the frames behind it."""
+        """Return a frame of the same size that decodes to silence, and keeps main data for the frames after it."""
         run = self._run
         size, bits, position = int(run.size[frame]), int(run.bits[frame]), int(run.position[frame])
         headers = run.headers[frame : frame + 1]
         if run.layer != _LAYER_3:
-            # No bit allocation, no samples (11172-3, 2.4.2.5).
+            # Without bit allocation there are no samples (11172-3, 2.4.2.5).
             return (bits | _UNPROTECTED).to_bytes(4, "big").ljust(size, b"\0")
         start, side = int(headers.payload_start[0]), int(headers.side_info_bytes[0])
-        # All lengths are zero. To reach back as far as can be keeps older main data within reach of the next frame.
+        # All lengths are zero. Reaching back as far as possible keeps older main data within reach of the next frame.
         width = 9 if headers.mpeg1[0] else 8
         begin = min((1 << width) - 1, int(self._reservoir[frame]))
         side_info = (begin << (8 * side - width)).to_bytes(side, "big")

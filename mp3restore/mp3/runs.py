@@ -1,8 +1,8 @@
-"""What a file plays: runs of frames of one kind, silence where frames are lost, and where the music begins and ends.
+"""The audible contents of a file: runs of frames of one kind, silence for lost frames, and the range of the music.
 
-A decoder follows one kind of frame: version, layer, sample rate, mono or stereo. So each run has a decoder of its own.
-Inside a run time is kept: a lost frame is played as silence. A decoder that gets a frame of silence in its place fades
-by itself, because the windows of neighbouring granules overlap (11172-3, 2.4.3.4.10).
+A decoder follows one kind of frame: version, layer, sample rate, mono or stereo. So each run has its own decoder.
+Inside a run the timing is kept: a lost frame is played as silence. A decoder that gets a frame of silence in its place
+fades by itself, because the windows of neighbouring granules overlap (11172-3, 2.4.3.4.10).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 DECODER_DELAY: Final = 529
 """Samples by which a decoder's output lags behind the encoder's input: 528 and 1 for the MDCT."""
 LOST: Final = -1
-"""Position of a frame that stands for a lost one."""
+"""Position of a frame that replaces a lost one."""
 
 MISCOUNT: Final = 2
-"""Frames by which the count of a tag may be wrong; if it is further off, it speaks of something else."""
+"""Number of frames by which the count of a tag may be wrong; if it is further off, it describes something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Gap:
     position: int
     length: int
     frame: int
-    """Index in the run of the first frame behind the sound ones before."""
+    """Index in the run of the first frame after the sound ones before the gap."""
     lost: int
-    """Frames of silence that stand for what was there; 0 where bytes were put between frames that are all there."""
+    """Number of frames of silence that replace lost frames; 0 if bytes were inserted and no frame is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Frames of a run that one encoder made, as far as tags show."""
+    """Frames of a run that, according to the tags, one encoder made."""
 
     start: int
     stop: int
@@ -49,15 +49,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames that one decoder plays one after the other; every array has one entry per frame."""
+    """Frames that one decoder plays in order; every array has one entry per frame."""
 
     position: NDArray[np.int64]
-    """Where the bytes of the frame stand in the file; `LOST` where there are none."""
+    """Position of the frame in the file, or `LOST`."""
     size: NDArray[np.int64]
     bits: NDArray[np.int64]
-    """The header, see `frame_header.FrameHeaders`; of a lost frame, that of its neighbour."""
+    """The header, see `frame_header.FrameHeaders`; for a lost frame, that of its neighbour."""
     silent: NDArray[np.bool_]
-    """Frames that are played as silence: lost, or damaged, or in need of main data that are lost."""
+    """Whether the frame is played as silence: it is lost or damaged, or it needs main data that is lost."""
     gaps: tuple[Gap, ...]
     parts: tuple[Part, ...]
 
@@ -68,7 +68,7 @@ class Run:
 
     @property
     def first(self) -> FrameHeaders:
-        """The first header, which says what all have in common; its fields have shape (1,)."""
+        """The first header, for the fields that all frames have in common; these have shape (1,)."""
         return FrameHeaders(self.bits[:1])
 
     @property
@@ -88,27 +88,27 @@ class Run:
 
     @property
     def frame_samples(self) -> int:
-        """Samples of every frame."""
+        """Number of samples per frame."""
         return int(self.first.samples[0])
 
     @property
     def kbps(self) -> float:
-        """Mean bitrate of the frames that are there."""
+        """Mean bitrate in kbit/s of the frames that are not lost."""
         sizes = self.size[self.position != LOST]
         return float(sizes.mean()) * 8 / 1000 * self.sample_rate / self.frame_samples if sizes.size else 0.0
 
     def music(self) -> list[tuple[int, int]]:
-        """Return the samples of the decoder's output that are music, as ranges in order.
+        """Return the ranges of the decoder's output that are music, in samples and in order.
 
-        Encoder delay and padding are left out as the tag of each part states them. Padding counts only where the tag's
-        number of frames is right: else it speaks of another end.
+        Encoder delay and padding are left out as the tag of each part states them. Padding counts only if the tag's
+        number of frames is right: otherwise it belongs to a different end.
         """
         ranges: list[tuple[int, int]] = []
         samples = self.frame_samples
         for part in self.parts:
             start, stop, tag = part.start * samples, part.stop * samples, part.tag
-            if tag is not None and tag.encoder_delay is not None:
-                start += tag.encoder_delay + DECODER_DELAY
+            if tag is not None and tag.trims:
+                start += (tag.encoder_delay or 0) + DECODER_DELAY
                 if tag.frames is not None and abs(tag.frames - (part.stop - part.start)) <= MISCOUNT:
                     stop -= max(0, (tag.padding or 0) - DECODER_DELAY)
             if ranges and ranges[-1][1] == start:

@@ -2,7 +2,7 @@
 
 The quantised value of every line is read from the decoder's output as that passes. It is read once and used twice: as a
 map of the losses for the generator (`generator.uncertainty`), and for the projection of the result (`mp3.projection`).
-A file may have several bitstreams, one after the other; between them nothing is known, and nothing is held.
+A file may have several bitstreams, one after the other; between them nothing is known, and the result is not held.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["GranuleTap", "hold_to_bitstream"]
 
 
 class _StretchTap:
-    """Reads the granules of one stretch off its samples, and renders its part of the map."""
+    """Reads the granules of one stretch from its samples, and renders its part of the map."""
 
     def __init__(self, stretch: Stretch | DecodedStretch, *, working_rate: int, bands: int, keep: bool) -> None:
         stream = stretch.stream
@@ -43,11 +43,11 @@ class _StretchTap:
         self._runs: deque[CodedGranules] = deque()
 
     def push(self, block: Samples) -> list[Samples]:
-        """Take the next samples of the stretch; returns the rows of the map that they complete."""
+        """Take the next samples of the stretch, and return the rows of the map that they complete."""
         return self._take(self._reader.push(block))
 
     def finish(self, end_frame: int) -> list[Samples]:
-        """Return the last rows, when all samples have been pushed."""
+        """Return the last rows, after all samples have been pushed."""
         return [*self._take(self._reader.finish()), self._map.finish(end_frame)]
 
     def _take(self, runs: Iterable[CodedGranules]) -> list[Samples]:
@@ -59,7 +59,7 @@ class _StretchTap:
         return rows
 
     def runs(self) -> Iterator[CodedGranules]:
-        """Take the granules that have passed, in order; to ask for more than that is an error."""
+        """Yield the granules read so far, in order. Raises IndexError if the consumer gets ahead of the reader."""
         while True:
             yield self._runs.popleft()
 
@@ -81,9 +81,9 @@ class GranuleTap:
     Attributes
     ----------
     length : int
-        Samples that have passed.
+        Samples that have passed so far.
     stretches : list
-        The stretches of the file in order.
+        The stretches of the file, in order.
     """
 
     def __init__(self, bitstream: Bitstream | DecodedMp3, *, working_rate: int, bands: int, keep: bool) -> None:
@@ -94,7 +94,7 @@ class GranuleTap:
         ]
         self._waiting = deque(self.stretches)
         self._unknown = unknown_row(bands)[None]
-        self._frame = 0  # the first whose row of the map is not made yet
+        self._frame = 0  # the next frame of the map
         self._rows: list[Samples] = []
 
     def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
@@ -119,7 +119,7 @@ class GranuleTap:
         self._frame += sum(len(each) for each in rows)
 
     def _fill(self, frame: int) -> None:
-        """Say of the frames before `frame` that nothing is known."""
+        """Add rows for frames up to `frame` of which nothing is known."""
         if frame > self._frame:
             self._add([np.repeat(self._unknown, frame - self._frame, axis=0)])
 
@@ -159,7 +159,7 @@ def hold_to_bitstream(granules: GranuleTap, restored: Iterable[Samples], *, rate
 
 
 class _Pieces:
-    """Gives the samples of a stream piece by piece."""
+    """Cuts the samples of a stream into pieces."""
 
     def __init__(self, blocks: Iterable[Samples]) -> None:
         self._blocks = iter(blocks)

@@ -128,6 +128,7 @@ def run_job(
         consistent=run.held,
         device=loaded.device,
         source_kbps=run.found.kbps,
+        damage=source.damage,
         warnings=(*run.warnings(), *([tag_problem] if tag_problem else [])),
     )
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore._typing import Samples
-from mp3restore.audio.source import AudioSource, Damage
+from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.examine import Examination
+from mp3restore.result import Damage
 
 __all__ = ["ClippingCounter", "reason_to_leave", "warnings_of"]
 

@@ -1,4 +1,4 @@
-"""The page that leads to all reports of a folder."""
+"""An index page with links to all reports in a folder."""
 
 from __future__ import annotations
 
@@ -14,33 +14,35 @@ from mp3restore.views.render import render
 __all__ = ["INDEX_NAME", "check_index", "write_index"]
 
 INDEX_NAME = "index.html"
-_HEAD_BYTES = 16384  # the title stands before anything long
+_HEAD_BYTES = 16384  # the title comes before anything long
 _OURS = re.compile(r'<meta name="generator" content="mp3restore [^>]*>.*?<title>([^<]*)</title>', re.DOTALL)
 _TITLE = "Restorations"
 
 
 def _title(page: Path) -> str | None:
-    """Title of a page that this program has made; None for any other file."""
+    """Return the title of a page that this program has made, or None for any other file."""
     with page.open("rb") as file:
         found = _OURS.search(file.read(_HEAD_BYTES).decode("utf-8", "replace"))
     return None if found is None else unescape(found[1])
 
 
 def check_index(folder: Path) -> None:
-    """Refuse to replace an index that somebody else has made.
+    """Refuse to replace an ``index.html`` that this program did not write.
 
     Raises
     ------
     OutputExistsError
-        If there is one in the folder.
+        If the folder has one.
     """
     index = folder / INDEX_NAME
     if index.is_file() and _title(index) != _TITLE:
-        raise OutputExistsError("exists already, and is no index of reports", path=index, hint="choose another folder")
+        raise OutputExistsError(
+            "exists already, and is not an index of reports", path=index, hint="choose another folder"
+        )
 
 
 def write_index(folder: Path) -> Path:
-    """Write the index of all reports that lie in a folder, also those of earlier runs; returns its name.
+    """Write the index of all reports in a folder, including those of earlier runs, and return its path.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether files that are shown as recordings of one piece of music are that."""
+"""Check whether two files are recordings of the same piece of music."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 __all__ = ["LEAST_LIKENESS", "likeness"]
 
 LEAST_LIKENESS = 0.4
-"""Restorations, and what their MP3s were made of, reach 0.8 and more; other pieces of music stay below 0.2."""
+"""Restorations, and the recordings their MP3s were made from, reach 0.8 and more; other music stays below 0.2."""
 
-# What even the lowest bitrates keep.
+# The range that even the lowest bitrates keep.
 _LOWEST_HZ, _HIGHEST_HZ = 100.0, 3000.0
 _LONGEST_DELAY_S = 0.2
 _SILENT = 1e-5  # rms
 
 
 def likeness(first: NDArray[np.float32], second: NDArray[np.float32], sample_rate: int) -> float | None:
-    """Measure how much two recordings have in common.
+    """Measure how alike two recordings are.
 
     Parameters
     ----------
@@ -30,8 +30,8 @@ def likeness(first: NDArray[np.float32], second: NDArray[np.float32], sample_rat
     Returns
     -------
     float or None
-        Largest normalised cross-correlation of the sums of their channels between 100 and 3000 Hz, -1 to 1; None where
-        one of them is silent there.
+        Largest normalised cross-correlation of the sums of their channels between 100 and 3000 Hz, -1 to 1; None if one
+        of them is silent in this range.
     """
     a, b = (each.mean(axis=0, dtype=np.float64) for each in (first, second))
     size = scipy.fft.next_fast_len(len(a) + len(b), real=True)

@@ -27,7 +27,7 @@ class Origin:
     command : str
         The command that makes it again, for a shell.
     remark : str
-        With which versions, for people.
+        The versions of the program and the model, for people.
     """
 
     command: str
@@ -35,7 +35,7 @@ class Origin:
 
 
 def file_argument(name: str | Path) -> str:
-    """Write the name of a file so that the command line takes it neither for an option nor for a command."""
+    """Return the name of a file in a form that the command line does not take for an option or a command."""
     text = str(name)
     return f"./{text}" if text.startswith("-") or text in (*_COMMANDS, "serve", "watch") else text
 
@@ -53,20 +53,28 @@ def command_line(
     container: str | None = None,
     bit_depth: str | None = None,
 ) -> str:
-    """Write the command that makes one restoration.
+    """Return the command that makes one restoration.
 
     Parameters
     ----------
     source, target : str or Path
-        The names of the input and of the result.
+        Names of the input and of the result.
     model : str
         Name of the model, or its folder.
     variant : int
-        Which restoration of the seed.
+        Which of the seed's restorations to make.
     seed : int or None
-        The seed; None for the restoration without chance.
-    strength, consistency, sample_rate, container, bit_depth
-        As the options of the command; what is None is left to it.
+        The seed; None for the deterministic restoration.
+    strength : float or str, optional
+        Value of ``--strength``; by default the command decides.
+    consistency : bool
+        Whether to hold the result to the bitstream.
+    sample_rate : int or str, optional
+        Value of ``--sample-rate``; by default the command decides.
+    container : str, optional
+        Value of ``--format``; by default the command decides.
+    bit_depth : str, optional
+        Value of ``--bit-depth``; by default the command decides.
 
     Returns
     -------
@@ -84,21 +92,21 @@ def command_line(
 
 
 def recorded_origin(path: Path, original: str, *, target: str | None = None) -> Origin | None:
-    """Read from the tags of a restoration how it was made.
+    """Return how a restoration was made, according to its tags.
 
     Parameters
     ----------
     path : Path
         The restoration.
     original : str
-        The name of the MP3 in the command.
+        Name of the MP3 in the command.
     target : str, optional
-        The name of the restoration in the command; by default `path`.
+        Name of the restoration in the command; by default `path`.
 
     Returns
     -------
     Origin or None
-        How it was made; None where the tags do not say.
+        The command and the versions; None if the tags do not state them.
     """
     try:
         tags = getattr(mutagen.File(path), "tags", None) or {}
@@ -126,6 +134,6 @@ def recorded_origin(path: Path, original: str, *, target: str | None = None) -> 
             container="flac" if info.format == "FLAC" else "wav",
             bit_depth=_DEPTHS.get(info.subtype),
         )
-    except (soundfile.LibsndfileError, ValueError):  # tags that somebody has edited
+    except (soundfile.LibsndfileError, ValueError):  # somebody has edited the tags
         return None
     return Origin(command, f"mp3restore {found.get('VERSION', 'of unknown version')}, model {found['MODEL']}")

@@ -47,11 +47,11 @@ class ReportRequest:
     reference : Path, optional
         The recording that the MP3 was made from; it may be shifted by up to 0.2 s.
     start, duration : float, optional
-        The excerpt in seconds; chosen by the report if neither is given.
+        The excerpt in seconds; if neither is given, the report chooses excerpts.
     origins : mapping of Path to Origin, optional
-        How restorations were made; otherwise what the files say is shown.
+        How the restorations were made; by default, as their tags state.
     names : mapping of Path to str
-        What to call files whose own names mean nothing to the user.
+        Names to show for files whose own names mean nothing to the user.
     """
 
     original: Path
@@ -78,33 +78,33 @@ class ReportRequest:
         return [self.original, *self.restored, *([self.reference] if self.reference else [])]
 
     def name(self, path: Path) -> str:
-        """What to call a file."""
+        """Return the name to show for a file."""
         return self.names.get(path, path.name)
 
     def argument(self, path: Path) -> str:
-        """Name of a file in a command."""
+        """Return the name of a file in a command."""
         return self.names.get(path, str(path))
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A page, and what is odd about the files that it shows."""
+    """A page, and warnings about the files on it."""
 
     html: str
     warnings: tuple[str, ...]
 
 
 def build_report(request: ReportRequest, page: str | Path = "page.html") -> Report:
-    """Make the page.
+    """Build the page.
 
     Excerpts that the report chooses are 30 s long, or shorter if the page would otherwise exceed 25 MB.
 
     Parameters
     ----------
     request : ReportRequest
-        What it is about.
+        The contents of the page.
     page : str or Path
-        Its name in the command that makes it again.
+        Name of the page in the command that makes it again.
 
     Raises
     ------
@@ -140,8 +140,10 @@ def build_report(request: ReportRequest, page: str | Path = "page.html") -> Repo
 def _views(
     request: ReportRequest, excerpts: Sequence[Excerpt], rate: int, delay: int
 ) -> tuple[list[dict[str, Any]], dict[str, bytes], dict[Path, float]]:
-    """Data of the excerpts for the page, the FLAC files by identifier, and how much each file is like the MP3."""
-    views, audio, alike = [], {}, {}
+    """Return the data of the excerpts, the FLAC files by identifier, and the likeness of each file to the MP3."""
+    views: list[dict[str, Any]] = []
+    audio: dict[str, bytes] = {}
+    alike: dict[Path, float] = {}
     for number, excerpt in enumerate(excerpts):
         measures = []
         original: Track | None = None
@@ -166,12 +168,12 @@ def _views(
 
 
 def _strange(request: ReportRequest, alike: Mapping[Path, float]) -> Iterator[str]:
-    """Warn about files that are not of the same music."""
+    """Yield warnings about files that contain other music."""
     for path, like in alike.items():
         if like < LEAST_LIKENESS:
             yield (
-                f"'{request.name(path)}' does not seem to be the music of '{request.name(request.original)}': the page "
-                "compares two different recordings"
+                f"'{request.name(path)}' does not seem to be the same music as '{request.name(request.original)}': the "
+                "page compares two different recordings"
             )
 
 
@@ -227,9 +229,9 @@ def _page(
 
 
 def _command(request: ReportRequest, page: str | Path) -> str:
-    """Write the command that makes the page again."""
+    """Return the command that makes the page again."""
     files = [file_argument(request.argument(path)) for path in (request.original, *request.restored)]
-    words = ["mp3restore", "report", *files, "-o", file_argument(page), "--force"]
+    words = ["mp3restore", "report", *files, "-o", file_argument(request.names.get(Path(page), str(page))), "--force"]
     for option, value in (
         ("--reference", request.reference), ("--start", request.start), ("--duration", request.duration)
     ):  # fmt: skip
@@ -238,7 +240,7 @@ def _command(request: ReportRequest, page: str | Path) -> str:
 
 
 def write_report(request: ReportRequest, target: Path, *, overwrite: bool = False) -> tuple[str, ...]:
-    """Make the page and write it whole or not at all; returns what is odd about the files.
+    """Write the page, completely or not at all, and return warnings about the files on it.
 
     Raises
     ------

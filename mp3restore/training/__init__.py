@@ -1,1 +1,1 @@
-"""Training of generators: data, networks, objective, loop, export and evaluation. Needs PyTorch."""
+"""Train generators: data, networks, objective, loop, export and evaluation. Requires PyTorch."""

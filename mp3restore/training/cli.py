@@ -22,12 +22,12 @@ Run = Annotated[Path, typer.Argument(help="Folder of the training run.")]
 def prepare(
     corpus: Corpus,
     data: Data,
-    seconds: Annotated[float, typer.Option(help="Length of an excerpt.")] = 10.0,
-    excerpts: Annotated[int, typer.Option(help="Most excerpts of one recording.")] = 2,
-    encodes: Annotated[int, typer.Option(help="Encodes of one excerpt.")] = 2,
+    seconds: Annotated[float, typer.Option(help="Length of an excerpt in seconds.")] = 10.0,
+    excerpts: Annotated[int, typer.Option(help="Most excerpts per recording.")] = 2,
+    encodes: Annotated[int, typer.Option(help="Encodes per excerpt.")] = 2,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
 ) -> None:
-    """Compress recordings with lame and ffmpeg and keep aligned pairs."""
+    """Compress recordings with lame and ffmpeg, and store aligned pairs."""
     from mp3restore.training.data.prepare import prepare as run  # noqa: PLC0415 - commands import what they need
 
     count = run(corpus, data, seconds=seconds, excerpts=excerpts, encodes=encodes, jobs=jobs)
@@ -35,7 +35,7 @@ def prepare(
 
 
 class Networks(StrEnum):
-    """What to train."""
+    """The networks to train."""
 
     ours = "ours"
     paper = "paper"
@@ -47,12 +47,12 @@ def fit(
     run: Run,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps of the whole run.")] = None,
     batch: Annotated[int | None, typer.Option(help="Segments per process and step.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to go on.")] = None,
-    start: Annotated[Path | None, typer.Option("--from", help="Checkpoint or model folder to begin with.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time; run again to continue.")] = None,
+    start: Annotated[Path | None, typer.Option("--from", help="Checkpoint or model folder to start from.")] = None,
     networks: Annotated[Networks, typer.Option(help="Our networks or the paper's.")] = Networks.ours,
-    config: Annotated[Path | None, typer.Option(help="JSON like a run's config.json, all of it or in part.")] = None,
+    config: Annotated[Path | None, typer.Option(help="JSON like a run's config.json, complete or in part.")] = None,
 ) -> None:
-    """Train a generator, or go on with a run. Use ``torchrun -m mp3restore.training.cli fit`` for several processes."""
+    """Train a generator, or continue a run. Use ``torchrun -m mp3restore.training.cli fit`` for several processes."""
     from dataclasses import replace  # noqa: PLC0415
 
     from mp3restore.training.configs import read_config  # noqa: PLC0415
@@ -81,8 +81,10 @@ def export(
 
     result = run(checkpoint, folder, name=name, version=version)
     record(result, checkpoint.parent)
-    parity = f"largest difference to PyTorch {result.largest_error:.1e} of the peak"
-    typer.echo(f"{folder}: step {result.step}, {parity}, then eight-bit products {result.precision_db:.0f} dB below")
+    parity = f"largest difference from PyTorch {result.largest_error:.1e} of the peak"
+    typer.echo(
+        f"{folder}: step {result.step}, {parity}; error of eight-bit products {result.precision_db:.0f} dB below"
+    )
 
 
 @app.command()
@@ -102,19 +104,21 @@ def pictures(
 def evaluate(
     corpus: Corpus,
     model: Annotated[str, typer.Option(help="Name or folder of the model.")],
-    json_path: Annotated[Path, typer.Option("--json", help="Where to write the scores.")],
-    html_path: Annotated[Path | None, typer.Option("--html", help="Where to write them as a web page.")] = None,
-    split: Annotated[str, typer.Option(help="Recordings to judge on.")] = "test",
-    clips: Annotated[int, typer.Option(help="Most clips of a condition.")] = 40,
-    full_clips: Annotated[int, typer.Option(help="Clips of them on which all systems run.")] = 4,
+    json_path: Annotated[Path, typer.Option("--json", help="File to write the scores to.")],
+    html_path: Annotated[Path | None, typer.Option("--html", help="Web page to write them to.")] = None,
+    split: Annotated[str, typer.Option(help="Split of the recordings to use.")] = "test",
+    clips: Annotated[int, typer.Option(help="Most clips per condition.")] = 40,
+    full_clips: Annotated[int, typer.Option(help="Number of these on which all systems run.")] = 4,
     condition: Annotated[list[str] | None, typer.Option(help="Only these conditions.")] = None,
-    paper: Annotated[list[Path] | None, typer.Option(help="Checkpoint of the paper's networks; one or two.")] = None,
+    paper: Annotated[list[Path] | None, typer.Option(help="Checkpoint of the paper's networks; up to two.")] = None,
     perceptual: Annotated[bool, typer.Option(help="Also ViSQOL and Zimtohrli.")] = True,
-    quick: Annotated[bool, typer.Option("--quick", help="12 clips, 3 of them in full, in five conditions.")] = False,
-    seed: Annotated[int, typer.Option(help="Which restorations to draw.")] = 0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="12 clips, 3 of them on all systems, in five conditions.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the random draw.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes.")] = 2,
 ) -> None:
-    """Score a model on held-out recordings, beside the unprocessed MP3 and other systems."""
+    """Score a model on held-out recordings, next to the unprocessed MP3 and other systems."""
     from mp3restore.training.evaluation.evaluate import QUICK_CONDITIONS, EvaluationConfig, write_json  # noqa: PLC0415
     from mp3restore.training.evaluation.evaluate import evaluate as run  # noqa: PLC0415
     from mp3restore.training.evaluation.tables import markdown, page, table  # noqa: PLC0415
@@ -135,7 +139,7 @@ def evaluate(
 @app.command()
 def card(
     json_path: Annotated[Path, typer.Argument(help="Scores that `evaluate` wrote.")],
-    folder: Annotated[Path, typer.Argument(help="Model folder that gets MODEL_CARD.md.")],
+    folder: Annotated[Path, typer.Argument(help="Model folder to write MODEL_CARD.md into.")],
     run: Run,
 ) -> None:
     """Write the model card from the scores and the log of the run."""
@@ -145,7 +149,7 @@ def card(
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line and an exit code."""
+    """Run the command; turn `Mp3RestoreError` into one line and an exit code."""
     try:
         app()
     except Mp3RestoreError as error:

@@ -1,4 +1,4 @@
-"""Configurations of runs: dataclasses in the code, JSON beside the checkpoints."""
+"""Configurations of runs: dataclasses in the code, JSON files beside the checkpoints."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _Config = TypeVar("_Config")
 
 
 def updated(config: _Config, values: dict[str, Any]) -> _Config:
-    """`config` with some of its values changed, those of configurations inside it too.
+    """Return `config` with some values changed, including values of configurations inside it.
 
     Raises
     ------
     UsageError
-        If it has no such value.
+        If a value does not exist.
     """
-    assert is_dataclass(config) and not isinstance(config, type)  # noqa: S101, PT018 - what the types cannot say
+    assert is_dataclass(config) and not isinstance(config, type)  # noqa: S101, PT018 - types cannot express this
     names = {f.name for f in fields(config)}
     for name in values:
         if name not in names:
             raise UsageError(
-                f"{type(config).__name__} has no value {name!r}", hint=f"there are {', '.join(sorted(names))}"
+                f"{type(config).__name__} has no value {name!r}", hint=f"it has {', '.join(sorted(names))}"
             )
     changes: dict[str, Any] = {}
     for name, value in values.items():
@@ -40,17 +40,17 @@ def updated(config: _Config, values: dict[str, Any]) -> _Config:
 
 
 def read_config(path: Path, config: _Config) -> _Config:
-    """`config` with the values in a JSON file such as a run's ``config.json``, all or some.
+    """Return `config` with the values of a JSON file, such as a run's ``config.json`` or a part of it.
 
     Raises
     ------
     UsageError
-        If the file is no JSON object, or names values that there are not.
+        If the file is not a JSON object, or names unknown values.
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the configuration: {error}", path=path) from error
     if not isinstance(values, dict):
-        raise UsageError("the configuration is no JSON object", path=path)
+        raise UsageError("the configuration is not a JSON object", path=path)
     return updated(config, values)

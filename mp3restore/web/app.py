@@ -6,26 +6,29 @@ player of the report. Files come as the bare body of a request: no form has to b
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.requests import ClientDisconnect
 
-from mp3restore.audio.decode import open_audio
-from mp3restore.errors import Mp3RestoreError
-from mp3restore.report.page import ReportRequest, build_report
+from mp3restore.errors import Mp3RestoreError, UsageError
+from mp3restore.report.page import ReportRequest, write_report
 from mp3restore.views.render import render
 from mp3restore.web.guard import Guard
 from mp3restore.web.jobs import BusyError, Job, Jobs
+from mp3restore.web.limits import check_upload, read_container, read_options
 
 __all__ = ["create_app", "shown_name"]
 
 _LONGEST_NAME = 120
 _MOST_VARIANTS = 8  # with the MP3 one for each key of the player
+_LONGEST_PAUSE_S = 30.0  # an upload that stands still keeps the place of another one
+_MEDIA_TYPES: Final = {"flac": "audio/flac", "wav": "audio/wav"}
 
 
 def shown_name(name: str) -> str:
@@ -34,7 +37,7 @@ def shown_name(name: str) -> str:
     return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip(" .") or "music"
 
 
-def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str]) -> FastAPI:
+def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], note: Callable[[str], None]) -> FastAPI:
     """Make the application.
 
     Parameters
@@ -42,13 +45,15 @@ def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str]) -> FastAPI
     jobs : Jobs
         What does the work.
     limit_bytes : int
-        Largest upload.
+        Largest upload in bytes.
     names : iterable of str
         Names under which the server may be addressed.
+    note : callable
+        Called with a line about an upload that was broken off.
     """
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, names=frozenset(names))
-    api = _Api(jobs, limit_bytes)
+    api = _Api(jobs, limit_bytes, note)
     app.add_api_route("/", api.start_page, response_class=HTMLResponse)
     app.add_api_route("/jobs", api.upload, methods=["POST"], status_code=201)
     app.add_api_route("/jobs/{identifier}", api.status)
@@ -62,9 +67,10 @@ def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str]) -> FastAPI
 class _Api:
     """What the page can ask for."""
 
-    def __init__(self, jobs: Jobs, limit_bytes: int) -> None:
+    def __init__(self, jobs: Jobs, limit_bytes: int, note: Callable[[str], None]) -> None:
         self._jobs = jobs
         self._limit = limit_bytes
+        self._note = note
         self._start_page = render(
             "serve.html", scripts=["serve.js"], data={"limit": limit_bytes}, connects=True,
             title="mp3restore", limit=limit_bytes // 1_000_000,
@@ -73,18 +79,27 @@ class _Api:
     def start_page(self) -> str:
         return self._start_page
 
-    async def upload(self, request: Request, name: str = "") -> dict[str, Any]:
+    async def upload(
+        self, request: Request, name: str = "", strength: str = "", seed: str = "", container: str = ""
+    ) -> dict[str, Any]:
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._limit:
             raise self._too_large()
         try:
-            job = self._jobs.new(shown_name(name))
+            options, kind = read_options(strength, seed), read_container(container)
+            job = self._jobs.new(shown_name(name), options=options, container=kind)
+        except UsageError as error:
+            raise HTTPException(422, f"{error.message}.") from None
         except BusyError:
             raise _too_busy() from None
         try:
             await self._receive(request, job.original)
-            await run_in_threadpool(_check_audio, job.original)
+            job.longest_s = await run_in_threadpool(_check_audio, job.original)
             return self._queue(job)
+        except ClientDisconnect:
+            self._jobs.discard(job)
+            self._note(f"{job.name}: the upload was broken off")
+            raise HTTPException(400, "The upload was broken off.") from None
         except BaseException:
             self._jobs.discard(job)
             raise
@@ -113,8 +128,8 @@ class _Api:
         job = self._find(identifier)
         if not 1 <= variant <= job.variants:
             raise HTTPException(404, "There is no such variant.")
-        stem = PurePosixPath(job.name).stem
-        return FileResponse(job.restored(variant), media_type="audio/flac", filename=f"{stem}.v{variant}.flac")
+        kind = _MEDIA_TYPES[job.container]
+        return FileResponse(job.restored(variant), media_type=kind, filename=job.shown(variant))
 
     def _find(self, identifier: str) -> Job:
         job = self._jobs.get(identifier)
@@ -132,12 +147,21 @@ class _Api:
     async def _receive(self, request: Request, target: Path) -> None:
         """Write the body of a request to a file; its stated length may be missing or wrong."""
         size = 0
-        with target.open("xb") as file:
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > self._limit:
-                    raise self._too_large()
-                file.write(chunk)
+        stream = aiter(request.stream())
+        try:
+            with target.open("xb") as file:
+                while True:
+                    chunk = await asyncio.wait_for(anext(stream, None), _LONGEST_PAUSE_S)
+                    if chunk is None:
+                        return
+                    size += len(chunk)
+                    if size > self._limit:
+                        raise self._too_large()
+                    file.write(chunk)
+        except TimeoutError:
+            raise HTTPException(408, f"Nothing has come for {_LONGEST_PAUSE_S:.0f} seconds.") from None
+        except OSError as error:
+            raise HTTPException(507, f"The file cannot be kept: {error.strerror}.") from None
 
     def _too_large(self) -> HTTPException:
         return HTTPException(413, f"The file is larger than {self._limit // 1_000_000} MB.")
@@ -149,17 +173,17 @@ def _too_busy() -> HTTPException:
 
 def _status(job: Job) -> dict[str, Any]:
     return {
-        "id": job.identifier, "name": job.name, "state": job.state, "variants": job.variants,
-        "progress": job.progress, "error": job.error,
+        "id": job.identifier, "name": job.name, "state": job.state, "progress": job.progress, "error": job.error,
+        "remarks": job.remarks, "downloads": [job.shown(k + 1) for k in range(job.variants)],
     }  # fmt: skip
 
 
-def _check_audio(path: Path) -> None:
+def _check_audio(path: Path) -> float:
     try:
-        with open_audio(path) as source:
-            next(source.blocks())
+        return check_upload(path)
     except Mp3RestoreError as error:
-        raise HTTPException(415, f"This file cannot be restored: {error.message}.") from error
+        hint = f" ({error.hint})" if error.hint else ""
+        raise HTTPException(415, f"This file cannot be restored: {error.message}{hint}.") from error
 
 
 def _report(job: Job) -> str:
@@ -168,12 +192,7 @@ def _report(job: Job) -> str:
         count = job.variants
         target = job.folder / f"report-{count}.html"
         if not target.exists():
-            paths = [job.restored(k + 1) for k in range(count)]
-            request = ReportRequest(
-                job.original,
-                paths,
-                command=shlex.join(["mp3restore", "report", job.name, *(path.name for path in paths)]),
-                name=job.name,
-            )
-            target.write_text(build_report(request), encoding="utf-8")
+            restored = {job.restored(k + 1): job.shown(k + 1) for k in range(count)}
+            names = {job.original: job.name, **restored, target: f"{job.stem}.html"}
+            write_report(ReportRequest(job.original, list(restored), names=names), target)
         return target.read_text(encoding="utf-8")

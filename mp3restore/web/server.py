@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import socket
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import uvicorn
 
-from mp3restore.api import restore_file
 from mp3restore.errors import UsageError
-from mp3restore.generator.model import load_model
+from mp3restore.generator.restorer import Restorer
+from mp3restore.job import Job as FileJob
+from mp3restore.job import OutputFormat
+from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.web.app import create_app
+from mp3restore.web.folder import private_folder
 from mp3restore.web.guard import own_names
-from mp3restore.web.jobs import Jobs
+from mp3restore.web.jobs import Job, Jobs, Restore
 
-__all__ = ["serve_forever"]
+__all__ = ["restore_with", "serve_forever"]
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -35,6 +36,18 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def restore_with(restorer: Restorer) -> Restore:
+    """Make the function that restores jobs, all with one loaded model."""
+
+    def restore(job: Job, variant: int, progress: Progress) -> list[str]:
+        made = FileJob(job.original, job.restored(variant), OutputFormat(job.container), variant=variant)
+        result = run_job(made, lambda: restorer, job.options, progress=progress)
+        level = f"the level was lowered by {-result.gain_db:.2f} dB to avoid clipping"
+        return [*result.warnings, *([level] if result.gain_db else [])]
+
+    return restore
+
+
 def serve_forever(
     *,
     host: str,
@@ -43,6 +56,7 @@ def serve_forever(
     model: str | None,
     threads: int | None,
     ready: Callable[[str], None],
+    note: Callable[[str], None],
 ) -> None:
     """Serve the page until SIGINT or SIGTERM; all files of its users are removed then.
 
@@ -51,11 +65,15 @@ def serve_forever(
     host, port : str, int
         Where to listen; port 0 takes a free one.
     limit_bytes : int
-        Largest upload.
-    model, threads
+        Largest upload in bytes.
+    model : str or None
+        As for `restore_file`.
+    threads : int or None
         As for `restore_file`.
     ready : callable
         Called with the address of the page.
+    note : callable
+        Called with a line about what went wrong between the page and a browser.
 
     Raises
     ------
@@ -64,16 +82,12 @@ def serve_forever(
     ModelError
         If the model cannot be loaded.
     """
-    verified = load_model(model)
-
-    def restore(source: Path, target: Path, variant: int, progress: Callable[[float, float | None], None]) -> None:
-        restore_file(source, target, model=verified, variant=variant, threads=threads, progress=progress)
-
-    with _listen(host, port) as listener, tempfile.TemporaryDirectory(prefix="mp3restore-") as folder:
+    restorer = make_restorer(model, threads=threads)
+    with _listen(host, port) as listener, private_folder() as folder:
         shown = f"[{host}]" if ":" in host else host
-        jobs = Jobs(Path(folder), restore)
+        jobs = Jobs(folder, restore_with(restorer))
         try:
-            app = create_app(jobs, limit_bytes=limit_bytes, names=own_names(host))
+            app = create_app(jobs, limit_bytes=limit_bytes, names=own_names(host), note=note)
             config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
             ready(f"http://{shown}:{listener.getsockname()[1]}/")
             with suppress(KeyboardInterrupt):  # which uvicorn raises anew after its own end

@@ -80,7 +80,7 @@ def test_patterns_and_lists(music_folder, tmp_path):
     assert not wants_folder("new", find_sources([str(music_folder / "a.mp3")]))
     assert wants_folder("new", find_sources([str(music_folder / "a.mp3")]), listed=True)
     assert invoke(music_folder / "*.zzz", "-o", out).exit_code == ExitCode.NO_INPUT
-    assert read_list(["a.mp3\n", "\n", "b c.mp3\r\n", "ü"]) == ["a.mp3", "b c.mp3", "ü"]
+    assert read_list("a.mp3\n\nb c.mp3\r\nü".encode()) == ["a.mp3", "b c.mp3", "ü"]
     with pytest.raises(NoInputError):
         plan(tmp_path / "in" / "b" / "c", output=out, include=["*.ogg"])
 

@@ -12,7 +12,6 @@ from support import invoke
 
 from mp3restore import ExitCode, UsageError
 from mp3restore.batch.maker import Left, Outcome, ResultMaker
-from mp3restore.batch.plan import is_single
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.urls import is_url, plan_remote, url_path
 from mp3restore.errors import MissingExtraError
@@ -70,7 +69,6 @@ def test_what_cannot_be_reached_is_one_line():
     (task,) = plan("memory://in/none.mp3")
     assert make(task).exit_code == ExitCode.NO_INPUT
     assert not is_url("C:/music")
-    assert is_single([]) is False
 
 
 def test_urls_are_never_taken_for_folders_of_this_machine(tmp_path, monkeypatch, second):

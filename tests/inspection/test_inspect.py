@@ -1,4 +1,5 @@
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -16,7 +17,7 @@ def test_report_on_an_mp3(encoded):
     assert report.was_mp3
     assert report.grid is None
     assert (report.sample_rate, report.channels) == (44100, 2)
-    assert (stream.rate_mode, stream.lowpass_hz, stream.lowpass_stated) == ("cbr", 17000, True)
+    assert (stream.rate_mode, stream.lowpass_hz, stream.lowpass_origin) == ("cbr", 17000, "stated")
     assert stream.kbps == pytest.approx(128, abs=0.1)
     assert (stream.offset, stream.unknown_granules, stream.mixed_share) == (-1105, 0, 0)
     assert stream.lattice_fit > 0.99
@@ -31,9 +32,48 @@ def test_fewer_bits_leave_fewer_lines(encoded):
     assert rich.coded_share > 1.5 * poor.coded_share
 
 
-def test_an_untagged_file_gets_the_usual_lowpass(encoded):
+def test_the_edge_of_an_unknown_encoder_is_measured(encoded):
     stream = inspect_file(encoded("untagged")).bitstream
-    assert (stream.lowpass_hz, stream.lowpass_stated, stream.offset) == (pytest.approx(17000, abs=1), False, 0)
+    assert (stream.lowpass_origin, stream.offset) == ("measured", 0)
+    assert 15500 < stream.lowpass_hz < 17500
+
+
+def test_an_encoder_without_low_pass_is_not_taken_for_lame(music, tmp_path):
+    wav, mp3 = tmp_path / "bright.wav", tmp_path / "shine.mp3"
+    bright = music + np.random.default_rng(3).normal(0, 0.1, music.shape)
+    soundfile.write(wav, bright.T, 44100, subtype="FLOAT")
+    command = ["ffmpeg", "-v", "error", "-i", str(wav), "-c:a", "libshine", "-b:a", "128k", str(mp3)]
+    if subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True).returncode:
+        pytest.skip("this ffmpeg has no libshine")
+    stream = inspect_file(mp3).bitstream
+    # At this bitrate LAME would cut at 17 kHz.
+    assert stream.lowpass_origin == "measured"
+    assert stream.lowpass_hz > 18000
+
+
+def test_layer_ii_is_inspected_without_a_map(music, tmp_path):
+    wav, mp2 = tmp_path / "a.wav", tmp_path / "a.mp2"
+    soundfile.write(wav, music.T, 44100)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", str(wav), "-c:a", "mp2", "-b:a", "384k", str(mp2)], check=True, stdin=-3
+    )
+    report = inspect_file(mp2)
+    assert (report.bitstream, report.grid) == (None, None)
+    assert report.kbps == pytest.approx(384, abs=1)
+    assert (report.strength, report.decoder) == (0.0, "libsndfile, MPEG layer II")
+    assert 9000 < report.bandwidth_hz < 22050
+
+
+def test_the_share_that_is_held(encoded, tmp_path):
+    whole = inspect_file(encoded("cbr128")).bitstream
+    assert whole.held_share > 0.97
+    data = encoded("cbr128").read_bytes()
+    damaged = tmp_path / "damaged.mp3"
+    damaged.write_bytes(data[:20000] + bytes(4000) + data[24000:])
+    report = inspect_file(damaged)
+    assert 0.7 < report.bitstream.held_share < whole.held_share
+    assert report.bitstream.not_held["damaged, or in need of lost data"] > 0.03
+    assert len(report.damage) == 1
 
 
 def test_report_on_a_wav_that_was_an_mp3(encoded, decode, tmp_path):

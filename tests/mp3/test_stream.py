@@ -8,7 +8,7 @@ from mp3restore.errors import BitstreamError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.granules import coded_granules
-from mp3restore.mp3.grid import expected_offset
+from mp3restore.mp3.grid import expected_offset, grid_fit
 from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
 from mp3restore.mp3.stream import parse_stream, read_stream
 from mp3restore.mp3.tables import LONG_EDGES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_LAYOUT
@@ -119,14 +119,8 @@ def test_tags_around_the_stream_change_nothing(encoded):
     id3v1 = b"TAG" + bytes(125)
     stream = parse_stream(id3 + data + ape[32:] + footer + id3v1)
     assert stream.granules == plain.granules
-    assert stream.missing_bytes == plain.missing_bytes == 0
     assert stream.skipped_bytes == 0
     assert np.array_equal(stream.exponents, plain.exponents)
-
-
-def test_what_the_tag_promises_is_missed(encoded):
-    data = encoded("cbr128").read_bytes()
-    assert parse_stream(data[:-10_000]).missing_bytes == 10_000
 
 
 def test_junk_inside_the_stream_is_skipped_and_the_lost_reservoir_unknown(encoded):
@@ -148,8 +142,8 @@ def test_a_frame_that_lost_its_end_is_unknown(encoded):
     place = int(frames.position[60])
     stream = parse_stream(data[: place + 100] + data[place + 150 :])
     plain = parse_stream(data)
-    # Frame 0 is the tag; the frame that the cut frame swallows is missing.
-    assert stream.granules == plain.granules - 2
+    # Frame 0 is the tag. Silence stands for the frame that was cut.
+    assert stream.granules == plain.granules
     assert not stream.known[2 * 59 : 2 * 60].any()
     assert stream.known[: 2 * 59].all()
     assert np.array_equal(stream.exponents[: 2 * 59], plain.exponents[: 2 * 59])
@@ -165,12 +159,12 @@ def test_start_cut_off_leaves_the_first_granules_unknown(encoded):
     assert np.array_equal(stream.exponents[known], plain.exponents[-stream.granules :][known])
 
 
-def test_joined_files_are_one_stream_and_the_second_tag_is_unknown(encoded):
+def test_joined_files_of_one_kind_are_one_stream_without_the_tag_between(encoded):
     data = encoded("cbr128").read_bytes()
     plain = parse_stream(data)
     stream = parse_stream(data + data)
-    assert stream.granules == 2 * plain.granules + 2
-    assert not stream.known[plain.granules : plain.granules + 2].any()
+    assert stream.granules == 2 * plain.granules
+    assert stream.known.all()
     assert np.array_equal(stream.exponents[-plain.granules :], plain.exponents)
 
 
@@ -196,10 +190,20 @@ def test_no_line_beyond_the_edge_bound(encoded, decode, cut):
     assert np.all(edges <= bounds)
 
 
-def test_free_format_is_refused():
-    frame = b"\xff\xfb\x00\x64" + bytes(400)
-    with pytest.raises(BitstreamError, match="free-format"):
-        parse_stream(frame * 10)
+def test_crcs_that_are_wrong_everywhere_say_nothing(encoded):
+    data = bytearray(encoded("crc").read_bytes())
+    for position in read_table(io.BytesIO(bytes(data))).position.tolist():
+        data[position + 4] ^= 0xFF
+    assert parse_stream(bytes(data)).known.all()
+
+
+def test_free_format_is_read(encoded, decode):
+    stream = read_stream(encoded("free100"))
+    assert stream.known.all()
+    assert stream.kbps == pytest.approx(100, abs=0.1)
+    samples = decode(encoded("free100"))
+    assert samples.shape[1] == 576 * stream.granules - stream.encoder_delay - stream.padding
+    assert grid_fit(stream, samples, expected_offset(stream)) > 0.99
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"RIFF" + bytes(5000), b"\xff\xfb\x90\x64", b"\xff" * 4000])

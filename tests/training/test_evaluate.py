@@ -83,7 +83,7 @@ def assert_card_is_made_of(result, folder):
 
 
 def test_an_unknown_condition_is_refused(corpus):
-    with pytest.raises(UsageError, match="no such condition: cbr32"):
+    with pytest.raises(UsageError, match="unknown condition: cbr32"):
         EvaluationConfig(corpus, "ember", conditions=("cbr32",))
 
 

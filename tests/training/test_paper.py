@@ -106,5 +106,5 @@ def test_whole_files_keep_their_length_and_do_not_depend_on_chunks(checkpoint, r
 
 def test_another_checkpoint_is_refused(tmp_path):
     torch.save({"config": {}, "generator": {}}, tmp_path / "other.pt")
-    with pytest.raises(InputError, match="no checkpoint of the paper"):
+    with pytest.raises(InputError, match="not a checkpoint of the paper"):
         PaperRestorer(tmp_path / "other.pt")

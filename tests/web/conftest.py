@@ -11,13 +11,13 @@ import pytest
 import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from numpy.typing import NDArray
+from pages import PHONE
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 _FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PHONE = {"width": 390, "height": 800}
 
 OpenPage = Callable[..., Page]
 

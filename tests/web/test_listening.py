@@ -153,7 +153,7 @@ def test_anchor_is_the_reference_below_3_5_khz(music):
     ("change", "word"),
     [
         ({"title": None, "items": []}, "no items"),
-        ({"items": None}, "no manifest"),
+        ({"items": None}, "not a manifest"),
         ({"items": [{"name": "a"}]}, "'systems' is missing"),
         ({"items": [{"name": "a", "reference": "a", "mp3": "b", "systems": {"mp3": "c"}}]}, "cannot be called"),
         ({"items": [{"name": "a", "reference": "a", "mp3": "b", "systems": {}}]}, "1 to 9"),

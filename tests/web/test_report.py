@@ -268,7 +268,7 @@ def test_a_stranger_is_announced(tmp_path, recordings, page):
     result = invoke("report", recordings["dull"], tmp_path / "other.flac", recordings["first"], "-o", target)
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if "does not seem" in line]
-    assert "'other.flac' does not seem to be the music of 'dull.flac'" in line
+    assert "'other.flac' does not seem to be the same music as 'dull.flac'" in line
     open_report(page, target.as_uri())
     assert page.get_by_role("alert").all_inner_texts() == [line.removeprefix("mp3restore: ") + "."]
 

@@ -114,7 +114,7 @@ def test_an_index_of_somebody_else_is_kept(song, tmp_path):
     index.write_text("<title>my site</title>")
     result = invoke(song, "--report", index.parent, "-f")
     assert result.exit_code == ExitCode.OUTPUT_EXISTS
-    assert "no index of reports" in result.stderr
+    assert "not an index of reports" in result.stderr
     assert index.read_text() == "<title>my site</title>"
     assert not (tmp_path / "a song.restored.flac").exists()
 

@@ -1,4 +1,4 @@
-"""The encoders, and the bitrates at which they are trained and evaluated."""
+"""The encoders and bitrates for training and evaluation."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 __all__ = ["CONDITIONS", "EVALUATION_CONDITIONS", "Condition"]
 
-# lame resamples by default at low bitrates (to MPEG-2 and 2.5 rates), ffmpeg never does. The weights put two thirds
-# of the training on 16 to 64 kbit/s, where most is lost, and keep enough of the rest to learn to leave it alone.
+# By default lame resamples at low bitrates (to MPEG-2 and 2.5 rates); ffmpeg never does. The weights put two thirds
+# of the training at 16 to 64 kbit/s, where most is lost, and leave enough of the rest to learn not to change it.
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One way of compressing: the arguments of one encoder. `kbps` 0 stands for no compression at all."""
+    """One way to compress: an encoder and its arguments. `kbps` is 0 for VBR and for no compression at all."""
 
     name: str
     encoder: str  # "lame", "ffmpeg" or "none"

@@ -1,4 +1,4 @@
-"""Pairs of an original and what a real encoder made of it, aligned in time and level."""
+"""Pairs of an original and its version from a real encoder, aligned in time and level."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ __all__ = ["MAP_BANDS", "Pair", "encode", "make_pair", "map_of"]
 MAP_BANDS = 96
 """Bands of the uncertainty maps of a data set."""
 
-# A decoder may return up to 1105 + 576 samples of lead-in at the MPEG rate; at 8 kHz that is 0.2 s.
+# A decoder may output up to 1105 + 576 samples of lead-in at the MPEG rate; at 8 kHz that is 0.2 s.
 _LARGEST_LAG_S = 0.3
-# Share of the lines that must lie on the lattice before the bitstream is believed.
+# Share of the lines that must lie on the lattice for the bitstream to be trusted.
 _LEAST_FIT = 0.9
 
 
@@ -34,17 +34,17 @@ _LEAST_FIT = 0.9
 class Pair:
     """Aligned signals of one excerpt, both of shape (channels, samples) at `sample_rate` Hz.
 
-    `degraded` begins with sample `start` of what decoding `mp3` and converting to `sample_rate` gives.
+    `degraded` begins at sample `start` of `mp3` decoded and converted to `sample_rate`.
     """
 
     original: NDArray[np.float32]
     degraded: NDArray[np.float32]
     sample_rate: int
-    lag: float  # samples by which the decoder's output was late, already removed
-    gain: float  # factor that the encoder applied to the level, already applied to `original`
+    lag: float  # samples by which the decoder's output lagged behind; already removed
+    gain: float  # factor of the encoder on the level; already applied to `original`
     mp3: bytes
     start: int
-    uncertainty: NDArray[np.float32]  # map of the whole file, (frames, 6 * bands); no frames where there is no MP3
+    uncertainty: NDArray[np.float32]  # map of the whole file, (frames, 6 * bands); no frames if there is no MP3
 
 
 def encode(wav: Path, mp3: Path, condition: Condition) -> None:
@@ -75,7 +75,7 @@ def _convert(samples: NDArray[np.float32], source_rate: int, target_rate: int) -
 
 
 def _lag(original: NDArray[np.float32], degraded: NDArray[np.float32], limit: int) -> float:
-    """Samples by which `degraded` is late, to a fraction of a sample: peak of the cross-correlation."""
+    """Return by how many samples `degraded` lags behind, to a fraction: the peak of the cross-correlation."""
     n = 1 << (max(original.shape[1], degraded.shape[1]) + limit).bit_length()
     a, b = (np.fft.rfft(signal.sum(axis=0), n) for signal in (original, degraded))
     correlation = np.fft.irfft(b * a.conj(), n)
@@ -88,7 +88,7 @@ def _lag(original: NDArray[np.float32], degraded: NDArray[np.float32], limit: in
 
 
 def _delay(samples: NDArray[np.float32], lag: float) -> NDArray[np.float32]:
-    """Delay by a fraction of a sample through a linear phase."""
+    """Delay by a fraction of a sample, with linear phase."""
     n = samples.shape[1]
     padded = 1 << (n + 4096).bit_length()
     phase = np.exp(-2j * np.pi * np.fft.rfftfreq(padded) * lag)
@@ -96,9 +96,9 @@ def _delay(samples: NDArray[np.float32], lag: float) -> NDArray[np.float32]:
 
 
 def _encoder_gain(original: NDArray[np.float32], degraded: NDArray[np.float32]) -> float:
-    """Level factor of the encoder: least squares over the strongest spectral lines.
+    """Return the level factor of the encoder: least squares over the strongest spectral bins.
 
-    Over all lines least squares would count what the encoder dropped as a lower level.
+    Over all bins, least squares would take the bins that the encoder dropped for a lower level.
     """
     size = 2048
     frames = original.shape[1] // size
@@ -115,9 +115,9 @@ def _encoder_gain(original: NDArray[np.float32], degraded: NDArray[np.float32]) 
 
 
 def map_of(mp3: bytes, decoded: NDArray[np.float32], working_rate: int) -> NDArray[np.float32]:
-    """Uncertainty map of a whole file: (frames, 6 * bands), no frames where the bitstream does not explain `decoded`.
+    """Return the uncertainty map of a file: (frames, 6 * bands), no frames if the bitstream does not explain `decoded`.
 
-    `decoded` is what the decoder gave, (channels, samples) at the rate of the file.
+    `decoded` is the decoder's output, (channels, samples) at the rate of the file.
     """
     stream = parse_stream(mp3)
     offset, fit = locate(stream, decoded)
@@ -130,11 +130,11 @@ def map_of(mp3: bytes, decoded: NDArray[np.float32], working_rate: int) -> NDArr
 
 
 def make_pair(original: NDArray[np.float32], sample_rate: int, condition: Condition) -> Pair:
-    """Compress `original` (channels, samples), decode it at the rate the tool restores at, and align the two.
+    """Compress `original` (channels, samples), decode it at the rate at which the tool restores it, and align the two.
 
-    The original is brought to the decoder's timeline and level, never the other way round: the tool must not
-    shift or scale what it gets. A stream without a LAME tag starts with 1105 samples of lead-in, and LAME multiplies
-    by 0.95 at 160 kbit/s and below.
+    The original is moved to the decoder's timeline and level, never the other way round: the tool must not shift or
+    scale its input. A stream without a LAME tag starts with 1105 samples of lead-in, and LAME multiplies by 0.95 at
+    160 kbit/s and below.
     """
     if condition.mono:
         original = original.mean(axis=0, keepdims=True)

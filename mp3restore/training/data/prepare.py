@@ -1,7 +1,7 @@
-"""Turn a folder or manifest of music into training data: pairs of an original and its real encodes.
+"""Turn a folder or manifest of music into training data: pairs of an original and a real encode of it.
 
 A data set is a folder with one ``pairs/<id>.npy`` per pair (int16, ``(2, channels, samples)``: original and degraded)
-and beside it ``<id>.json`` with what is known of it and ``<id>.map.npy`` (float16), its uncertainty map.
+and beside it ``<id>.json`` with facts about the pair and ``<id>.map.npy`` (float16) with its uncertainty map.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mp3restore.training.data.pairs import make_pair
 
 __all__ = ["HEADROOM", "Source", "find_sources", "measure_bandwidth", "prepare"]
 
-# Decoded MP3 overshoots full scale; int16 storage needs room for it.
+# Decoded MP3s exceed full scale, and need headroom when stored as int16.
 HEADROOM = 0.7
 _AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
 _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
@@ -35,7 +35,7 @@ _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One recording. `bandwidth_hz` is the highest frequency it really holds, None where it must be measured."""
+    """One recording. `bandwidth_hz` is the highest frequency that it really contains, or None if not yet measured."""
 
     path: Path
     name: str
@@ -45,12 +45,12 @@ class Source:
 
 
 def find_sources(corpus: Path) -> list[Source]:
-    """Recordings under a folder: as its ``manifest.tsv`` lists them, or all audio files, split by a hash of the name.
+    """Return the recordings in a folder: those of its ``manifest.tsv``, or all audio files, split by hashes of names.
 
     Raises
     ------
     NoInputError
-        If there is none.
+        If there are none.
     """
     manifest = corpus / "manifest.tsv"
     if manifest.exists():
@@ -65,7 +65,7 @@ def find_sources(corpus: Path) -> list[Source]:
         paths = sorted(p for p in corpus.rglob("*") if p.suffix.lower() in _AUDIO_SUFFIXES)
         found = [Source(p, name := str(p.relative_to(corpus)), _split(name), "", None) for p in paths]
     if not found:
-        raise NoInputError("no recordings found", path=corpus, hint="give a folder of WAV, FLAC or Ogg files")
+        raise NoInputError("no recordings found", path=corpus, hint="name a folder of WAV, FLAC or Ogg files")
     return found
 
 
@@ -75,10 +75,10 @@ def _split(name: str) -> str:
 
 
 def measure_bandwidth(samples: NDArray[np.float32], sample_rate: int) -> float:
-    """Highest frequency in Hz that a recording (channels, samples) holds.
+    """Return the highest frequency in Hz that a recording (channels, samples) contains.
 
-    The upper edge of the loudest 5 % of frames, where it falls below -75 dB of the strongest band or into the noise of
-    16 bits. A low-pass of a lossy source shows as this edge.
+    It is the frequency at which the level of the loudest 5 % of frames falls below -75 dB of the strongest bin, or into
+    the noise of 16 bits. If the source is lossy, this shows its low-pass.
     """
     size = 2048
     frames = samples.shape[1] // size
@@ -99,7 +99,7 @@ def _draw_conditions(rng: np.random.Generator, count: int) -> list[Condition]:
 
 
 def _excerpts(source: Source, seconds: float, most: int) -> Iterator[tuple[int, NDArray[np.float32], int]]:
-    """Loud enough excerpts, evenly spread: (start sample, (channels, samples), rate)."""
+    """Yield excerpts that are loud enough, evenly spread: (start sample, (channels, samples), rate)."""
     info = soundfile.info(source.path)
     count = min(most, 1 + int(info.duration // 60))
     length = int(seconds * info.samplerate)
@@ -116,7 +116,7 @@ def _excerpts(source: Source, seconds: float, most: int) -> Iterator[tuple[int, 
 
 
 def _prepare_source(source: Source, folder: Path, seconds: float, excerpts: int, encodes: int) -> int:
-    """Make all pairs of one recording; returns how many are there. A pair that exists is kept."""
+    """Make all pairs of one recording and return their number. Existing pairs are kept."""
     made = 0
     for start, samples, rate in _excerpts(source, seconds, excerpts):
         key = hashlib.sha256(f"{source.name}:{start}".encode()).digest()
@@ -152,10 +152,10 @@ def prepare(
     encodes: int = 2,
     jobs: int | None = None,
 ) -> int:
-    """Make the data set `folder` from the recordings in `corpus`; returns the number of pairs.
+    """Make the data set `folder` from the recordings in `corpus`, and return the number of pairs.
 
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
-    the weights of `CONDITIONS` from a generator keyed by the recording's name. Can be stopped and run again.
+    the weights of `CONDITIONS` from a random generator keyed by the recording's name. Can be stopped and run again.
     """
     sources = [s for s in find_sources(corpus) if s.split in splits]
     pairs = folder / "pairs"

@@ -1,4 +1,4 @@
-"""Segments of a prepared data set, drawn at random from memory."""
+"""Segments of a prepared data set, drawn at random."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["Batch", "PairSet"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Mid and side planes of aligned segments: (batch, 2, samples); rate and bandwidth of each item in Hz: (batch,).
+    """Mid and side planes of aligned segments, (batch, 2, samples); rate and bandwidth of each item in Hz, (batch,).
 
-    `uncertainty` has the map of all whole frames between the contexts of the excitations: (batch, frames, 6 * bands).
+    `uncertainty` has the map for all whole frames between the contexts of the excitations: (batch, frames, 6 * bands).
     """
 
     original: Tensor
@@ -34,12 +34,12 @@ class Batch:
     uncertainty: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The same on another device."""
+        """Return the batch on another device."""
         return Batch(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
 class PairSet:
-    """All pairs of one split as int16, mapped from disk: what is drawn stays in the operating system's cache."""
+    """All pairs of one split as int16, mapped from disk: segments stay in the operating system's cache once drawn."""
 
     def __init__(self, folder: Path, split: str) -> None:
         self.facts = []
@@ -56,10 +56,10 @@ class PairSet:
             raise NoInputError(f"no pairs of the split {split}", path=folder, hint=hint)
 
     def draw(self, rng: np.random.Generator, batch: int, samples: int, *, map_dropout: float = 0.0) -> Batch:
-        """`batch` random segments of `samples`, with random level, channel order and polarity.
+        """Return `batch` random segments of `samples`, with random level, channel order and polarity.
 
-        They start on the file's grid of hops. The map is withheld from a share of `map_dropout`, so that the generator
-        learns to do without.
+        They start on the file's grid of hops. The map of a share `map_dropout` is withheld, so that the generator
+        learns to work without it.
         """
         originals: list[NDArray[np.float32]] = []
         degradeds: list[NDArray[np.float32]] = []
@@ -101,7 +101,7 @@ class PairSet:
         )
 
     def _map(self, index: int, first: int, samples: int) -> NDArray[np.float32]:
-        """Rows of the frames from `first` that lie within `samples`; unknown outside the file."""
+        """Return the rows of the frames from `first` on that fit into `samples`; outside the file they are unknown."""
         frames = (samples - N_FFT) // HOP + 1
         rows = np.tile(unknown_row(MAP_BANDS), (frames, 1))
         known = self.maps[index][first : first + frames]
@@ -110,7 +110,7 @@ class PairSet:
 
 
 def mid_side(signals: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Left and right (..., 1 or 2, samples) to mid and side (..., 2, samples); mono has no side."""
+    """Convert left and right (..., 1 or 2, samples) to mid and side (..., 2, samples); the side of mono is zero."""
     if signals.shape[-2] == 1:
         return np.concatenate([signals, np.zeros_like(signals)], axis=-2)
     left, right = signals[..., 0, :], signals[..., 1, :]

@@ -1,1 +1,1 @@
-"""Scores of the tool and of other systems on the same clips."""
+"""Score the tool and other systems on the same clips."""

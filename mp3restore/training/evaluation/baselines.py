@@ -1,4 +1,4 @@
-"""What a restoration has to beat: simple systems without any learning."""
+"""Simple systems without learning, which a restoration has to beat."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ __all__ = ["gain_corrected", "noise_filled"]
 
 
 def gain_corrected(pair: Pair) -> NDArray[np.float32]:
-    """The MP3 with the one gain that brings it nearest to the original: what a mere change of level is worth."""
+    """Return the MP3 with the gain that brings it nearest to the original: the benefit of a mere change of level."""
     energy = float(np.vdot(pair.degraded, pair.degraded))
     gain = float(np.vdot(pair.degraded, pair.original)) / energy if energy > 0 else 1.0
     return pair.degraded * np.float32(gain)
 
 
 def noise_filled(pair: Pair, mp3: Path, rng: np.random.Generator) -> NDArray[np.float32]:
-    """The MP3 of `pair`, which lies in the file `mp3`, with noise in its holes: uniform over the cell of zero.
+    """Return the MP3 of `pair`, which is the file `mp3`, with noise in its holes: uniform over the cell of zero.
 
-    Every line that was rounded to zero gets a value from all those that round to zero, up to the last line of its
-    granule that was not. Above it nothing is added. This is what is known of the holes without any model of music.
+    Every line that was rounded to zero, up to the edge of its granule, gets a random value of those that round to zero.
+    Above the edge nothing is added. This uses all that is known of the holes without a model of music.
     """
     stream = read_stream(mp3)
     with open_audio(mp3) as source:

@@ -1,7 +1,7 @@
-"""Whether several draws differ as much as the truth does from each of them.
+"""Measure whether several draws differ from each other as much as the original differs from them.
 
-Were original and draws from one distribution, two draws would on average be as far apart as a draw and the original:
-``E d(g, g') / E d(y, g)`` is 1 for a calibrated generator, 0 for one that always says the same.
+If original and draws came from one distribution, two draws would on average be as far apart as a draw and the original:
+``E d(g, g') / E d(y, g)`` is 1 for a calibrated generator, and 0 for one whose draws are all the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["REGIONS", "distances", "regions"]
 REGIONS = ("kept", "holes", "missing")
 _SIZE = 2048
 _NEIGHBOURS = 33  # bins, 0.7 kHz
-_HOLE = 0.01  # of the mean power of the neighbours: noise falls below it in 1 % of its bins
+_HOLE = 0.01  # of the mean power of the neighbours; 1 % of the bins of noise are below this
 _FLOOR = 1e-8  # of a power, as in the log-spectral distance
 
 
@@ -30,11 +30,11 @@ def _powers(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 def regions(
     degraded: NDArray[np.float32], sample_rate: int, edge_hz: float, bandwidth_hz: float
 ) -> dict[str, NDArray[np.bool_]]:
-    """Sort the bins of an MP3 (channels, samples) into `REGIONS`, masks of (channels, frames, bins).
+    """Sort the bins of an MP3 (channels, samples) into `REGIONS`, as masks of shape (channels, frames, bins).
 
-    Only the MP3 decides: if the original did, its loud bins would be chosen and no generator be calibrated. Above
-    `edge_hz` everything is missing; below, holes are the bins 20 dB under the mean of their neighbours. Nothing above
-    `bandwidth_hz`, where the original ends, belongs to any region.
+    Only the MP3 decides: if the original did, its loud bins would be selected, and no generator would be calibrated.
+    Above `edge_hz` everything is missing; below it, holes are bins 20 dB under the mean of their neighbours. Bins above
+    `bandwidth_hz`, where the original ends, belong to no region.
     """
     power = _powers(degraded)
     hz = np.arange(power.shape[-1]) * sample_rate / _SIZE
@@ -51,9 +51,10 @@ def regions(
 def distances(
     original: NDArray[np.float32], draws: Sequence[NDArray[np.float32]], masks: dict[str, NDArray[np.bool_]]
 ) -> dict[str, dict[str, float]]:
-    """``apart``, between draws, and ``off``, to the original, in every region that there is: mean differences in dB.
+    """Return the mean differences in dB for every region that has bins.
 
-    Draws are compared in pairs, the first with the second and so on; there must be two or more.
+    ``apart`` is the difference between draws, ``off`` that between draws and the original. Draws are compared in pairs,
+    the first with the second and so on; there must be two or more.
     """
     wanted, *levels = (10 * np.log10(_powers(samples) + _FLOOR) for samples in (original, *draws))
     result = {}

@@ -1,4 +1,4 @@
-"""Scores of a model on held-out recordings, the unprocessed MP3 and other systems always beside them."""
+"""Score a model on held-out recordings, always next to the unprocessed MP3 and other systems."""
 
 from __future__ import annotations
 
@@ -38,26 +38,31 @@ QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr
 
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
-    """What is judged.
+    """Options of an evaluation.
 
     Parameters
     ----------
-    corpus
-        Recordings as in ``prepare``.
-    model
+    corpus : Path
+        Folder of recordings, as for ``prepare``.
+    model : str
         Name or folder of a model.
-    split
-        Which recordings.
-    clips
-        At most so many, each of another stretch; as evenly over the recordings as it goes.
-    full_clips
-        On so many of them all systems are judged, on the others the MP3, the paper's networks, and one draw of ours.
-    conditions
-        Names of `EVALUATION_CONDITIONS`; all when empty.
-    perceptual
-        Also ViSQOL and Zimtohrli.
-    papers
+    split : str
+        Split of the recordings to use.
+    clips : int
+        Largest number of clips, each from a different stretch, spread as evenly over the recordings as possible.
+    full_clips : int
+        Number of clips on which all systems are judged; on the others only the MP3, the paper's networks, and one draw
+        of ours.
+    seconds : float
+        Length of a clip.
+    conditions : tuple of str
+        Names of `EVALUATION_CONDITIONS`; all if empty.
+    perceptual : bool
+        Also compute ViSQOL and Zimtohrli.
+    papers : tuple of Path
         Checkpoints of the paper's networks, at most one with z and one without.
+    seed : int
+        Seed of the random draw.
     """
 
     corpus: Path
@@ -75,7 +80,7 @@ class EvaluationConfig:
         unknown = set(self.conditions) - {c.name for c in EVALUATION_CONDITIONS}
         if unknown:
             names = ", ".join(c.name for c in EVALUATION_CONDITIONS)
-            raise UsageError(f"no such condition: {', '.join(sorted(unknown))}", hint=f"there are {names}")
+            raise UsageError(f"unknown condition: {', '.join(sorted(unknown))}", hint=f"the conditions are {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +96,14 @@ class _Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Judgement:
-    """Scores of one clip under one condition: a row per system, and the distances of the draws."""
+    """Scores of one clip in one condition: a row per system, and the distances of the draws."""
 
     rows: list[dict[str, Any]]
     diversity: list[dict[str, Any]]
 
 
 def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
-    """Stretches in a fixed pseudo-random order of recordings; a second of the same recording only when all are used."""
+    """Return clips in a fixed pseudo-random order of recordings; a second one of a recording only when all are used."""
     sources = [s for s in find_sources(config.corpus) if s.split == config.split]
     sources.sort(key=lambda s: hashlib.sha256(s.name.encode()).digest())
     clips: list[_Clip] = []
@@ -128,7 +133,7 @@ def _restorer(model: str) -> Restorer:
 
 @lru_cache(maxsize=2)
 def _paper(checkpoint: Path) -> PaperRestorer:
-    # PyTorch is needed for this system only, and takes seconds to load.
+    # Only this system needs PyTorch, which takes seconds to load.
     import torch  # noqa: PLC0415
 
     from mp3restore.training.paper.restorer import PaperRestorer  # noqa: PLC0415
@@ -145,10 +150,10 @@ def _papers(pair: Pair, config: EvaluationConfig) -> Iterator[tuple[str, NDArray
 
 
 def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
-    """Score what each system makes of one clip under one condition."""
+    """Score the output of each system for one clip in one condition."""
     samples, rate = _read(clip, config.seconds)
     if condition.mono and samples.shape[0] == 1:
-        return _Judgement([], [])  # the same as the stereo condition
+        return _Judgement([], [])  # would be the same as the stereo condition
     bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
     pair = make_pair(samples, rate, condition)
     about: dict[str, Any] = {
@@ -189,16 +194,16 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
 
 
 def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
-    """Judge a model; the result is plain data for JSON: the scores of all clips, their summaries, and what was judged.
+    """Judge a model; return the scores of all clips, their summaries and the configuration, as plain data for JSON.
 
-    Deterministic given the configuration, whatever `jobs`.
+    The result depends only on the configuration, not on `jobs`.
     """
     order = {c.name: k for k, c in enumerate(EVALUATION_CONDITIONS)}
     conditions = [c for c in EVALUATION_CONDITIONS if not config.conditions or c.name in config.conditions]
     clips = _choose_clips(config)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with ProcessPoolExecutor(jobs) as pool, Progress(*columns) as progress:
-        # The long ones, on which all systems run, come first.
+        # The clips on which all systems run take longest, and come first.
         futures = [pool.submit(_judge, clip, condition, config) for clip in clips for condition in conditions]
         done = progress.track(as_completed(futures), total=len(futures), description="judging")
         found = [future.result() for future in done]
@@ -216,5 +221,5 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
 
 
 def write_json(result: dict[str, Any], path: Path) -> None:
-    """Write the result of `evaluate`."""
+    """Write the result of `evaluate` to a file."""
     path.write_text(json.dumps(result, indent=1), encoding="utf-8")

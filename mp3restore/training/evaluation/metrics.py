@@ -1,4 +1,4 @@
-"""Scores of a restoration against the original. Signals are mono or stereo, (channels, samples), aligned."""
+"""Score a restoration against the original. Signals are mono or stereo, (channels, samples), and aligned."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer", "mono_mix"]
 
 _SIZE = 2048
 _PERCEPTUAL_RATE = 48000
-_WHOLE_BAND_HZ = 20000.0  # an original that reaches so far lacks nothing that is heard
+_WHOLE_BAND_HZ = 20000.0  # an original that reaches this far lacks nothing audible
 _SLOPE_HZ = 300.0
 
 HIGHER_IS_BETTER = {
@@ -33,8 +33,8 @@ class Scorer:
 
     Parameters
     ----------
-    perceptual
-        Also ViSQOL (audio mode) and Zimtohrli, which need the extra ``eval``.
+    perceptual : bool
+        Also compute ViSQOL (audio mode) and Zimtohrli, which need the extra ``eval``.
     """
 
     perceptual: bool = False
@@ -42,13 +42,13 @@ class Scorer:
     def scores(
         self, original: NDArray[np.float32], other: NDArray[np.float32], sample_rate: int, bandwidth_hz: float
     ) -> dict[str, float]:
-        """All scores of `other`; nothing above `bandwidth_hz`, where the original itself ends, is judged.
+        """Return all scores of `other`; frequencies above `bandwidth_hz`, where the original itself ends, do not count.
 
         - ``log_mel``: mean absolute difference in dB of 48 mel bands (floor 1e-6);
         - ``lsd``: log-spectral distance in dB, root mean square over bins, mean over frames, floor 1e-8; also in the
           bands below 4 kHz (``low``), 4-8 kHz (``mid``) and 8-16 kHz (``high``);
         - ``si_sdr``: scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019, eq. 4);
-        - ``visqol``, ``zimtohrli``: mean opinion scores of the mono mix at 48 kHz, all signals without what is above.
+        - ``visqol``, ``zimtohrli``: mean opinion scores of the mono mix at 48 kHz, all signals cut at `bandwidth_hz`.
         """
         hz = np.arange(_SIZE // 2 + 1) * sample_rate / _SIZE
         known = hz <= max(bandwidth_hz - 300.0, 1000.0)
@@ -83,7 +83,7 @@ _visqol: list[Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = []
 
 
 def _visqol_score(reference: NDArray[np.float64], degraded: NDArray[np.float64]) -> float:
-    """ViSQOL in audio mode; the model is loaded once per process."""
+    """Return the ViSQOL score in audio mode; the model is loaded once per process."""
     if not _visqol:
         from visqol import VisqolApi  # noqa: PLC0415 - an optional dependency
 
@@ -94,7 +94,7 @@ def _visqol_score(reference: NDArray[np.float64], degraded: NDArray[np.float64])
 
 
 def mono_mix(signal: NDArray[np.float32], sample_rate: int, bandwidth_hz: float) -> NDArray[np.float32]:
-    """What perceptual metrics hear of (channels, samples): mono at 48 kHz, nothing above the bandwidth."""
+    """Return (channels, samples) as perceptual metrics hear it: mono at 48 kHz, with nothing above the bandwidth."""
     mono = signal.mean(0, keepdims=True)
     if bandwidth_hz < _WHOLE_BAND_HZ:
         spectrum = scipy.fft.rfft(mono)

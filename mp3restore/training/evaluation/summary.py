@@ -1,4 +1,4 @@
-"""From the scores of clips to tables: means, changes against the MP3, shares of clips improved, worst clips."""
+"""Summarise the scores of clips: means, changes against the MP3, shares of improved clips, worst clips."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["GROUPINGS", "TOLERANCE", "summarise", "summarise_diversity"]
 
 Row = dict[str, Any]
 
-# What a metric may lose and still count as held. Filling in what nobody knows the phase of must cost SI-SDR.
+# Loss in a metric that still counts as no worse. SI-SDR must fall when energy of unknown phase is filled in.
 TOLERANCE = {"si_sdr": 0.5}
 
 _LOW_KBPS = 64
@@ -32,15 +32,15 @@ GROUPINGS: dict[str, Callable[[Row], str]] = {
     "channels": lambda row: f"{'mono' if row['mono'] else 'stereo'}, {_rates(row)}",
     "genre": lambda row: f"{row['genre'] or 'unknown'}, {_rates(row)}",
 }
-"""Other ways of putting the compressed clips into groups than by condition."""
+"""Ways to group the compressed clips, other than by condition."""
 
 
 def summarise(rows: Iterable[Row], label: Callable[[Row], str] = lambda row: str(row["condition"])) -> list[Row]:
-    """One row per group (``condition``) and system, in the order of their first appearance and of `SYSTEMS`.
+    """Return one row per group (``condition``) and system, in the order of first appearance and of `SYSTEMS`.
 
-    For every metric that all of them have: the mean; ``_change``, the mean change against the MP3 of the same clips,
-    above zero where it is better; ``_improved``, the share of clips that got better, or lost no more than
-    `TOLERANCE`; ``_worst``, the clip with the least ``gain``.
+    For every metric that all clips have, a row has the mean; ``_change``, the mean change against the MP3 of the same
+    clips, positive if better; ``_improved``, the share of clips that got better or lost no more than `TOLERANCE`; and
+    ``_worst``, the clip with the least ``gain``.
     """
     grouped: dict[str, dict[str, dict[tuple[str, str], Row]]] = defaultdict(lambda: defaultdict(dict))
     for row in rows:
@@ -57,7 +57,7 @@ def summarise(rows: Iterable[Row], label: Callable[[Row], str] = lambda row: str
 
 
 def _changes(pairs: list[tuple[Row, Row]]) -> Row:
-    """The numbers of one system, from its rows and those of the MP3."""
+    """Return the numbers of one system, from its rows and those of the MP3."""
     result: Row = {}
     for metric in METRICS:
         if any(metric not in mine for mine, _ in pairs):
@@ -73,10 +73,10 @@ def _changes(pairs: list[tuple[Row, Row]]) -> Row:
 
 
 def summarise_diversity(found: Iterable[Row]) -> list[Row]:
-    """One row per condition: the ratio of distances in each region, and how the best draw does against no chance.
+    """Return one row per condition: the ratio of distances by region, and the best draw against the deterministic one.
 
-    ``best_wins`` is the share of clips on which the best draw has the smaller log-mel distance, ``best_ahead`` by how
-    many dB on average.
+    ``best_wins`` is the share of clips on which the best draw has the smaller log-mel distance, and ``best_ahead`` the
+    mean difference in dB.
     """
     grouped: dict[str, list[Row]] = defaultdict(list)
     for row in found:
@@ -86,7 +86,7 @@ def summarise_diversity(found: Iterable[Row]) -> list[Row]:
         summary: Row = {"condition": condition, "clips": len(rows)}
         for region in REGIONS:
             there = [row["distances"][region] for row in rows if region in row["distances"]]
-            # Nothing is drawn for what is left alone.
+            # If the tool changes nothing, the draws do not differ from the original.
             off = fmean(d["off"] for d in there) if there else 0.0
             summary[region] = fmean(d["apart"] for d in there) / off if off else None
         summary["best_wins"] = fmean(row["best_ahead"] > 0 for row in rows)

@@ -1,4 +1,4 @@
-"""The systems that an evaluation compares, each a function of one pair of an original and its MP3."""
+"""The systems that an evaluation compares; each is a function of a pair of an original and its MP3."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ BEST_OF = 8
 _MEAN_OF = 4
 
 SYSTEMS = {
-    "mp3": "The MP3 as it is.",
+    "mp3": "The unprocessed MP3.",
     "gain-corrected": "The MP3 with the gain that brings it nearest to the original.",
-    "noise": "The MP3 with uniform noise in its holes, within the cells that round to zero.",
+    "noise": "The MP3 with uniform noise in its holes, within the cells of zero.",
     "paper-deterministic": "The networks of the paper without z, mono, each channel by itself.",
     "paper": "The networks of the paper with z, one draw.",
-    "restored": "mp3restore as it comes, one draw, as far as the losses of the MP3 warrant.",
-    "deterministic": "mp3restore without chance.",
-    "full": "mp3restore, all the way from the MP3 to the restoration (strength 1).",
+    "restored": "mp3restore with default options, one draw, as strong as the losses of the MP3 warrant.",
+    "deterministic": "mp3restore without any random draw.",
+    "full": "mp3restore at strength 1, all the way from the MP3 to the restoration.",
     "unheld": "mp3restore, not held to the bitstream.",
-    "no-map": "mp3restore without its map of what the MP3 lost, but held to the bitstream.",
+    "no-map": "mp3restore without the map of the MP3's losses, but held to the bitstream.",
     "mean": f"Mean of the samples of {_MEAN_OF} draws.",
     "best": f"The best of {BEST_OF} draws by log-mel distance, chosen with knowledge of the original.",
 }
-"""Names and meanings, in the order of the tables."""
+"""Names and descriptions, in the order of the tables."""
 
 
 class BlindRestorer(Restorer):
-    """A restorer that does not look at the map, as if nothing were known of the bitstream."""
+    """A restorer that ignores the map, as if nothing were known of the bitstream."""
 
     def stream(
         self,
@@ -59,7 +59,7 @@ class BlindRestorer(Restorer):
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """The tool itself on one MP3: every restoration runs from the file to a float WAV."""
+    """The tool itself on one MP3: every restoration goes from the file to a float WAV."""
 
     pair: Pair
     restorer: Restorer
@@ -67,7 +67,7 @@ class Tool:
     seed: int
 
     def restore(self, *, variant: int = 1, **options: Any) -> Samples:  # noqa: ANN401 - fields of RunOptions
-        """One restoration, aligned with the pair: (channels, samples)."""
+        """Return one restoration, aligned with the pair: (channels, samples)."""
         target = self.source.with_name("restored.wav")
         (job,) = plan_jobs(self.source, target, bit_depth="32f", overwrite=True)
         chosen = RunOptions(seed=self.seed, sample_rate=self.pair.sample_rate, tags=False, **options)
@@ -76,11 +76,11 @@ class Tool:
         return np.ascontiguousarray(samples.T[:, self.pair.start : self.pair.start + self.pair.degraded.shape[1]])
 
     def draws(self, first: Samples) -> list[Samples]:
-        """`BEST_OF` draws, of which `first` is the first."""
+        """Return `BEST_OF` draws, the first of which is `first`."""
         return [first, *(self.restore(variant=k) for k in range(2, BEST_OF + 1))]
 
     def others(self, draws: Sequence[Samples], rng: np.random.Generator) -> Iterator[tuple[str, Samples]]:
-        """All systems but the MP3, the draws themselves, and the paper's."""
+        """Yield name and output of all systems except the MP3, the draws themselves, and the paper's."""
         yield "gain-corrected", gain_corrected(self.pair)
         yield "full", self.restore(strength=1.0)
         if self.pair.mp3:
@@ -94,7 +94,7 @@ class Tool:
 
 @contextmanager
 def open_tool(pair: Pair, restorer: Restorer, seed: int) -> Iterator[Tool]:
-    """Put the pair's MP3 (or, of a clean pair, its samples) into a file for as long as it is needed."""
+    """Put the pair's MP3 (or the samples of a clean pair) into a temporary file."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / ("clip.mp3" if pair.mp3 else "clip.wav")
         if pair.mp3:

@@ -1,4 +1,4 @@
-"""Tables, pages and model cards from evaluation results; nothing in them is typed by hand."""
+"""Tables, pages and model cards from evaluation results; no number in them is typed by hand."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ _TITLES = {
 
 _CARD = """# {name} {version}
 
-A generator for `mp3restore`: restores music from MP3 at low bitrates. Licence of the weights: Apache-2.0.
+A generator for `mp3restore`: restores music from MP3s of low bitrates. Licence of the weights: Apache-2.0.
 
 - **Network**: {parameters:.1f} million parameters, STFT of {fft_size}, receptive field {halo} frames on either side.
 - **Data**: the training split of the project's corpus of freely licensed music (game music, renderings of MIDI files
   with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame and
-  ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. Nothing was taken from outside it.
+  ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. No other data was used.
 - **Training**: {steps} steps, {hours:.1f} process-hours on shared cores, spectral energy distance.
-- **Parity**: largest difference of ONNX Runtime to PyTorch on fixed vectors {error:.1e} of the peak, in float32; large
-  matrix products are in eight bits, whose error is {precision:.0f} dB below the output.
+- **Parity**: ONNX Runtime differs from PyTorch on fixed vectors by at most {error:.1e} of the peak, in float32; large
+  matrix products use eight bits, and their error is {precision:.0f} dB below the output.
 - **SHA-256** of `model.onnx`: `{sha256}`
 
 ## Scores
 
-On clips of {seconds:g} s of the {split} split, aligned in time and level. {legend}
+On clips of {seconds:g} s from the {split} split, aligned in time and level. {legend}
 
 {table}
 
@@ -45,20 +45,20 @@ On clips of {seconds:g} s of the {split} split, aligned in time and level. {lege
 
 ## Limits
 
-- What it adds is plausible, not what was there: at low bitrates SI-SDR falls, as it must for any restoration that
-  fills in energy whose phase nobody knows.
-- Trained on little singing and little speech; cymbals and dense rock fare better than solo voices.
+- What it adds is plausible, not the lost original: at low bitrates SI-SDR falls, as it must for any restoration that
+  fills in energy of unknown phase.
+- The training data has little singing and little speech; cymbals and dense rock turn out better than solo voices.
 - {worst}
 """
 
 
 _CARD_SYSTEMS = ("mp3", "paper-deterministic", "paper", "restored", "deterministic")
-_LEGEND = """In brackets the mean change against the MP3 of the same clips, above zero where it is better, and the share
-of clips that got better (for SI-SDR: that lost at most 0.5 dB). Lower is better for log-mel and LSD. Nothing above the
-bandwidth of the original, which may be a Vorbis file, is judged by any metric but SI-SDR."""
-_DIVERSITY = """Two draws differ from each other by so much of what one differs from the original (1 is calibrated):
-in what the MP3 kept, in its holes, and above its edge. Then the best of 8 draws against the output without chance, by
-log-mel."""
+_LEGEND = """In brackets: the mean change against the MP3 of the same clips, positive if better, and the share of clips
+that got better (for SI-SDR: that lost at most 0.5 dB). Lower is better for log-mel and LSD. Only SI-SDR judges
+frequencies above the bandwidth of the original, which may be a Vorbis file."""
+_DIVERSITY = """The distance between two draws relative to the distance of a draw from the original (1 is calibrated),
+in bins that the MP3 kept, in its holes, and above its edge. Then the best of 8 draws against the deterministic output,
+by log-mel."""
 
 
 def _cell(row: dict[str, Any], metric: str) -> str:
@@ -70,14 +70,14 @@ def _cell(row: dict[str, Any], metric: str) -> str:
 
 
 def table(summary: list[dict[str, Any]]) -> Table:
-    """A row per condition and system, a column per metric."""
+    """Return a table with a row per condition and system and a column per metric."""
     metrics = [m for m in METRICS if any(m in row for row in summary)]
     rows = [[row["condition"], row["system"], str(row["clips"]), *(_cell(row, m) for m in metrics)] for row in summary]
     return {"caption": "Scores", "columns": ["encode", "system", "clips", *(_TITLES[m] for m in metrics)], "rows": rows}
 
 
 def score_tables(summary: list[dict[str, Any]]) -> list[Table]:
-    """The same in a table for each condition."""
+    """Return the same as one table per condition."""
     tables = []
     for condition in dict.fromkeys(row["condition"] for row in summary):
         whole = table([row for row in summary if row["condition"] == condition])
@@ -87,7 +87,7 @@ def score_tables(summary: list[dict[str, Any]]) -> list[Table]:
 
 
 def diversity_table(diversity: list[dict[str, Any]]) -> Table:
-    """How calibrated the draws are, by condition."""
+    """Return a table of how calibrated the draws are, by condition."""
     columns = ["encode", "clips", *REGIONS, "best of 8 wins", "by dB"]
     rows = [
         [
@@ -100,7 +100,7 @@ def diversity_table(diversity: list[dict[str, Any]]) -> Table:
 
 
 def worst_table(summary: list[dict[str, Any]], system: str = "restored") -> Table:
-    """The clip that a system changed worst, by condition and metric."""
+    """Return a table of the clips with the worst change by a system, by condition and metric."""
     rows = [
         [row["condition"], _TITLES[m], row[f"{m}_worst"]["clip"], f"{row[f'{m}_worst']['gain']:+.2f}"]
         for row in summary
@@ -112,13 +112,13 @@ def worst_table(summary: list[dict[str, Any]], system: str = "restored") -> Tabl
 
 
 def markdown(content: Table) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     lines = [content["columns"], ["---"] * len(content["columns"]), *content["rows"]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def page(result: dict[str, Any]) -> str:
-    """A web page, complete in itself, of what `evaluate` gives."""
+    """Return the result of `evaluate` as a self-contained web page."""
     groups = {f"By {name}": score_tables(summary) for name, summary in result["groups"].items()}
     return render(
         "evaluation.html", scripts=[], data=None, title=f"Evaluation of {result['model']} {result['version']}",
@@ -138,7 +138,7 @@ def _worst(summary: list[dict[str, Any]]) -> str:
 
 def write_card(json_path: Path, folder: Path, run: Path) -> None:
     """Write ``MODEL_CARD.md`` into a model folder that `export` made."""
-    import onnx  # noqa: PLC0415 - slow, and only this function needs it
+    import onnx  # noqa: PLC0415 - slow to import, and needed only here
 
     result = json.loads(json_path.read_text(encoding="utf-8"))
     model = load_model(folder)

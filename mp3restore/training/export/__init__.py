@@ -1,1 +1,1 @@
-"""From a checkpoint to a model folder, and back."""
+"""Turn checkpoints into model folders, and back."""

@@ -1,4 +1,4 @@
-"""From a checkpoint to a model folder that the tool can run."""
+"""Turn a checkpoint into a model folder that the tool can run."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ from mp3restore.training.networks.generator import Generator, GeneratorConfig, a
 __all__ = ["Exported", "export", "load_average", "record"]
 
 _OPSET = 20
-_TOLERANCE = 1e-3  # of the peak of the output; float32 sums in another order
+_TOLERANCE = 1e-3  # of the peak of the output: float32 sums in a different order
 _LEAST_PRECISION_DB = 35.0  # of eight-bit products; the copy path takes most of the example's energy
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written, and how exact it is."""
+    """An exported model, and how exact it is."""
 
     folder: Path
     step: int
     largest_error: float
-    """Difference of ONNX Runtime to PyTorch in float32, over the peak."""
+    """Largest difference of ONNX Runtime from PyTorch in float32, over the peak."""
     precision_db: float
-    """How far below the output the error of eight-bit products is."""
+    """Level of the output over the error of eight-bit products."""
 
 
 def load_average(checkpoint: Path) -> tuple[Generator, int]:
-    """The generator with averaged weights of a checkpoint, and its step.
+    """Return the generator with the averaged weights of a checkpoint, and its step.
 
     Raises
     ------
     UsageError
-        If there is no such file.
+        If the file does not exist.
     """
     if not checkpoint.is_file():
-        raise UsageError("there is no such checkpoint", path=checkpoint)
+        raise UsageError("no such checkpoint", path=checkpoint)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     generator = Generator(updated(GeneratorConfig(), state["config"]["generator"]))
     generator.load_state_dict(state["average"])
@@ -62,14 +62,14 @@ def load_average(checkpoint: Path) -> tuple[Generator, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Example:
-    """Fixed inputs of a network with the dynamics of music, and what the gains that it gives are applied to."""
+    """Fixed inputs of a network with the dynamics of music, and the spectra to which its gains are applied."""
 
     inputs: dict[str, torch.Tensor]
     spectrum: torch.Tensor
     excitations: list[torch.Tensor]
 
     def restored(self, gains: Sequence[torch.Tensor]) -> NDArray[np.float32]:
-        """The output, as the engine makes it."""
+        """Return the output, as the engine computes it."""
         restored: NDArray[np.float32] = apply_gains(gains, self.spectrum, self.excitations).numpy()
         return restored
 
@@ -105,7 +105,7 @@ def _to_onnx(generator: Generator, path: Path) -> None:
     axes = {name: {2 if name == "power" else 1: "around"} for name in example}
     axes |= {name: {2: "frames"} for name in GAINS}
     with torch.no_grad(), warnings.catch_warnings():
-        # The exporter warns of its own age and of constants that it cannot fold; parity is checked below.
+        # The exporter warns that it is deprecated, and of constants that it cannot fold; parity is checked below.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             generator,
@@ -127,12 +127,12 @@ def _run(path: Path, example: _Example) -> NDArray[np.float32]:
 
 
 def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float, float]:
-    """Write the network that is shipped; gives both errors, at a length that the export did not see.
+    """Write the network to ship; return both errors of `Exported`, measured at a length that the export did not see.
 
     Raises
     ------
     ModelError
-        If one is too large; it names the checkpoint.
+        If an error is too large; it names the checkpoint.
     """
     _to_onnx(generator, path)
     example = _example(generator.config, 101)
@@ -158,7 +158,7 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     Raises
     ------
     ModelError
-        If ONNX Runtime does not give what PyTorch gives, or eight bits are too few.
+        If the results of ONNX Runtime and PyTorch differ, or eight bits are too few.
     """
     generator, step = load_average(checkpoint)
     with tempfile.TemporaryDirectory() as temporary:
@@ -178,6 +178,6 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
 
 
 def record(exported: Exported, run: Path) -> None:
-    """Write ``export.json`` into the folder of a run: what the card of the exported model says of it."""
+    """Write ``export.json`` into the folder of a run: facts for the card of the exported model."""
     facts = {name: value for name, value in asdict(exported).items() if name != "folder"}
     (run / "export.json").write_text(json.dumps(facts), encoding="utf-8")

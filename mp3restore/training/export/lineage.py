@@ -1,4 +1,4 @@
-"""How much training went into a run: its own, and that of the runs whose weights it began with."""
+"""How much training went into the weights of a run: its own, and that of the runs that it started from."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _BEFORE = "before.json"
 
 
 def record_start(run: Path, start: Path) -> None:
-    """Write into a new run what its weights have behind them: those of a checkpoint or a model folder."""
+    """Record in a new run how much training its starting weights, a checkpoint or a model folder, had."""
     steps, hours = read_training(start) if start.is_dir() else training_so_far(start.parent)
     (run / _BEFORE).write_text(json.dumps({"steps": steps, "process_hours": hours}), encoding="utf-8")
 
 
 def training_so_far(run: Path) -> tuple[int, float]:
-    """Steps and process-hours; the clock of the log starts anew each time that a run is started."""
+    """Return steps and process-hours; the clock of the log restarts each time the run is resumed."""
     steps, seconds = 0, 0.0
     if (run / "log.csv").exists():
         with (run / "log.csv").open(encoding="utf-8", newline="") as file:

@@ -1,9 +1,9 @@
-"""Eight-bit matrix products for an exported network, each frame with a scale of its own.
+"""Eight-bit matrix products for an exported network, with one scale per frame.
 
-ONNX Runtime's own dynamic quantisation takes one scale over all frames of a chunk, so that a result would depend on
-where a file is cut. Here the scale of the activations is that of the frame's largest one, and a frame's output is a
-function of its own input, as before. The products are ONNX Runtime's own operator, which scales the columns of its
-result while they are in the processor's cache: the standard's integer product needs two more passes for that.
+ONNX Runtime's own dynamic quantisation uses one scale for all frames of a chunk, so the result would depend on where a
+file is cut. Here each frame's scale follows from its largest activation, so a frame's output depends only on its own
+input, as before. For the products we use ONNX Runtime's own operator, which scales the columns of its result while they
+are in the processor's cache; with the standard integer product that takes two more passes.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 __all__ = ["quantise"]
 
-# Smaller products gain nothing. The interpolation between bands is one of them: its logarithms need their precision.
+# Smaller products gain nothing. The interpolation between bands is one; its logarithms must remain precise.
 _LEAST_SIDE = 200
-# Processors without VNNI add pairs of products in 16 bits: 2 * 255 * 63 is the most that does not overflow there.
+# Processors without VNNI add pairs of products in 16 bits, where 2 * 255 * 63 is the most that does not overflow.
 _LARGEST_WEIGHT = 63
 _LARGEST_ACTIVATION = 127
-_ZERO = 128  # of unsigned activations, which is what is fast with signed weights
+_ZERO = 128  # of unsigned activations, which are fast to multiply with signed weights
 _RUNTIME = "com.microsoft"  # domain of ONNX Runtime's operators
 _LEAST_SCALE = 1e-20  # keeps silent frames from dividing by zero
 
@@ -35,23 +35,23 @@ class _Rewriter:
     constants: list[TensorProto] = field(default_factory=list)
     nodes: list[NodeProto] = field(default_factory=list)
     quantised: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Activations that have been quantised already: name to names of integers and of scales (1, frames, 1)."""
+    """Activations already quantised: their name, and the names of their integers and of their scales (1, frames, 1)."""
 
     def constant(self, name: str, value: NDArray[np.generic]) -> str:
-        """Add a constant once; gives its name."""
+        """Add a constant, unless it exists, and return its name."""
         if all(known.name != name for known in self.constants):
             self.constants.append(numpy_helper.from_array(value, name))
         return name
 
     def node(self, kind: str, inputs: list[str], output: str, domain: str = "", **attributes: object) -> str:
-        """Append a node; gives the name of its output."""
+        """Append a node, and return the name of its output."""
         node = helper.make_node(kind, inputs, [output], name=output, domain=domain)
         node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
         self.nodes.append(node)
         return output
 
     def activations(self, name: str) -> tuple[str, str]:
-        """Quantise activations (1, frames, k), each frame by itself."""
+        """Quantise activations (1, frames, k), each frame by itself; return the names of integers and scales."""
         if name not in self.quantised:
             prefix = f"{name}/quantised"
             axis = self.constant("quantise/axis", np.array([-1]))
@@ -71,7 +71,7 @@ class _Rewriter:
         return self.quantised[name]
 
     def product(self, node: NodeProto, weights: NDArray[np.float32]) -> None:
-        """Replace a product with weights (k, n) by one of integers; each column of the weights has its scale."""
+        """Replace a product with weights (k, n) by one of integers; each column of the weights has its own scale."""
         integers, rows = self.activations(node.input[0])
         output = node.output[0]
         scale = np.maximum(np.abs(weights).max(axis=0) / _LARGEST_WEIGHT, _LEAST_SCALE).astype(np.float32)
@@ -85,14 +85,19 @@ class _Rewriter:
 
 
 def quantise(source: Path, target: Path) -> int:
-    """Rewrite the large matrix products of a network that takes one file at a time, batch 1; gives their number.
+    """Rewrite the large matrix products of a network that takes one file at a time (batch 1).
 
     Parameters
     ----------
-    source
-        The network as `export` writes it, in float32, its activations of shape (1, frames, width).
-    target
-        Where to write the result; may be `source`.
+    source : Path
+        The network as `export` writes it, in float32, with activations of shape (1, frames, width).
+    target : Path
+        File to write the result to; may be `source`.
+
+    Returns
+    -------
+    int
+        Number of products rewritten.
     """
     model = onnx.load(source)
     graph = model.graph

@@ -1,4 +1,4 @@
-"""The way back from an exported model to PyTorch: weights to train on with where no checkpoint is at hand."""
+"""Read the weights of an exported model back into PyTorch, to continue its training without a checkpoint."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _STEPS, _HOURS = "training_steps", "training_process_hours"
 
 
 def read_weights(folder: Path, config: GeneratorConfig) -> dict[str, Tensor]:
-    """State of a `Generator` from a model folder that `export` wrote; what was in eight bits stays as rounded.
+    """Return the state of a `Generator` from a model folder that `export` wrote; eight-bit weights stay rounded.
 
     Raises
     ------
     ModelError
-        If the folder holds no sound model, or the network is of another shape.
+        If the folder does not contain an intact model, or the network has another shape.
     """
     graph = onnx.load(load_model(folder).onnx_path).graph
     found = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
@@ -44,19 +44,19 @@ def read_weights(folder: Path, config: GeneratorConfig) -> dict[str, Tensor]:
     state = {}
     for name, wanted in Generator(config).state_dict().items():
         if name not in found or found[name].shape != tuple(wanted.shape):
-            raise ModelError(f"the model's network is not the one to train: {name} differs", path=folder)
+            raise ModelError(f"the model's network differs from the one to train: {name}", path=folder)
         state[name] = torch.from_numpy(np.array(found[name], np.float32))
     return state
 
 
 def write_training(network: Path, steps: int, process_hours: float) -> None:
-    """Note in an ONNX file how much training its weights have behind them."""
+    """Record in an ONNX file how much training went into its weights."""
     model = onnx.load(network)
     onnx.helper.set_model_props(model, {_STEPS: str(steps), _HOURS: f"{process_hours:.2f}"})
     onnx.save(model, network)
 
 
 def read_training(folder: Path) -> tuple[int, float]:
-    """Steps and process-hours that `write_training` noted in a model folder; none where nobody did."""
+    """Return the steps and process-hours that `write_training` recorded in a model folder; 0 if nothing is recorded."""
     noted = {each.key: each.value for each in onnx.load(folder / "model.onnx").metadata_props}
     return int(noted.get(_STEPS, 0)), float(noted.get(_HOURS, 0))

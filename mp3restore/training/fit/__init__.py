@@ -1,1 +1,1 @@
-"""The training loop, its steps, and its validation."""
+"""The training loop, its steps, and the validation of a run."""

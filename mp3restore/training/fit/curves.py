@@ -1,4 +1,4 @@
-"""The learning curve of a run as a picture."""
+"""Draw the learning curves of a run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _SMOOTH = 21  # entries of the log
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Running median: a loss has outliers that say nothing."""
+    """Return the running median: losses have outliers without meaning."""
     half = min(_SMOOTH, len(values)) // 2
     return np.array([np.median(values[max(0, k - half) : k + half + 1]) for k in range(len(values))])
 
 
 def plot_curves(log: Path, file: BinaryIO) -> None:
-    """Draw every column of a run's ``log.csv`` over the steps, as logged and smoothed, into a PNG.
+    """Draw every column of a run's ``log.csv`` over the steps, raw and smoothed, into a PNG.
 
     Raises
     ------
     NoInputError
-        If there is no log, or nothing in it yet.
+        If the log does not exist or is empty.
     MissingExtraError
         If matplotlib is not installed.
     """

@@ -1,4 +1,4 @@
-"""The training loop: one command on a CPU or GPU, on one process or several, resumed by default."""
+"""The training loop: one command for CPU or GPU, for one process or several; existing runs are resumed."""
 
 from __future__ import annotations
 
@@ -49,12 +49,17 @@ def fit(
     minutes: float | None = None,
     start: Path | None = None,
 ) -> int:
-    """Train until `config.steps`, or for `minutes`; goes on from the checkpoint in `run`. Returns the step reached.
+    """Train until `config.steps`, or for `minutes`, from the checkpoint in `run` if there is one.
 
-    The configuration decides what is trained: our networks or the paper's. A new run of ours begins with the averaged
-    weights of the checkpoint or model folder `start`, if there is one: to learn another objective or library of music.
+    The type of the configuration decides what is trained: our networks or the paper's. A new run of ours starts from
+    the averaged weights of `start`, a checkpoint or model folder, if given: to learn another objective or other music.
 
-    Started by ``torchrun``, every process draws batches of its own and the gradients are averaged.
+    Under ``torchrun``, every process draws its own batches, and the gradients are averaged.
+
+    Returns
+    -------
+    int
+        The step reached.
     """
     torch.set_num_threads(1)
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -97,9 +102,9 @@ def fit(
 
 
 def _begin(trainer: Trainer | PaperTrainer, start: Path, run: Path | None) -> None:
-    """Take over weights; the process that has a folder notes what they have behind them, and keeps them with it."""
+    """Load the starting weights; rank 0, which has `run`, also records their training history in the run folder."""
     if isinstance(trainer, PaperTrainer):
-        raise UsageError("the paper's networks begin with random weights", hint="leave --from out")
+        raise UsageError("the paper's networks start from random weights", hint="leave out --from")
     trainer.begin_with(start)
     if run is not None:
         trainer.save(run / _CHECKPOINT)
@@ -113,7 +118,7 @@ def _train(
     run: Path | None,
     look: Callable[[], None],
 ) -> None:
-    """Train; the process that has a folder writes to it."""
+    """Train; only the process that has a folder `run` writes to it."""
     config = trainer.config
     start = saved = logged = looked = time.monotonic()
     values: list[dict[str, float]] = []
@@ -136,7 +141,7 @@ def _train(
 
 
 def _agreed(stop: bool) -> bool:
-    """Whether the first process says so: all must leave the loop at the same step, and clocks differ."""
+    """Return the decision of the first process: all must leave the loop at the same step, but their clocks differ."""
     if not dist.is_initialized():
         return stop
     vote = torch.tensor(float(stop))

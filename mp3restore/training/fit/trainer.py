@@ -1,4 +1,4 @@
-"""What one step of training does: two draws, their distance from the original, and what the critic makes of them."""
+"""One step of training: two draws, their distance from the original, and the critic's verdict on them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from mp3restore.training.networks.objective import (
 
 __all__ = ["FitConfig", "Trainer"]
 
-# Frames at the edges of a segment whose context is cut off are not judged.
+# Frames at either end of a segment, whose context is cut off, are not judged.
 _MARGIN_FRAMES = 12
 
 
@@ -44,7 +44,7 @@ _MARGIN_FRAMES = 12
 class FitConfig:
     """Everything that decides a training run, saved beside its checkpoints.
 
-    `map_dropout` is the share of segments whose uncertainty map is withheld; a run that is not `stochastic` has neither
+    `map_dropout` is the share of segments whose uncertainty map is withheld. A run that is not `stochastic` has neither
     z nor noise, and no reward for diversity.
     """
 
@@ -66,16 +66,16 @@ class FitConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """A batch as the networks see it, and what the draws are compared with."""
+    """A batch as the networks see it, and the signals to compare the draws with."""
 
     spectrum: Tensor
     harmonic: Tensor
     envelope: Tensor
     target: Tensor
-    """Original planes (batch, 2, samples) of the stretch that is judged; `degraded` likewise."""
+    """Original planes (batch, 2, samples) of the judged stretch; likewise `degraded`."""
     degraded: Tensor
     placed: Tensor
-    """Spectrum of the original (batch, 2 planes, 2 parts, frames, bins), of the frames that are judged."""
+    """Spectrum of the original in the judged frames, (batch, 2 planes, 2 parts, frames, bins)."""
 
 
 class Trainer:
@@ -100,13 +100,13 @@ class Trainer:
             self.critic_optimiser = torch.optim.AdamW(self.critic.parameters(), lr=rate, betas=(0.5, 0.9))
 
     def learning_rate(self) -> float:
-        """Linear warm-up, then a half cosine down to a fiftieth."""
+        """Return the learning rate: a linear warm-up, then half a cosine down to a fiftieth."""
         c = self.config
         progress = min(1.0, self.step / c.steps)
         return c.learning_rate * min(1.0, (self.step + 1) / c.warm_up) * (0.51 + 0.49 * math.cos(math.pi * progress))
 
     def update(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:
-        """One optimiser step of generator and critic; raises when a loss is not finite."""
+        """Take one optimiser step of generator and critic, and return the losses; raise if one is not finite."""
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         segment = self._segment(batch)
@@ -143,7 +143,7 @@ class Trainer:
         )
 
     def _draws(self, segment: _Segment, batch: Batch) -> list[Tensor]:
-        """Spectra of two draws for each input, (batch, 2 planes, 2 parts, frames, bins); one if nothing is drawn."""
+        """Return spectra of two draws, (batch, 2 planes, 2 parts, frames, bins); of one if the run is deterministic."""
         generator, stochastic = self.generator, self.config.stochastic
         with torch.autocast(self.device.type, torch.bfloat16):
             encoded = generator.encode(power_of(segment.spectrum), batch.uncertainty)
@@ -161,7 +161,7 @@ class Trainer:
     def _energy(
         self, segment: _Segment, batch: Batch, draws: list[Tensor], rng: np.random.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Energy distance at one random resolution, on one random plane (L, R, M or S) of each item."""
+        """Return the energy distance at one random resolution, on one random plane (L, R, M or S) of each item."""
         distance = self.config.distance
         plane = _random_planes(rng, batch.original)
         of_spectrum = plane[..., None, None]
@@ -201,7 +201,7 @@ class Trainer:
     def _judge(
         self, critic: Critic, segment: _Segment, batch: Batch, draw: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """One step of the critic at one random resolution; gives what it adds to the loss of the generator."""
+        """Train the critic for one step at a random resolution; return its terms in the loss of the generator."""
         config = self.config.critic
         size = int(rng.choice(config.sizes))
         level = segment.target.square().mean((-2, -1), keepdim=True).sqrt() + 1e-4
@@ -216,19 +216,19 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 expected = critic(original, degraded, size, known)
-            # The critic gathers gradients here that are thrown away before its next step.
+            # The critic accumulates gradients here, which are discarded before its next step.
             adversarial, features = generator_losses(expected, critic(restored, degraded, size, known))
         total = config.adversarial * adversarial.float() + config.features * features.float()
         return total, {"critic": wrong, "adversarial": adversarial, "features": features}
 
     def _samples(self, spectrum: Tensor) -> Tensor:
-        """Spectra (..., 2 parts, frames, bins) of all frames to samples of the stretch that is judged."""
+        """Convert spectra (..., 2 parts, frames, bins) of all frames to samples of the judged stretch."""
         trim = (_MARGIN_FRAMES - OVERLAP + 1) * self.frontend.hop
         samples = self.frontend.synthesise(torch.complex(spectrum[..., 0, :, :], spectrum[..., 1, :, :]))
         return samples[..., trim:-trim]
 
     def _latents(self, batch: int, frames: int) -> Tensor:
-        """z of one draw, as `NoiseSource` has it: (batch, frames, 2 * latents), the second half constant over time."""
+        """Return z of one draw, as `NoiseSource` does: (batch, frames, 2 * latents), the second half constant."""
         count = self.config.generator.latents
         draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
         local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
@@ -236,7 +236,7 @@ class Trainer:
         return torch.cat([local, whole], dim=-1)
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on, under a temporary name first."""
+        """Write everything needed to resume, under a temporary name first."""
         state = {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
@@ -251,18 +251,18 @@ class Trainer:
         part.replace(path)
 
     def begin_with(self, path: Path) -> None:
-        """Take over the averaged weights of another run's checkpoint, or those of a model folder."""
+        """Load the averaged weights of another run's checkpoint, or those of a model folder."""
         if path.is_dir():
             weights = read_weights(path, self.config.generator)
         elif path.is_file():
             weights = torch.load(path, map_location=self.device, weights_only=True)["average"]
         else:
-            raise UsageError("there is no such checkpoint or model folder to begin with", path=path)
+            raise UsageError("no such checkpoint or model folder", path=path)
         self.generator.load_state_dict(weights)
         self.average.load_state_dict(weights)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])
@@ -274,12 +274,12 @@ class Trainer:
 
 
 def _left_right(planes: Tensor) -> Tensor:
-    """Mid and side (batch, 2, samples) to left and right."""
+    """Convert mid and side (batch, 2, samples) to left and right."""
     return torch.stack([planes[:, 0] + planes[:, 1], planes[:, 0] - planes[:, 1]], dim=1)
 
 
 def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
-    """Weights of mid and side (batch, 2, 1) that give left, right, mid or side; mid where there is no side."""
+    """Return weights of mid and side (batch, 2, 1) that select left, right, mid or side; mid if there is no side."""
     choices = np.array([[1, 1], [1, -1], [1, 0], [0, 1]], np.float32)
     drawn = torch.from_numpy(choices[rng.choice(4, size=len(planes), p=(0.35, 0.35, 0.15, 0.15))]).to(planes.device)
     power = planes.square().mean(-1)
@@ -289,7 +289,7 @@ def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
 
 
 def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """What the spectrograms of draws lack of looking like the original's, and how much more than the MP3's does."""
+    """Return how dissimilar the spectrograms of draws are to the original's, and by how much more than the MP3's is."""
     known = known_bins(similarity.SIZE, batch.sample_rate, batch.bandwidth_hz).unsqueeze(1)
     original, given, *drawn = (magnitudes(s, similarity.SIZE, overlap=4) for s in (target, degraded, *draws))
     before = similarity.dissimilarity(given, original, known)
@@ -298,7 +298,7 @@ def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tens
 
 
 def _descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step on gradients of all processes, clipped."""
+    """Take one step on the clipped, averaged gradients of all processes."""
     optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     _average_gradients(network)

@@ -1,4 +1,4 @@
-"""Validation of a run: spectrograms and scores of a few clips, original, MP3, and what the run makes of it."""
+"""Validate a run: spectrograms and scores of a few clips as original, as MP3, and restored."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from mp3restore.views.plot import plot_spectrograms
 __all__ = ["Restore", "draw_clips", "restore_with", "validate"]
 
 Restore = Callable[[Passage, int], NDArray[np.float32]]
-"""Restores samples (channels, n), of which the map is known, at a rate in Hz."""
+"""Restores samples (channels, n), whose map is known, at a rate in Hz."""
 
 
 def restore_with(trained: Path) -> Restore:
-    """What a model folder, or a checkpoint of our networks or the paper's, makes of a clip.
+    """Return a function that restores clips with a model folder, or with a checkpoint of our networks or the paper's.
 
     Raises
     ------
     ModelError
-        If there is no such model, or ONNX Runtime disagrees with the checkpoint.
+        If the model does not exist, or ONNX Runtime disagrees with the checkpoint.
     """
     if trained.is_dir():
         return _with_model(Restorer(load_model(trained), threads=1))
@@ -54,14 +54,14 @@ def _with_model(restorer: Restorer) -> Restore:
 
 
 def _choose(pairs: PairSet, count: int) -> list[int]:
-    """Always the same clips, from low to high bitrates."""
+    """Choose clips from low to high bitrates, always the same ones."""
     rates = [facts["condition"]["kbps"] for facts in pairs.facts]
     order = [k for k in np.argsort(rates, kind="stable") if rates[k]]
     return [int(order[k]) for k in np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]
 
 
 def validate(data: Path, run: Path, *, count: int = 3) -> None:
-    """Look at a run: writes ``curves.png`` and ``clips.png``, and adds scores of the clips to ``validation.csv``.
+    """Validate a run: write ``curves.png`` and ``clips.png``, and append scores of the clips to ``validation.csv``.
 
     Raises
     ------
@@ -88,12 +88,15 @@ def validate(data: Path, run: Path, *, count: int = 3) -> None:
 def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) -> list[dict[str, str | float]]:
     """Draw spectrograms of `count` validation clips of a prepared data set into a PNG, three for each.
 
-    Gives for each clip its names and the scores of the MP3 and the restoration.
+    Returns
+    -------
+    list of dict
+        For each clip its name and its encode, and the scores of the MP3 and the restoration.
 
     Raises
     ------
     NoInputError
-        If the data set has none.
+        If the data set has no validation clips.
     MissingExtraError
         If matplotlib is not installed.
     """
@@ -104,7 +107,7 @@ def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) 
     with tempfile.TemporaryDirectory() as folder:
         for index in _choose(pairs, count):
             facts = pairs.facts[index]
-            # The rows of the map are those of the file's grid of hops.
+            # The rows of the map lie on the file's grid of hops.
             start = -facts["lead"] % HOP
             original, degraded = pairs.pairs[index][:, :, start:].astype(np.float32) / np.float32(32767 * HEADROOM)
             rows = pairs.maps[index][(facts["lead"] + start) // HOP :].astype(np.float32)

@@ -1,1 +1,1 @@
-"""The networks, and the objective they learn from."""
+"""The networks, and the objective that they are trained on."""

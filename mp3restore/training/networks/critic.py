@@ -1,8 +1,9 @@
-"""The critic: tells originals from restorations, given the MP3, with left and right in view at once.
+"""The critic: tells originals from restorations, given the MP3; it sees left and right together.
 
-One stack of convolutions for each of several resolutions of a complex STFT, each giving a map of verdicts over time
-and frequency (as the multi-resolution discriminators of Jang et al. 2021, UnivNet, section 2.2, there of magnitudes
-only and without a condition). Least-squares losses (Mao et al. 2017, eq. 9, with labels 1 and 0) and feature matching.
+There is one stack of convolutions for each of several resolutions of a complex STFT; each returns a map of verdicts
+over time and frequency (like the multi-resolution discriminators of Jang et al. 2021, UnivNet, section 2.2, which see
+only magnitudes and no condition). Least-squares losses (Mao et al. 2017, eq. 9, with labels 1 and 0) and feature
+matching.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 __all__ = ["Critic", "CriticConfig", "Verdict", "critic_loss", "generator_losses"]
 
-# Magnitudes are raised to this power, phases kept: the ear's range of loudness in the range of a network.
+# Magnitudes are raised to this power, phases kept: this maps the ear's range of loudness to that of a network.
 _COMPRESSION = 0.3
 _FLOOR = 1e-6
 _CHANNELS = 12  # real, imaginary and modulus of left and right, of the candidate and of the MP3
@@ -23,10 +24,10 @@ _CHANNELS = 12  # real, imaginary and modulus of left and right, of the candidat
 
 @dataclass(frozen=True, slots=True)
 class CriticConfig:
-    """Shape of the critic, and what its opinion counts.
+    """Shape of the critic, and its weights in the loss.
 
-    `adversarial` weighs its verdicts in the loss of the generator, `features` the distance of its hidden layers between
-    original and restoration. Without weight there is no critic.
+    `adversarial` is the weight of its verdicts in the loss of the generator, `features` that of the distance of its
+    hidden layers between original and restoration. If both are 0, there is no critic.
     """
 
     adversarial: float = 0.0
@@ -37,20 +38,20 @@ class CriticConfig:
 
     @property
     def wanted(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a critic."""
         return self.adversarial > 0 or self.features > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one stack says: a map (batch, 1, frames, bands), and its hidden layers."""
+    """The verdict of one stack: a map (batch, 1, frames, bands), and its hidden layers."""
 
     score: Tensor
     hidden: list[Tensor]
 
 
 class _Stack(nn.Module):
-    """Convolutions over (frames, bins) that leave frames alone and fold bins by 64."""
+    """Convolutions over (frames, bins) that keep all frames and reduce bins by 64."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -73,7 +74,7 @@ class _Stack(nn.Module):
 
 
 class Critic(nn.Module):
-    """Judges candidates (batch, 2 channels, samples) beside the MP3 that they were made from."""
+    """Judges candidates (batch, 2 channels, samples), given the MP3 that they were made from."""
 
     def __init__(self, config: CriticConfig) -> None:
         super().__init__()
@@ -81,10 +82,10 @@ class Critic(nn.Module):
         self.stacks = nn.ModuleDict({str(size): _Stack(config.width) for size in config.sizes})
 
     def forward(self, candidate: Tensor, degraded: Tensor, size: int, known: Tensor) -> Verdict:
-        """Verdict at the resolution `size`, one of the configuration's.
+        """Return the verdict at the resolution `size`, one of those in the configuration.
 
-        Signals are left and right, the root mean square of a segment being one. `known` (batch, size // 2 + 1) is zero
-        in the bins above what the source holds; there both look the same.
+        Signals are left and right, with a root mean square of one per segment. `known` (batch, size // 2 + 1) is zero
+        in the bins above the bandwidth of the source; there both look the same.
         """
         planes = [_features(signal, size) * known[:, None, None, :] for signal in (candidate, degraded)]
         verdict: Verdict = self.stacks[str(size)](torch.cat(planes, dim=1))
@@ -92,7 +93,7 @@ class Critic(nn.Module):
 
 
 def _features(signal: Tensor, size: int) -> Tensor:
-    """Compressed real parts, imaginary parts and moduli (batch, 3 * channels, frames, bins) of (batch, channels, n)."""
+    """Return compressed real parts, imaginary parts and moduli (batch, 3 * channels, frames, bins) of a signal."""
     window = torch.hann_window(size, device=signal.device) / (0.375 * size) ** 0.5
     spectrum = torch.fft.rfft(signal.unfold(-1, size, size // 2) * window)
     real, imaginary = spectrum.real, spectrum.imag
@@ -102,12 +103,12 @@ def _features(signal: Tensor, size: int) -> Tensor:
 
 
 def critic_loss(original: Verdict, restored: Verdict) -> Tensor:
-    """Least squares: originals are to get 1, restorations 0."""
+    """Return the least-squares loss: the target is 1 for originals and 0 for restorations."""
     return (original.score - 1).square().mean() + restored.score.square().mean()
 
 
 def generator_losses(original: Verdict, restored: Verdict) -> tuple[Tensor, Tensor]:
-    """Adversarial loss, and distance of the hidden layers relative to their size in the original."""
+    """Return the adversarial loss, and the distance of the hidden layers relative to their size in the original."""
     matched = [
         (a.detach() - b).abs().mean() / (a.detach().abs().mean() + 1e-3)
         for a, b in zip(original.hidden, restored.hidden, strict=True)

@@ -1,6 +1,6 @@
 """The engine's STFT and excitations in PyTorch, for whole batches on any device.
 
-The twin of ``mp3restore/stft.py`` and ``mp3restore/excitation.py``, where every step is explained.
+The counterpart of ``mp3restore/dsp/stft.py`` and ``mp3restore/generator/excitation.py``, which explain every step.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Frontend", "to_parts"]
 
 
 def to_parts(spectrum: Tensor) -> Tensor:
-    """Complex (..., frames, bins) to real (..., 2 parts, frames, bins)."""
+    """Convert complex (..., frames, bins) to real (..., 2 parts, frames, bins)."""
     return torch.view_as_real(spectrum).movedim(-1, -3)
 
 
@@ -28,7 +28,7 @@ def _window(size: int, device: torch.device) -> Tensor:
 
 
 def _mean(values: Tensor, size: int) -> Tensor:
-    """Centred running mean over an odd `size`, zeros outside."""
+    """Return the centred running mean over an odd `size`, with zeros outside."""
     half = size // 2
     total = F.pad(values.double().cumsum(-1), (1, 0))
     n = values.shape[-1]
@@ -38,7 +38,7 @@ def _mean(values: Tensor, size: int) -> Tensor:
 
 
 def _mean_over_bins(values: Tensor, size: int) -> Tensor:
-    """The same over the last axis with the outermost value repeated."""
+    """Return the same with the outermost values repeated outside."""
     half = size // 2
     first, last = (edge.expand(*values.shape[:-1], half) for edge in (values[..., :1], values[..., -1:]))
     total = F.pad(torch.cat([first, values, last], dim=-1).double().cumsum(-1), (1, 0))
@@ -53,22 +53,22 @@ class Frontend:
         self.hop = fft_size // OVERLAP
 
     def analyse(self, samples: Tensor) -> Tensor:
-        """(..., samples) to complex (..., frames, bins), whole frames only."""
+        """Convert (..., samples) to complex (..., frames, bins), whole frames only."""
         frames = samples.unfold(-1, self.size, self.hop)
         spectrum: Tensor = torch.fft.rfft(frames * _window(self.size, samples.device))
         return spectrum
 
     def synthesise(self, spectrum: Tensor) -> Tensor:
-        """Complex (..., frames, bins) to (..., (frames - 3) * hop) samples."""
+        """Convert complex (..., frames, bins) to (..., (frames - 3) * hop) samples."""
         frames = torch.fft.irfft(spectrum, self.size) * (_window(self.size, spectrum.device) / 1.5)
         parts = frames.unflatten(-1, (OVERLAP, self.hop))
         count = frames.shape[-2] - OVERLAP + 1
         blocks = sum(parts[..., OVERLAP - 1 - k : OVERLAP - 1 - k + count, k, :] for k in range(OVERLAP))
-        assert isinstance(blocks, Tensor)  # noqa: S101 - `sum` may start from an int as far as types go
+        assert isinstance(blocks, Tensor)  # noqa: S101 - by its type, `sum` may return an int
         return blocks.flatten(-2)
 
     def harmonic(self, planes: Tensor) -> Tensor:
-        """Harmonic excitation, complex (batch, 2, frames, bins), of planes with context on both sides."""
+        """Return the harmonic excitation, complex (batch, 2, frames, bins), of planes with context on both sides."""
         power = _mean(planes.double() ** 2, ref.LEVEL_WINDOW)
         drive = planes * (ref.DRIVE / (power + ref.FLOOR).sqrt()).float()
         saturated = drive / (1 + drive**2).sqrt()
@@ -78,7 +78,7 @@ class Frontend:
         return spectrum / (around + power.mean(-1, keepdim=True) * ref.WHITENING_RANGE + 1e-6).sqrt().float()
 
     def envelope(self, planes: Tensor) -> Tensor:
-        """Amplitude of the noise (batch, 1, samples) for planes with context on both sides, without the context."""
+        """Return the amplitude of the noise (batch, 1, samples), without context, for planes with context."""
         slope = planes.double().diff(dim=-1, prepend=torch.zeros_like(planes[..., :1]).double())
         power = (slope**2).sum(dim=1, keepdim=True)
         swing = (_mean(power, ref.FAST_ENVELOPE) + ref.FLOOR) / (_mean(power, ref.SLOW_ENVELOPE) + ref.FLOOR)
@@ -86,5 +86,5 @@ class Frontend:
         return (1 - ref.SHAPING) + ref.SHAPING * shape
 
     def noise(self, noise: Tensor, envelope: Tensor) -> Tensor:
-        """Noise excitation, complex (batch, 2 planes, frames, bins), from white noise of unit variance."""
+        """Return the noise excitation, complex (batch, 2 planes, frames, bins), from white noise of unit variance."""
         return self.analyse(noise * (envelope * (0.375 * self.size) ** -0.5))

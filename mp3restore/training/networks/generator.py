@@ -16,14 +16,14 @@ from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
 
 __all__ = ["Generator", "GeneratorConfig", "apply_gains", "power_of"]
 
-_LEVEL_FRAMES = 8  # on either side: the level that everything inside the network is relative to
+_LEVEL_FRAMES = 8  # on either side, for the level to which everything inside the network is relative
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
 _SIDE_SILENCE = 1e-5  # power of side over mid below which a passage counts as mono
-# Largest fill of mid and side over the level, as logarithms: 99.9 % of what MP3s at 16 to 64 kbit/s lack is below.
+# Largest fill of mid and side over the level, as logarithms: above 99.9 % of the losses of MP3s at 16 to 64 kbit/s.
 _CEILING = (0.5, -0.5)
 _FEATURE_FLOOR = 1e-10  # 100 dB below the mean power of a bin
 _HOLE_FLOOR = -14.0  # logarithm of the least amplitude of holes over the level
-# Power of the fill in quantised zeros over that of originals spread evenly in their cells: frames differ by so much.
+# Largest power of the fill in quantised zeros over that of originals spread evenly in their cells; frames vary so much.
 _HOLE_HEADROOM = 1.5
 
 
@@ -31,7 +31,7 @@ _HOLE_HEADROOM = 1.5
 class GeneratorConfig:
     """Shape of the network.
 
-    `latents` is the number of z values drawn for each frame, and again of those drawn once for the file.
+    `latents` is the number of z values drawn for each frame, and also of those drawn once per file.
     """
 
     fft_size: int = 2048
@@ -44,12 +44,12 @@ class GeneratorConfig:
 
     @property
     def bins(self) -> int:
-        """Bins of a spectrum."""
+        """Number of bins of a spectrum."""
         return self.fft_size // 2 + 1
 
     @property
     def halo_frames(self) -> int:
-        """Frames on either side that an output frame depends on."""
+        """Number of frames on either side on which an output frame depends."""
         return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
 
 
@@ -67,7 +67,7 @@ class TimeBlock(nn.Module):
         self.scale = nn.Parameter(torch.full((width,), 0.3))
 
     def forward(self, x: Tensor, *, pad: bool) -> Tensor:
-        """(batch, frames, width) to the same with `2 * dilation` frames less on either side, or zeros put there."""
+        """Map (batch, frames, width) to `2 * dilation` frames less on either side, or pad with zeros to keep them."""
         reach = 2 * self.dilation
         if pad:
             x = F.pad(x, (0, 0, reach, reach))
@@ -82,14 +82,14 @@ class TimeBlock(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """What the part of the network before z found in an input."""
+    """Output of the part of the network that does not depend on z."""
 
     hidden: Tensor
-    """(batch, frames, width), with the frames around that the layers after z see."""
+    """(batch, frames, width), including the frames of context for the layers after z."""
     amplitude: Tensor
     """Level of each plane, zero where nothing may be added: (batch, 2 planes, frames, 1)."""
     power: Tensor
-    """Of the bins of the input: (batch, 2 planes, frames, bins)."""
+    """Power of the bins of the input: (batch, 2 planes, frames, bins)."""
     room: Tensor
     """Largest power of the fill over that of the level: (batch, 2 planes, frames, bins)."""
     copy: Tensor
@@ -97,14 +97,15 @@ class Encoded:
 
 
 def power_of(spectrum: Tensor) -> Tensor:
-    """What the generator sees of a spectrum (batch, 2 planes, 2 parts, frames, bins): the same without parts."""
+    """Return the power of a spectrum (batch, 2 planes, 2 parts, frames, bins), without parts: the generator's input."""
     return (spectrum * spectrum).sum(dim=2)
 
 
 def apply_gains(gains: Sequence[Tensor], spectrum: Tensor, excitations: Sequence[Tensor]) -> Tensor:
-    """The restored spectrum: the input's and the excitations' (batch, 2 planes, 2 parts, frames, bins), in their gains.
+    """Return the restored spectrum: the sum of input and excitations, each multiplied by its gain.
 
-    In training the excitations may be bfloat16: they take most of the memory traffic, and are random anyway.
+    All spectra have shape (batch, 2 planes, 2 parts, frames, bins). In training the excitations may be bfloat16: they
+    cause most of the memory traffic, and are random anyway.
     """
     restored = gains[0].unsqueeze(2) * spectrum
     for gain, excitation in zip(gains[1:], excitations, strict=True):
@@ -113,18 +114,19 @@ def apply_gains(gains: Sequence[Tensor], spectrum: Tensor, excitations: Sequence
 
 
 def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
-    """`x` without `cut` frames at either end."""
+    """Return `x` without `cut` frames at either end."""
     return x.narrow(dim, cut, x.shape[dim] - 2 * cut)
 
 
 class Generator(nn.Module):
-    """Power spectrogram of an MP3, what is known of its losses, and z to the gains that make one plausible original.
+    """Maps the power spectrogram of an MP3, its uncertainty map, and z to the gains for one plausible original.
 
     Two paths make the original (`apply_gains`). The copy path multiplies each bin by a gain within a factor of two,
-    which does not depend on z: chance has no say in what survived. The fill path adds excitations, each bin with its
-    gain, let through only where the input holds less than the fill, and no more than the uncertainty map leaves open: a
-    bin that the MP3 kept is hardly touched whatever the gains are. At initialisation both are inert: the result is the
-    input. Everything is relative to the level of the surrounding frames, so that gain in is gain out.
+    which does not depend on z: chance has no influence on what survived. The fill path adds excitations, with a gain
+    for each bin. A gate lets them through only where the input is weaker than the fill, and only as far as the
+    uncertainty map leaves room: a bin that the MP3 kept hardly changes, whatever the gains are. At initialisation both
+    paths are inert, and the result is the input. Everything is relative to the level of the surrounding frames, so a
+    gain on the input is the same gain on the output.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -154,10 +156,10 @@ class Generator(nn.Module):
         self.bands: Tensor
 
     def encode(self, power: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
-        """The part that does not depend on z, of an input's power (batch, 2 planes, frames, bins) and its map.
+        """Compute everything that does not depend on z from an input's power (batch, 2 planes, frames, bins) and map.
 
-        With `pad` the frames outside are taken as zero and all frames come out; without, `halo_frames` less on either
-        side. `uncertainty` is (batch, frames, 6 * bands), see `mp3.uncertainty`.
+        With `pad`, frames outside count as zero and all frames are returned; without it, `halo_frames` less on either
+        side. `uncertainty` has shape (batch, frames, 6 * bands); see `generator.uncertainty`.
         """
         config = self.config
         plane_power = power.mean(dim=-1)
@@ -177,7 +179,7 @@ class Generator(nn.Module):
         hidden = hidden + self.uncertainty_in(torch.cat([(missing + 5) / 5, shares], dim=-1))
         for block in self.trunk:
             hidden = block(hidden, pad=pad)
-        # Digital silence stays silent, and a side plane that is not there stays so.
+        # Digital silence stays silent, and an empty side plane stays empty.
         total = here.sum(dim=1, keepdim=True)
         stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
         amplitude = level * (total / (total + _SILENCE)) * torch.cat([torch.ones_like(stereo), stereo], dim=1)
@@ -192,7 +194,7 @@ class Generator(nn.Module):
         )
 
     def _room(self, missing: Tensor, shares: Tensor) -> Tensor:
-        """What the map leaves open: the cells of quantised zeros, and the general bound where lines are free."""
+        """Return the room that the map leaves: the cells of quantised zeros, and the general bound for free lines."""
         batch, frames = missing.shape[:2]
         bands = self.config.bands
         bound = torch.exp(2 * torch.tensor(_CEILING, device=missing.device)).reshape(1, 2, 1, 1)
@@ -202,9 +204,9 @@ class Generator(nn.Module):
         return (room + 1e-12) @ self.bands
 
     def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
-        """One draw from what `encode` gave: gains (batch, 2 planes, frames, bins) as `GAINS` lists them.
+        """Return one draw from the output of `encode`: gains (batch, 2 planes, frames, bins) in the order of `GAINS`.
 
-        z has (batch, frames of the input, 2 * latents).
+        z has shape (batch, frames of the input, 2 * latents).
         """
         hidden = encoded.hidden
         hidden = hidden + self.latent_in(_inner(z, (z.shape[1] - hidden.shape[1]) // 2, 1))
@@ -219,11 +221,11 @@ class Generator(nn.Module):
             total = total + fill * fill
         allowed = torch.minimum(total, encoded.room)
         wanted = allowed * (encoded.amplitude.square() + 1e-20)
-        # Squared: a bin that holds twice the fill gets a 25th of it.
+        # Squared: a bin with twice the amplitude of the fill gets a 25th of it.
         gate = wanted / (wanted + encoded.power)
         gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
         return encoded.copy, *(fill * gain for fill in fills)
 
     def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> tuple[Tensor, ...]:
-        """One draw for one input with `halo_frames` on either side, which the gains do not have."""
+        """Return one draw for an input with `halo_frames` on either side, for which there are no gains."""
         return self.decode(self.encode(power, uncertainty, pad=False), z, pad=False)

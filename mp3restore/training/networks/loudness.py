@@ -1,7 +1,7 @@
-"""What a listener makes of a spectrum: masked, and as loud as it seems.
+"""Perceived loudness of a spectrum, with masking.
 
-The model of the ear of PAQM (Beerends & Stemerdink, J. Audio Eng. Soc. 40, 1992) in short: power in bands, spread over
-the neighbouring bands, measured from the threshold in quiet, and compressed as loudness is (Zwicker & Fastl 1990).
+A short form of the ear model of PAQM (Beerends & Stemerdink, J. Audio Eng. Soc. 40, 1992): power in bands, spread to
+the neighbouring bands, relative to the threshold in quiet, and compressed like loudness (Zwicker & Fastl 1990).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _BINS_HZ = 22050.0
 
 
 def _bark(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Critical-band rate (Zwicker & Terhardt 1980)."""
+    """Return the critical-band rate (Zwicker & Terhardt 1980)."""
     return np.asarray(13 * np.arctan(0.00076 * hz) + 3.5 * np.arctan((hz / 7500) ** 2))
 
 
 def _quiet_db(hz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Threshold in quiet in dB (Terhardt 1979); above 15 kHz as at 15 kHz, for young ears."""
+    """Return the threshold in quiet in dB (Terhardt 1979); above 15 kHz it is that at 15 kHz, as for young ears."""
     khz = np.clip(hz, 50, 15000) / 1000
     return np.asarray(3.64 * khz**-0.8 - 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) + 1e-3 * khz**4)
 
 
 @lru_cache(maxsize=16)
 def _ear(bands: int, bins: int, device: torch.device) -> Tensor:
-    """Mean power of a bin in each band to excitation over the threshold in quiet: (bands, bands)."""
+    """Return the matrix from the mean power per bin in each band to excitation over the threshold: (bands, bands)."""
     weights = mel_bands(bands, bins)
     count = weights.sum(axis=1)
     hz = weights @ np.linspace(0, _BINS_HZ, bins) / count
@@ -48,9 +48,9 @@ def _ear(bands: int, bins: int, device: torch.device) -> Tensor:
 
 
 def loudness(power: Tensor, bins: int) -> Tensor:
-    """Loudness in each band, not in sone but around 1, of mean powers of its bins (..., bands).
+    """Return the loudness in each band, not in sone but scaled to about 1, of mean powers of its bins (..., bands).
 
-    The bands are those of `bands.mel_bands`, over `bins` bins; power 1 in every bin is what plays at 70 dB.
+    The bands are those of `dsp.stft.mel_bands` over `bins` bins; a power of 1 in every bin stands for 70 dB.
     """
     excitation = power @ _ear(power.shape[-1], bins, power.device)
     result: Tensor = 0.1 * ((1 + excitation) ** _COMPRESSION - 1)

@@ -1,8 +1,8 @@
 """Spectral energy distance: a proper score for generators that draw.
 
 For two independent draws g, g' of one input with original y, ``2 E d(y, g) - E d(g, g')`` is least when the draws have
-the distribution of the originals (Székely & Rizzo 2013; Gritsenko et al. 2020 for spectrograms). Drawing twice rewards
-diversity exactly as far as the data have it.
+the distribution of the originals (Székely & Rizzo 2013; Gritsenko et al. 2020 for spectrograms). The second draw
+rewards exactly as much diversity as there is in the data.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 RESOLUTIONS = (256, 512, 1024, 2048, 4096)
-_LOG_FLOOR = 3e-4  # of a magnitude, the segment's root mean square being 1: -70 dB
+_LOG_FLOOR = 3e-4  # of a magnitude, for a segment with root mean square 1: -70 dB
 _MEL_FLOOR = 1e-7  # of a power
 _LEAST_DISTORTION = 1e-4  # of a power
 _CORNER_HZ = 3000.0  # above it a bin counts less, as the ear's bands get wider
@@ -45,13 +45,13 @@ class Distance:
     mel: float = 0.5  # L1 of log mel powers
     loudness: float = 6.0  # L1 of loudness in mel bands
     # Reward for the distance between two draws where the MP3 lost something. 1 is the proper score, whose draws are as
-    # far from the original as from each other; less gives draws nearer to it, with less noise.
+    # far from the original as from each other; with less, draws are nearer to it and have less noise.
     diversity: float = 0.7
-    similarity: float = 2.0  # of what the spectrogram of a draw lacks of looking like the original's
-    harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3 was
+    similarity: float = 2.0  # of the dissimilarity between the spectrograms of draw and original
+    harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
-    # Of the signal's distortion, per dB. A fill of the right level whose phases nobody knows doubles the error in the
-    # holes; the ear gains by treble far more than by the last dB of loud bins, and this tells them apart.
+    # Of the signal's distortion, per dB. A fill of the right level but unknown phase doubles the error in the holes;
+    # the ear gains far more from treble than from the last dB of loud bins, and this term tells the two apart.
     distortion: float = 0.2
 
 
@@ -68,7 +68,7 @@ def _hann(size: int, device: torch.device) -> Tensor:
 
 
 def magnitudes(samples: Tensor, size: int, overlap: int = 2) -> Tensor:
-    """Magnitudes (batch, frames, bins) of segments (batch, samples); 1 per bin for white noise of unit variance.
+    """Return magnitudes (batch, frames, bins) of segments (batch, samples); 1 per bin for white noise of variance 1.
 
     Frames are `size / overlap` samples apart.
     """
@@ -79,24 +79,24 @@ def magnitudes(samples: Tensor, size: int, overlap: int = 2) -> Tensor:
 
 
 def known_bins(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
-    """1 for each bin (batch, bins) that the source itself holds, else 0."""
+    """Return 1 for each bin (batch, bins) within the bandwidth of the source, else 0."""
     hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
     return (hz < bandwidth_hz[:, None] - 300).float()
 
 
 def band_weights(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
-    """Weight of each bin (batch, 1, bins): none above what the source itself holds."""
+    """Return the weight of each bin (batch, 1, bins), zero above the bandwidth of the source."""
     hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
     weight = known_bins(size, sample_rate, bandwidth_hz) / (1 + hz / _CORNER_HZ)
     return (weight / weight.sum(-1, keepdim=True).clamp_min(1e-9)).unsqueeze(1)
 
 
 def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> Tensor:
-    """Mean modulus of the difference of complex spectra in two parts (batch, 2, frames, bins), one number per item.
+    """Return the mean modulus of the difference of complex spectra in two parts (batch, 2, frames, bins), per item.
 
-    `level` (batch, 1) is the root mean square of the segment. To be used without a reward for diversity: a calibrated
-    draw adds to every coded bin as much noise as the codec did, 3 dB of distortion that nobody hears as restoration.
-    Loud bins decide this distance, missing treble has little part in it.
+    `level` (batch, 1) is the root mean square of the segment. Use this without a reward for diversity: a calibrated
+    draw adds as much noise to every coded bin as the codec did, which is 3 dB of distortion without audible benefit.
+    Loud bins dominate this distance; missing treble contributes little.
     """
     size = 2 * (a.shape[-1] - 1)
     difference = (a - b) / (level * (0.375 * size) ** 0.5)[..., None, None]
@@ -106,9 +106,9 @@ def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> T
 
 
 def distortion_db(restored: Tensor, original: Tensor) -> Tensor:
-    """Power of the difference over that of the original in dB, of spectra (batch, 2, frames, bins), one per item.
+    """Return the power of the difference over that of the original in dB, per item; (batch, 2, frames, bins) each.
 
-    What is 40 dB below counts no more: a clean input has no distortion at all.
+    Distortion below -40 dB does not count: a clean input has none at all.
     """
     off, whole = ((s**2).sum((-3, -2, -1)) for s in (restored - original, original))
     result: Tensor = 10 * torch.log10(off / (whole + 1e-6) + _LEAST_DISTORTION)
@@ -116,16 +116,16 @@ def distortion_db(restored: Tensor, original: Tensor) -> Tensor:
 
 
 def share_kept(degraded: Tensor, original: Tensor) -> Tensor:
-    """How far the MP3 kept each bin, 0 to 1, from powers of any one shape.
+    """Return how far the MP3 kept each bin, 0 to 1, from powers of equal shape.
 
-    The waveform term is taken where this is near one only: in holes and above the edge it would call for silence.
-    Diversity is rewarded where it is not: nothing is left to chance in what survived.
+    The waveform term counts only where this is near one: in holes and above the edge it would ask for silence.
+    Diversity is rewarded only where it is not: chance has no influence on what survived.
     """
     return (2 * degraded / (degraded + original + 1e-9)).clamp(max=1.0)
 
 
 def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance) -> Tensor:
-    """Distance of two sets of magnitudes (batch, frames, bins), one number per item of the batch."""
+    """Return the distance of two sets of magnitudes (batch, frames, bins), one number per item of the batch."""
     size = 2 * (a.shape[-1] - 1)
     compressed = (a.sqrt() - b.sqrt()).abs()
     logarithmic = ((a + _LOG_FLOOR).log() - (b + _LOG_FLOOR).log()).abs()
@@ -134,7 +134,7 @@ def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance)
     mel = _mel(size, a.device)
     known = (weights > 0).float()
     pooled = [(m * known) ** 2 @ mel / mel.sum(0) for m in (a, b)]
-    # A band counts as far as its bins are known.
+    # A band counts by the share of its bins that are known.
     share = (known @ mel) / mel.sum(0)
     low, high = ((p + _MEL_FLOOR).log() for p in pooled)
     difference = distance.mel * (low - high).abs()

@@ -1,8 +1,8 @@
-"""How alike two spectrograms look, structure before level: the measure that ViSQOL rests on.
+"""Similarity of two spectrograms by structure more than by level: the measure on which ViSQOL is based.
 
-The neurogram similarity index (NSIM; Hines & Harte, Speech Communication 54, 2012) of spectrograms in bands of the ear
-and dB, from 45 dB below the peak of each frame on, as ViSQOL has them (Chinen et al. 2020). A distance of magnitudes
-asks whether each band has the right level; this asks whether it rises and falls with the original.
+The neurogram similarity index (NSIM; Hines & Harte, Speech Communication 54, 2012) of spectrograms in mel bands and dB,
+limited to 45 dB below the peak of each frame, as in ViSQOL (Chinen et al. 2020). A distance of magnitudes measures
+whether each band has the right level; this measures whether it rises and falls with the original.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from mp3restore.dsp.stft import mel_bands
 
 __all__ = ["SIZE", "dissimilarity"]
 
-SIZE = 4096  # 93 ms at 44.1 kHz; ViSQOL has 80 ms
+SIZE = 4096  # 93 ms at 44.1 kHz; ViSQOL uses 80 ms
 _BANDS = 32
 _DEPTH_DB = 45.0
-# ViSQOL has constants next to 0 here, with which the last dB of a flat spot counts as much as a beat.
+# ViSQOL's constants are close to 0, so the last dB of a flat region counts as much as a beat.
 _LEVEL_CONSTANT = 1.0  # dB^2
 _STRUCTURE_CONSTANT = 1.0  # dB^2
 _NEIGHBOUR = 0.0838251  # weight of the nearest bands and frames in a window of 3 by 3
@@ -39,13 +39,13 @@ def _window(device: torch.device) -> Tensor:
 
 
 def _local(values: Tensor) -> Tensor:
-    """Mean over the window around each point of (batch, frames, bands)."""
+    """Return the mean over the window around each point of (batch, frames, bands)."""
     padded = functional.pad(values.unsqueeze(1), (1, 1, 1, 1), mode="replicate")
     return functional.conv2d(padded, _window(values.device)).squeeze(1)
 
 
 def dissimilarity(a: Tensor, b: Tensor, known: Tensor) -> Tensor:
-    """1 - NSIM of two sets of magnitudes (batch, frames, SIZE / 2 + 1), one number per item: 0 if they are the same.
+    """Return 1 - NSIM of two sets of magnitudes (batch, frames, SIZE / 2 + 1) per item: 0 if they are the same.
 
     `known` (batch, 1, SIZE / 2 + 1) is 1 where a bin counts, else 0.
     """

@@ -1,1 +1,1 @@
-"""The networks of Lattner and Nistal (2021), as a baseline."""
+"""The networks of Lattner and Nistal (2021) as a baseline."""

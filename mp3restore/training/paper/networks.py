@@ -1,22 +1,22 @@
-"""The baseline: the networks of the paper that this project started from, and their training.
+"""The baseline: the networks of the paper from which this project started.
 
 Lattner & Nistal, "Stochastic Restoration of Heavily Compressed Musical Audio Using Generative Adversarial Networks",
-Electronics 2021, 10(11), 1349: a mono convolutional generator of spectrograms against a critic, once with a noise
-vector and once without.
+Electronics 2021, 10(11), 1349: a mono convolutional generator of spectrograms, trained against a critic, once with a
+noise vector and once without.
 
 The layout is second-hand, from an unofficial transcription; at full width both networks have the number of parameters
-that a third paper gives for them. What is not known, or was doubtful there, is decided here:
+that a third paper states for them. Unknown or doubtful details are decided here:
 
-- The critic sees the MP3 beside what it judges. Otherwise nothing would tie a restoration to its input.
-- The last layer of the generator has no activation: its output has a sign.
-- Dilations spread over time and frequency; the gate of a layer multiplies its two halves, so 256 channels become 128.
-- Weights start as He et al. (2015) have it, but those of gates at zero, half open, and the values that they gate with
-  twice the weight (a quarter where they are added to what they come from): gates of random weight multiply gradients by
-  a million over ten layers.
-- One step of the critic for one of the generator, Adam with betas of 0 and 0.99, a small penalty on the level of the
-  critic's scores, and a moving average of the weights for use, as Karras et al. (2018) have it for this learning rate.
+- The critic sees the MP3 beside the spectrogram to judge. Otherwise nothing would tie a restoration to its input.
+- The last layer of the generator has no activation: its output is signed.
+- Dilations apply to time and frequency; the gate of a layer multiplies its two halves, so 256 channels become 128.
+- Weights are initialised as in He et al. (2015), with two exceptions. Those of gates start at zero, half open, and the
+  values that they gate have twice the weight (a quarter where they are added to their own input): gates of random
+  weight would multiply gradients by a million over ten layers.
+- One step of the critic per step of the generator, Adam with betas of 0 and 0.99, a small penalty on the level of the
+  critic's scores, and a moving average of the weights for use, as in Karras et al. (2018) for this learning rate.
 - The critic sees nothing above the bandwidth of the source, where our own objective does not judge either.
-- One network for all bitrates of the data set; the paper trained each bitrate by itself, on excerpts of 4 s.
+- One network for all bitrates of the data set; the paper trained one per bitrate, on excerpts of 4 s.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from mp3restore.training.networks.frontend import to_parts
 
 __all__ = ["HALO_FRAMES", "PaperConfig", "PaperCritic", "PaperGenerator", "compress", "expand"]
 
-_BANDS = 32  # frequencies that are left after aggregation
+_BANDS = 32  # frequencies left after aggregation
 _FRONT_DILATIONS = (1, 2, 4)
 _DILATIONS = (1, 2, 4, 8, 16) * 2
 _SLOPE = 0.25  # of a PReLU below zero, at the start
 _DRIFT = 1e-3
-# On either side of a frame that the generator's output depends on.
+# Frames on either side on which an output frame of the generator depends.
 HALO_FRAMES = 2 * sum(_FRONT_DILATIONS) + sum(_DILATIONS)
 
 
@@ -44,8 +44,8 @@ HALO_FRAMES = 2 * sum(_FRONT_DILATIONS) + sum(_DILATIONS)
 class PaperConfig:
     """Everything that decides a training run.
 
-    `width` scales all channels; 1 is the paper's 322 million parameters, an eighth takes 2 s a step on one core.
-    `latents` is the length of z; 0 makes the deterministic variant.
+    `width` scales all channels: 1 gives the paper's 322 million parameters, an eighth takes 2 s per step on one core.
+    `latents` is the length of z; 0 makes the deterministic version.
     """
 
     width: float = 0.125
@@ -62,12 +62,12 @@ class PaperConfig:
     validation_minutes: float = 20.0
 
     def channels(self, full: int) -> int:
-        """Channels of a layer that has `full` at full width."""
+        """Return the number of channels of a layer that has `full` at full width."""
         return max(2, round(full * self.width))
 
     @property
     def bins(self) -> int:
-        """Bins of a spectrum, without the one at half the sample rate."""
+        """Number of bins of a spectrum, without the one at half the sample rate."""
         return self.fft_size // 2
 
 
@@ -85,7 +85,7 @@ def _conv(inputs: int, outputs: int, dilation: int) -> nn.Module:
 
 
 class _Gated(nn.Module):
-    """Convolution whose output halves gate each other, PReLU(a) * sigmoid(b)."""
+    """Convolution with gated output: PReLU(a) * sigmoid(b) of its two halves."""
 
     def __init__(self, inputs: int, outputs: int, size: int, dilation: int, gain: float = 2.0) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class _Gated(nn.Module):
 class _Aggregation(nn.Module):
     """A convolution as high as the spectrum, folded: (batch, channels, frames, bins) to another such shape.
 
-    As one matrix product over all bins and channels of a frame, which is what it is. `before` and `after` are bins and
+    It is computed as one matrix product over all bins and channels of a frame. `before` and `after` are bins and
     channels.
     """
 
@@ -122,7 +122,7 @@ class _Aggregation(nn.Module):
 
 
 def _front(config: PaperConfig, inputs: int) -> list[nn.Module]:
-    """From spectrograms of `inputs` channels to 128 channels of 32 bands."""
+    """Return layers from spectrograms of `inputs` channels to 128 channels of 32 bands."""
     layers: list[nn.Module] = []
     for outputs, dilation in zip((18, 38, 38), _FRONT_DILATIONS, strict=True):
         layers += [_conv(inputs, config.channels(outputs), dilation), nn.PReLU(init=_SLOPE)]
@@ -132,7 +132,7 @@ def _front(config: PaperConfig, inputs: int) -> list[nn.Module]:
 
 
 class PaperGenerator(nn.Module):
-    """Spectrogram of a mono MP3 and z to the spectrogram of an original, in signed square roots."""
+    """Maps the spectrogram of a mono MP3 and z to the spectrogram of an original, in signed square roots."""
 
     def __init__(self, config: PaperConfig) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class PaperGenerator(nn.Module):
         )  # fmt: skip
 
     def forward(self, spectrum: Tensor, z: Tensor) -> Tensor:
-        """(batch, 2 parts, frames, bins) and (batch, latents), constant over time, to the shape of the spectrum."""
+        """Map (batch, 2 parts, frames, bins) and (batch, latents), constant over time, to the shape of the spectrum."""
         hidden = self.first(self.front(spectrum.contiguous(memory_format=torch.channels_last)))
         spread = z[:, :, None, None].expand(-1, -1, *hidden.shape[2:])
         result: Tensor = self.back(self.stack(torch.cat([hidden, spread], dim=1)))
@@ -159,7 +159,7 @@ class PaperGenerator(nn.Module):
 
 
 class PaperCritic(nn.Module):
-    """How much like an original a spectrogram looks beside its MP3: one number per item, averaged over frames."""
+    """Scores how much a spectrogram looks like an original, given its MP3: one number per item, a mean over frames."""
 
     def __init__(self, config: PaperConfig) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class PaperCritic(nn.Module):
         self.head = _he(nn.Linear(inner * _BANDS, 1))
 
     def forward(self, spectrum: Tensor, degraded: Tensor) -> Tensor:
-        """Two spectrograms (batch, 2 parts, frames, bins) to scores (batch,)."""
+        """Map two spectrograms (batch, 2 parts, frames, bins) to scores (batch,)."""
         both = torch.cat([spectrum, degraded], dim=1)
         hidden = self.front(both.contiguous(memory_format=torch.channels_last))
         for layer in self.stack:
@@ -179,7 +179,7 @@ class PaperCritic(nn.Module):
 
 
 def compress(spectrum: Tensor) -> Tensor:
-    """Complex (..., frames, bins + 1) to signed square roots of its parts (..., 2, frames, bins)."""
+    """Convert complex (..., frames, bins + 1) to signed square roots of its parts (..., 2, frames, bins)."""
     parts = to_parts(spectrum)[..., :-1]
     return parts.sign() * parts.abs().sqrt()
 

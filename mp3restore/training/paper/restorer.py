@@ -1,4 +1,4 @@
-"""Restoring whole files with the networks of the paper."""
+"""Restore whole files with the networks of the paper."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ class PaperRestorer:
 
     Parameters
     ----------
-    checkpoint
-        As `PaperTrainer` saves it. The averaged weights are used.
+    checkpoint : Path
+        A checkpoint from `PaperTrainer`. Its averaged weights are used.
 
     Raises
     ------
     InputError
-        If it is none of the paper's networks.
+        If it is not a checkpoint of the paper's networks.
     """
 
     def __init__(self, checkpoint: Path) -> None:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if "width" not in state["config"]:
-            raise InputError("no checkpoint of the paper's networks", path=checkpoint)
+            raise InputError("is not a checkpoint of the paper's networks", path=checkpoint)
         self.config = PaperConfig(**state["config"])
         self.generator = PaperGenerator(self.config).requires_grad_(requires_grad=False)
         self.generator.load_state_dict(state["average"])
         self.frontend = Frontend(self.config.fft_size)
 
     def restore(self, samples: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
-        """Restore (channels, n) samples channel by channel, all with the same z."""
+        """Restore samples (channels, n) channel by channel, all with the same z."""
         return np.stack([self.restore_mono(channel, seed=seed) for channel in samples])
 
     @torch.no_grad()
     def restore_mono(self, samples: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float32]:
-        """Restore (n,) samples with one z for all of them; the result is as long, and does not depend on chunks."""
+        """Restore samples (n,) with one z for the whole file; the result is as long, and does not depend on chunks."""
         hop = self.frontend.hop
         z = torch.randn(1, self.config.latents, generator=torch.Generator().manual_seed(seed))
         before = (OVERLAP - 1) * hop

@@ -1,4 +1,4 @@
-"""Training of the networks of the paper."""
+"""Train the networks of the paper."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["PaperTrainer"]
 
 
 class PaperTrainer:
-    """State of a run: generator, its moving average, critic, optimisers and step; used as `loop.Trainer` is.
+    """State of a run: generator, its moving average, critic, optimisers and step; the same interface as `Trainer`.
 
     Raises
     ------
@@ -36,7 +36,7 @@ class PaperTrainer:
         torch.manual_seed(config.seed)
         self.config = config
         self.device = device
-        # On a CPU, convolutions of few channels are seven times faster with these beside each other in memory.
+        # On a CPU, convolutions of few channels are seven times faster if the channels are adjacent in memory.
         self.generator = PaperGenerator(config).to(device)
         self.critic = PaperCritic(config).to(device)
         for network in (self.generator, self.critic):
@@ -50,11 +50,11 @@ class PaperTrainer:
         self.step = 0
 
     def learning_rate(self) -> float:
-        """The same throughout."""
+        """Return the learning rate, which is constant."""
         return self.config.learning_rate
 
-    def update(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:  # noqa: ARG002 - as `Trainer` has it
-        """One step of the critic and one of the generator on the mid plane; raises when a loss is not finite."""
+    def update(self, batch: Batch, rng: np.random.Generator) -> dict[str, float]:  # noqa: ARG002 - as in `Trainer`
+        """Train critic and generator for one step on the mid plane; raise if a loss is not finite."""
         with torch.no_grad():
             signals = (s[:, 0, CONTEXT:-CONTEXT] for s in (batch.degraded, batch.original))
             hz = torch.arange(self.config.bins, device=self.device) * batch.sample_rate[:, None] / self.config.fft_size
@@ -76,11 +76,11 @@ class PaperTrainer:
         return values
 
     def latents(self, count: int) -> Tensor:
-        """One z for each item (count, latents)."""
+        """Return one z per item: (count, latents)."""
         return torch.randn(count, self.config.latents, device=self.device)
 
     def _step_critic(self, original: Tensor, restored: Tensor, seen: Tensor) -> dict[str, float]:
-        """Wasserstein distance with a penalty on the gradient between the two (Gulrajani et al. 2017, algorithm 1)."""
+        """Train the critic on the Wasserstein distance with gradient penalty (Gulrajani et al. 2017, algorithm 1)."""
         share = torch.rand(len(original), 1, 1, 1, device=self.device)
         between = torch.lerp(original, restored, share).requires_grad_()
         (slope,) = torch.autograd.grad(self.critic(between, seen).sum(), between, create_graph=True)
@@ -93,13 +93,13 @@ class PaperTrainer:
     def _descend(self, name: str, loss: Tensor) -> None:
         network = {"generator": self.generator, "critic": self.critic}[name]
         parameters = list(network.parameters())
-        # Not through `backward`: the generator's loss has gradients in the critic too, which nobody needs.
+        # Not through `backward`: it would also compute the unneeded gradients of the generator's loss in the critic.
         for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
             parameter.grad = gradient
         self.optimisers[name].step()
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on, under a temporary name first."""
+        """Write everything needed to resume, under a temporary name first."""
         state = {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
@@ -113,7 +113,7 @@ class PaperTrainer:
         part.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on from a checkpoint."""
+        """Resume from a checkpoint."""
         state = torch.load(path, map_location=self.device, weights_only=True)
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])

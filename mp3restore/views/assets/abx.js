@@ -7,7 +7,7 @@ let run = null;
 let isA = false;
 let buffers = [];
 
-/** Probability of at least so many correct answers by guessing. */
+/** Probability of at least this many correct answers by guessing. */
 function guessing(correct, trials) {
   let ways = 1;
   let sum = 0;
@@ -41,7 +41,7 @@ function next() {
   const loop = player.loop;
   isA = chance(2) === 0;
   player.load([...buffers, buffers[isA ? 0 : 1]], [1, 1, 1]);
-  // A part that was chosen to listen to stays chosen.
+  // A loop stays set in the next trial.
   player.setLoop(loop);
   by("heading").textContent = `Trial ${run.answers.length + 1} of ${TRIALS}`;
 }

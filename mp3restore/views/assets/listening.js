@@ -1,13 +1,13 @@
 "use strict";
 
-/* What the listening tests have in common: chance, the listener, and the file of results. */
+/* The common parts of the listening tests: random numbers, the listener, and the file of results. */
 
 const test = pageData();
 const player = new SyncPlayer();
 const by = (name) => document.getElementById(name);
 const started = new Date().toISOString();
 
-/** A whole number below `limit`, from the browser's good source of chance. */
+/** A whole number below `limit`, from the browser's cryptographic random numbers. */
 function chance(limit) {
   return crypto.getRandomValues(new Uint32Array(1))[0] % limit;
 }
@@ -22,7 +22,7 @@ function shuffled(items) {
   return result;
 }
 
-/** Show one of the sections of the page, and put the focus on its heading for those who do not see it. */
+/** Show one section of the page, and move the focus to its heading for users of screen readers. */
 function show(name) {
   for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== name;
   const heading = by(name).querySelector("h2");
@@ -36,7 +36,7 @@ function stimuli(item, names) {
   return Promise.all(names.map((name) => embeddedAudio(`audio-${number}-${item.stimuli.indexOf(name)}`, item.rate)));
 }
 
-/** Offer the results as a file; they go nowhere else. */
+/** Offer the results as a file; they are not sent anywhere. */
 function offerResults(content) {
   const result = {
     format: "mp3restore-listening-test", schema: 1, mode: test.mode, title: test.title, test: test.test,
@@ -47,7 +47,7 @@ function offerResults(content) {
   link.download = `${test.mode}-${result.listener.replace(/[^\p{L}\p{N}-]+/gu, "_")}.json`;
 }
 
-/** Let a test begin when the listener has a name. */
+/** Let a test begin once the listener has entered a name. */
 function connectIntroduction(begin) {
   const name = by("listener");
   const update = () => { by("begin").disabled = !name.value.trim(); };

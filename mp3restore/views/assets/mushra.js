@@ -1,7 +1,7 @@
 "use strict";
 
 const trials = [];
-/* The training is one of the items, of which nothing is kept. */
+/* The training uses one of the items; its scores are discarded. */
 let queue = [];
 let current = null;
 
@@ -25,7 +25,7 @@ function card(index) {
   };
   slider.setAttribute("aria-valuetext", "not rated");
   slider.addEventListener("input", rate);
-  // Also who means exactly the middle, and does not move it, has rated.
+  // Listeners who mean exactly the middle do not move the slider, but have rated.
   slider.addEventListener("pointerup", rate);
   slider.addEventListener("keyup", (event) => { if (event.key === "Enter") rate(); });
   slider.addEventListener("focus", () => player.select(index + 1));
@@ -49,7 +49,7 @@ async function open({ item, training }) {
   current = { item, training, order, ratings: order.map(() => null), begun: performance.now() };
   by("heading").textContent = training ? "Training" : `Part ${trials.length + 1} of ${test.items.length}`;
   by("hint").textContent = training
-    ? "Get to know the versions and the sliders, and set the level. These scores do not count."
+    ? "Get to know the versions and the sliders, and set the volume. These scores do not count."
     : "How good is each version, compared with the reference?";
   by("stimuli").replaceChildren(...order.map((_, index) => card(index)));
   player.load(await stimuli(item, ["reference", ...order]), [1, ...order.map(() => 1)]);

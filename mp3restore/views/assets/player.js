@@ -1,13 +1,13 @@
 "use strict";
 
-/* Long enough not to click, short enough to seem immediate. */
+/* Long enough to avoid clicks, short enough to seem immediate. */
 const FADE_SECONDS = 0.01;
 
 /**
- * Plays several recordings of one piece at once, of which one is heard.
+ * Plays several recordings of one piece at once; only one of them is audible.
  *
- * All sources start together and run to the end; to switch is to fade one gain down and another up. So there is no gap,
- * and no way for the position to change. Buffers must be of the same length and rate.
+ * All sources start together and run to the end. Switching fades one gain down and another up, so there is no gap, and
+ * the position cannot change. Buffers must have the same length and rate.
  */
 class SyncPlayer extends EventTarget {
   #makeContext;
@@ -21,13 +21,13 @@ class SyncPlayer extends EventTarget {
   #playing = false;
   #loop = null;
 
-  /** @param makeContext gives an audio context of a rate in Hz; it is called when something is to be heard. */
+  /** @param makeContext returns an audio context for a rate in Hz; it is called when playback starts. */
   constructor(makeContext = (rate) => new AudioContext({ sampleRate: rate })) {
     super();
     this.#makeContext = makeContext;
   }
 
-  /** Take other recordings; gains are factors, one for each. */
+  /** Load other recordings; gains are factors, one for each. */
   load(buffers, gains) {
     this.pause();
     this.#buffers = buffers;
@@ -63,7 +63,7 @@ class SyncPlayer extends EventTarget {
     if (this.#context instanceof AudioContext) this.#context.resume();
     if (this.#loop && (this.#offset < this.#loop.start || this.#offset >= this.#loop.end)) this.#offset = this.#loop.start;
     if (this.#offset >= this.duration) this.#offset = 0;
-    // A little ahead, so that no source is late for it.
+    // A little in the future, so that no source starts late.
     this.#startedAt = this.#context.currentTime + FADE_SECONDS;
     this.#voices = this.#buffers.map((buffer, index) => this.#start(buffer, index));
     this.#voices[0].source.onended = () => this.#ended();
@@ -86,7 +86,7 @@ class SyncPlayer extends EventTarget {
     this.#restart(() => { this.#offset = wanted; });
   }
 
-  /** Hear another recording, from the same position on. */
+  /** Switch to another recording at the same position. */
   select(index) {
     if (index < 0 || index >= this.#buffers.length || index === this.#active) return;
     this.#active = index;
@@ -94,13 +94,13 @@ class SyncPlayer extends EventTarget {
     this.#changed();
   }
 
-  /** Change the factors of the recordings. */
+  /** Change the gains of the recordings. */
   setGains(gains) {
     this.#gains = gains;
     this.#fade();
   }
 
-  /** Repeat from start to end, in seconds; null ends the repeating. */
+  /** Repeat from start to end, in seconds; null clears the loop. */
   setLoop(loop) {
     const whole = loop && { start: Math.max(0, loop.start), end: Math.min(this.duration, loop.end) };
     this.#restart(() => { this.#loop = whole && whole.end - whole.start > 0.05 ? whole : null; });
@@ -161,12 +161,12 @@ class SyncPlayer extends EventTarget {
   #changed() { this.dispatchEvent(new Event("change")); }
 }
 
-/** Data of the page. */
+/** The data embedded in the page. */
 function pageData() {
   return JSON.parse(document.getElementById("data").textContent);
 }
 
-/** Decode the audio file that an element holds, without any conversion of its rate in Hz. */
+/** Decode the audio file in an element, without converting its rate in Hz. */
 async function embeddedAudio(id, rate) {
   const text = document.getElementById(id).textContent;
   let bytes;
@@ -179,7 +179,7 @@ async function embeddedAudio(id, rate) {
   return new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.buffer);
 }
 
-/** Minutes, seconds and tenths. */
+/** Format seconds as minutes, seconds and tenths. */
 function clock(seconds) {
   const tenths = Math.round(seconds * 10);
   return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
@@ -188,7 +188,7 @@ function clock(seconds) {
 /**
  * Connect the controls of a deck (play, seek, clock, loop-start, loop-end, loop-clear) and the keys with a player.
  *
- * @param start where the recordings begin in the whole piece, in seconds; a function.
+ * @param start a function that returns where the recordings begin in the whole piece, in seconds.
  */
 function connectDeck(player, { start = () => 0, keys = (index) => player.select(index) } = {}) {
   const by = (name) => document.getElementById(name);

@@ -1,6 +1,6 @@
 "use strict";
 
-/* Safe for the colour-blind (Okabe and Ito), readable on dark and light. */
+/* Safe for colour-blind readers (Okabe and Ito), legible on dark and light. */
 const LINE_COLOURS = ["#d55e00", "#0b84d8", "#009e73", "#cc79a7", "#a08000", "#56b4e9", "#7f7f7f", "#8f63d2", "#c0392b"];
 const SPECTROGRAM_ROWS = 256;
 const MOST_COLUMNS = 1000;
@@ -10,7 +10,7 @@ const player = new SyncPlayer();
 const loaded = new Map();
 let excerpt = 0;
 let buffers = [];
-/* What the pictures show: a part of the excerpt in seconds, and the frequency scale. */
+/* The view in all pictures: a part of the excerpt in seconds, and the frequency scale. */
 const view = { start: 0, end: 1, log: false, highest: 20000 };
 let spectra = [];
 let drawing = 0;
@@ -20,7 +20,7 @@ const stages = [...document.querySelectorAll(".stage")];
 const trackButtons = [...document.querySelectorAll(".track")];
 
 function nextFrame() {
-  // Also goes on in a tab that is not shown, where there are no frames.
+  // A timeout also fires in a hidden tab, which has no animation frames.
   return new Promise((resolve) => { setTimeout(resolve); });
 }
 
@@ -138,7 +138,7 @@ function showPosition() {
   }
 }
 
-/* Drawing in a picture selects a loop; a click without drawing goes there. */
+/* Dragging in a picture selects a loop; a click without dragging goes there. */
 let pending = null;
 
 function connectStage(stage) {

@@ -1,13 +1,13 @@
 "use strict";
 
 const FFT_SIZE = 2048;
-/* Levels in dB of a full-scale sine that the colours span, the same for all pictures. */
+/* Range of the colours in dB of a full-scale sine, the same for all pictures. */
 const LOWEST_DB = -110;
 const HIGHEST_DB = -10;
 const DIFFERENCE_DB = 40;
 const LOWEST_LOG_HZ = 40;
 
-/** Fourier transform of a fixed power of two, in place, with its bit reversal and twiddles made once. */
+/** In-place Fourier transform of a fixed power of two, with precomputed bit reversal and twiddle factors. */
 class Fft {
   constructor(size) {
     this.size = size;
@@ -62,7 +62,7 @@ function heightOf(view, frequency) {
 }
 
 /**
- * Levels in dB of a recording, rows from the top, shape rows x columns; the mean power of (at most two) channels.
+ * Levels in dB of a recording, shape rows x columns, rows from the top; the mean power of at most two channels.
  *
  * @param view { start, end } in seconds, and { log, highest } in Hz.
  */
@@ -77,7 +77,7 @@ function levels(buffer, view, columns, rows) {
   const result = new Float32Array(rows * columns);
   const re = new Float32Array(FFT_SIZE);
   const im = new Float32Array(FFT_SIZE);
-  // A sine of full scale gives a quarter of the frame's length in its bin.
+  // A full-scale sine has a quarter of the frame's length in its bin.
   const scale = (FFT_SIZE / 4) ** 2 * (stereo ? 4 : 2);
   for (let column = 0; column < columns; column++) {
     const centre = (view.start + ((view.end - view.start) * (column + 0.5)) / columns) * buffer.sampleRate;
@@ -88,7 +88,7 @@ function levels(buffer, view, columns, rows) {
       im[i] = inside && stereo ? right[first + i] * hann[i] : 0;
     }
     fft.transform(re, im);
-    // Two real signals in one complex transform: the sum of their powers needs no separation.
+    // Two real signals in one complex transform: the sum of their powers does not need them separated.
     for (let k = 0; k <= bins; k++) {
       const m = (FFT_SIZE - k) % FFT_SIZE;
       power[k] = (re[k] ** 2 + im[k] ** 2 + re[m] ** 2 + im[m] ** 2) / scale;
@@ -117,11 +117,11 @@ function colourTable(stops) {
   });
 }
 
-/* Even steps of lightness, so that nothing is seen that is not there; red and blue can be told apart by all. */
+/* Even steps of lightness, which show no false contours; everyone can tell red from blue. */
 const LEVEL_COLOURS = colourTable([0x000004, 0x231151, 0x5f187f, 0x982d80, 0xd3436e, 0xf8765c, 0xfebb81, 0xfcfdbf]);
 const DIFFERENCE_COLOURS = colourTable([0x6fb7ff, 0x1f5fae, 0x101018, 0xae3c12, 0xffb070]);
 
-/** Paint values (rows x columns) into a canvas, colours spread from lowest to highest. */
+/** Paint values (rows x columns) into a canvas, with the colours spread from lowest to highest. */
 function paint(canvas, values, columns, rows, colours, lowest, highest) {
   canvas.width = columns;
   canvas.height = rows;
@@ -134,7 +134,7 @@ function paint(canvas, values, columns, rows, colours, lowest, highest) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-/** Difference of two spectrograms in dB; what is below the colours in both is no difference. */
+/** Difference of two spectrograms in dB; levels below the range of the colours count as equal. */
 function difference(a, b) {
   return a.map((value, index) => Math.max(value, LOWEST_DB) - Math.max(b[index], LOWEST_DB));
 }
