@@ -99,7 +99,7 @@ def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
         silence = (
             f"{each.silence_s:.2f} s of silence stand for them" if each.silence_s else "nothing seems to be missing"
         )
-        yield f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are damaged: {silence}"
+        yield f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are damaged: {stands}"
     if len(rest := places[_TOLD_PLACES:]):
         silence = sum(each.silence_s for each in rest)
         yield (
