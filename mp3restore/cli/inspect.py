@@ -1,4 +1,4 @@
-"""``mp3restore inspect``: what one file has lost, or which of many are worth restoring."""
+"""``mp3restore inspect``: show what a file has lost, or which of many files are worth restoring."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _WORTH_TELLING = 0.005
 
 def inspect(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="A file to look into, or several files and folders to compare.")
+        list[str], typer.Argument(metavar="FILE", help="A file to inspect, or several files and folders to compare.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON: an object, or one a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON: one object, or one per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write a table for spreadsheets (several files).")] = False,
     plot: Annotated[
         Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser steps to this .png, .svg or .pdf.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show blocks, lines and the lattice, too.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also show blocks, lines and the lattice.")] = False,
 ) -> None:
     """Show what a file has lost, or which of many files are worth restoring."""
     with user_errors(as_json=as_json), quiet_decoders():
@@ -96,7 +96,7 @@ def _channels(count: int) -> str:
 
 
 def _losses(report: BitstreamReport) -> dict[str, str]:
-    """Say in a listener's words what the encoder took away."""
+    """Describe in a listener's words what the encoder took away."""
     not_held = [f"{share:.1%} not: {why}" for why, share in report.not_held.items() if share >= _WORTH_TELLING]
     return {
         "encoded": f"{report.kbps:.0f} kbit/s {report.rate_mode}, by {report.encoder or 'an unknown encoder'}",

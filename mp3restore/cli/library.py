@@ -1,4 +1,4 @@
-"""``mp3restore inspect`` of folders and many files: which of them are worth restoring."""
+"""``mp3restore inspect`` for folders and many files: show which of them are worth restoring."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WIDE = 5_000
 
 
 def inspect_library(names: Sequence[str], *, as_json: bool, as_csv: bool, processes: int) -> None:
-    """Show what is worth restoring among files and folders, the most compressed first.
+    """Show which of many files are worth restoring, the most compressed first.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _print(surveys: list[Survey]) -> None:
             each.problem or _WORDS[each.verdict],
             one_line(each.path),
         )
-    # A terminal cuts long names; a file or a program gets them whole.
+    # Long names are cut on a terminal, but complete in a file or pipe.
     width = None if sys.stdout.isatty() else _WIDE
     console = Console(file=sys.stdout, markup=False, highlight=False, width=width)
     console.print(table)

@@ -91,7 +91,7 @@ def run(
         if report is not None and pipes.folder is not None:
             raise UsageError("--report needs files that stay", hint="name files instead of -")
         pages = None if report is None else Pages(report, tasks, results)
-        with RunReporter(output, hidden=pipes.folder) as reporter:
+        with RunReporter(output, hidden=pipes.folder, bars_of_files=execution.cluster is None) as reporter:
             tell = reporter.tell if pages is None else pages.listen(reporter.tell)
             code = _restore(tasks, results, execution, reporter, tell)
             if pages is not None:

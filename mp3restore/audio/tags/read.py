@@ -211,7 +211,7 @@ def _read_mp4(file: BinaryIO, tags: Tags) -> None:
         tags.add(key, [value])
 
 
-def _take_atom(key: str, values: Any, tags: Tags) -> None:
+def _take_atom(key: str, values: Any, tags: Tags) -> None:  # noqa: ANN401 - mutagen has no types
     if key == "covr":
         for each in values:
             tags.add_picture(bytes(each))
