@@ -96,7 +96,7 @@ def warnings_of(
 def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
     """Say where a file is damaged: the first places, and how much there is in all."""
     for each in places[:_TOLD_PLACES]:
-        silence = (
+        stands = (
             f"{each.silence_s:.2f} s of silence stand for them" if each.silence_s else "nothing seems to be missing"
         )
         yield f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are damaged: {stands}"
