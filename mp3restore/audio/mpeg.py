@@ -19,6 +19,7 @@ from mp3restore.audio.joining import main_kind, with_channels
 from mp3restore.audio.run_decoder import decode_run
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
+from mp3restore.errors import DecodeError
 from mp3restore.mp3.assembly import find_runs
 from mp3restore.mp3.foreign import PADDING, Block, id3v2_bytes
 from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
@@ -175,11 +176,15 @@ class MpegSource(AudioSource):
         return self.frames / self.sample_rate
 
     def _decode(self) -> Iterator[Samples]:
+        done = 0
         for index, (run, ranges) in enumerate(zip(self.runs, self._music, strict=True)):
             music = _cut(self._run_blocks(index, run), ranges)
-            yield from resample_stream(
-                (with_channels(block, self.channels) for block in music), run.sample_rate, self.sample_rate
-            )
+            alike = (with_channels(block, self.channels) for block in music)
+            for block in resample_stream(alike, run.sample_rate, self.sample_rate):
+                done += block.shape[1]
+                yield block
+        if done != self.frames:
+            raise DecodeError(f"{done} samples were decoded, but its frames hold {self.frames}", path=self.path)
 
     def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
         """Decode a run to exactly the samples of its frames; where the decoder gives up, it begins again behind."""
