@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.excitation import CONTEXT
-from mp3restore.noise import LATENT_SPAN, latent_kernel
 from mp3restore.stft import OVERLAP
 from mp3restore.training import similarity
 from mp3restore.training.critic import Critic, CriticConfig, critic_loss, generator_losses
@@ -32,6 +31,7 @@ from mp3restore.training.objective import (
     spectral_distance,
     waveform_distance,
 )
+from mp3restore.training.pooled import pooled_score
 from mp3restore.training.shipped import read_weights
 
 __all__ = ["FitConfig", "Trainer"]
@@ -152,7 +152,7 @@ class Trainer:
         for _ in range(2 if stochastic else 1):
             noise = torch.rand(shape, device=self.device).sub_(0.5).mul_(12**0.5 if stochastic else 0.0)
             excitations = (to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16(), segment.harmonic)
-            z = self._latents(len(noise), segment.spectrum.shape[3])
+            z = torch.randn(len(noise), self.config.generator.latents, device=self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
                 draws.append(apply_gains(gains, segment.spectrum, excitations).float())
@@ -179,7 +179,8 @@ class Trainer:
             judged.append(magnitudes(heard[-1] / level, resolution))
         to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
         given = magnitudes(degraded / level, resolution)
-        lost = weights * (1 - share_kept(given.square(), wanted.square()))
+        likely = torch.stack([wanted, *judged]).detach().square().mean(0)
+        lost = weights * (1 - share_kept(given.square(), likely))
         apart = spectral_distance(judged[0], judged[-1], lost, distance)
         harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
         placed = (segment.placed * of_spectrum).sum(1)
@@ -191,9 +192,12 @@ class Trainer:
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
         unlike, worse = _unlikeness(batch, target, degraded, heard)
         looks = distance.similarity * (unlike + distance.harm * worse)
+        signals = (s / level for s in (target, *heard))
+        pooled, levels = pooled_score(*signals, batch.sample_rate, batch.bandwidth_hz)
+        looks = looks + distance.pooled * pooled
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = {
-            "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
+        parts = levels | {
+            "pooled": pooled, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
             "distortion": distorted,
         }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
@@ -226,14 +230,6 @@ class Trainer:
         trim = (_MARGIN_FRAMES - OVERLAP + 1) * self.frontend.hop
         samples = self.frontend.synthesise(torch.complex(spectrum[..., 0, :, :], spectrum[..., 1, :, :]))
         return samples[..., trim:-trim]
-
-    def _latents(self, batch: int, frames: int) -> Tensor:
-        """z of one draw, as `NoiseSource` has it: (batch, frames, 2 * latents), the second half constant over time."""
-        count = self.config.generator.latents
-        draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
-        local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
-        whole = torch.randn(batch, 1, count, device=self.device).expand(batch, frames, count)
-        return torch.cat([local, whole], dim=-1)
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on, under a temporary name first."""
