@@ -54,6 +54,7 @@ def restore_file(
     model: Model | str | Path | None = None,
     seed: int = 0,
     variant: int = 1,
+    variety: float | None = None,
     deterministic: bool = False,
     container: Container | None = None,
     bit_depth: BitDepth = "24",
@@ -80,6 +81,9 @@ def restore_file(
         Which restorations to draw; the same seed gives the same file.
     variant : int
         Which of the seed's restorations, from 1.
+    variety : float, optional
+        How far a draw is from the middle of what is plausible, 0.0 or more; 1.0 is as far as originals are. By default
+        a small value of the model's own for variant 1, and 1.0 for all others.
     deterministic : bool
         Give the one restoration without any chance instead of a draw.
     container : {"wav", "flac"}, optional
@@ -114,7 +118,7 @@ def restore_file(
         All are `Mp3RestoreError`; no partial output is left.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, sample_rate, consistency, strength, tags)
+    options = RunOptions(seed, deterministic, sample_rate, consistency, strength, tags, variety=variety)
     output = None if target is None else Path(target)
     (job,) = plan_jobs(Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite)
     job = replace(job, variant=variant)
@@ -128,6 +132,7 @@ def restore(
     model: Model | str | Path | None = None,
     seed: int = 0,
     variant: int = 1,
+    variety: float | None = None,
     deterministic: bool = False,
     strength: float = 1.0,
     output_sample_rate: int | None = None,
@@ -141,7 +146,7 @@ def restore(
         Decoded music, full scale 1.0, 1 to 8 channels.
     sample_rate : int
         Its rate in Hz.
-    model, seed, variant, deterministic, threads
+    model, seed, variant, variety, deterministic, threads
         As for `restore_file`.
     strength : float
         How far to go from the samples (0.0) to the restoration (1.0). How much they have lost is not known here.
@@ -162,7 +167,7 @@ def restore(
         If an option is out of range, or the model cannot be loaded.
     """
     _check_variant(variant)
-    options = RunOptions(seed, deterministic, output_sample_rate, strength=strength)
+    options = RunOptions(seed, deterministic, output_sample_rate, strength=strength, variety=variety)
     array = np.asarray(samples)
     if array.dtype.kind != "f" or array.ndim not in (1, 2) or array.size == 0:
         raise InputError("samples must be floats of shape (channels, samples) or (samples,), and not empty")
@@ -183,6 +188,7 @@ def restore(
         sample_rate=path.working,
         seed=seed,
         variant=variant,
+        variety=variety,
         deterministic=deterministic,
     )
     mixed = restored if strength == 1 else mix(dry, restored, strength)

@@ -82,7 +82,7 @@ class GeneratorSession:
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
         wanted = dict.fromkeys(("power", *GAINS), self._bins)
-        wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
+        wanted |= {"z": config.latents, "uncertainty": PLANES * config.bands}
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
         if {port.name: port.shape[-1] for port in ports} != wanted:
             raise ModelError("the network is not what its configuration says", path=model.onnx_path)
@@ -127,7 +127,7 @@ class GeneratorSession:
             if noise is not None:
                 wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
             excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
-            z = self._latents(first_hop - halo, around, noise)
+            z = np.zeros(config.latents, np.float32) if noise is None else noise.latents(config.latents)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
         with timings.measure("generator"):
             gains = self._gains(power, np.ascontiguousarray(known), z, kept)
@@ -162,12 +162,3 @@ class GeneratorSession:
             binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
         self._session.run_with_iobinding(binding)
         return gains
-
-    def _latents(self, first_frame: int, frames: int, noise: NoiseSource | None) -> NDArray[np.float32]:
-        """z of all frames: (frames, frame_latents + file_latents)."""
-        config = self._config
-        z = np.zeros((frames, config.frame_latents + config.file_latents), np.float32)
-        if noise is not None:
-            z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
-            z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
-        return z

@@ -13,25 +13,30 @@ from mp3restore.errors import ModelError
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
-_SCHEMA = 2
+_SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """What the engine must know of a model.
 
-    `halo_frames` frames on either side influence an output frame. `frame_latents` and `file_latents` are the numbers of
-    z values drawn for each frame and once for the file. `bands` is the number of bands of the uncertainty map.
+    `halo_frames` frames on either side influence an output frame. `latents` is the number of z values, drawn once for a
+    file, and `variety` what they are multiplied by where a file is restored once: a draw nearer to the middle. `bands`
+    is the number of bands of the uncertainty map.
     """
 
     name: str
     version: str
     fft_size: int
     halo_frames: int
-    frame_latents: int
-    file_latents: int
+    latents: int
+    variety: float
     bands: int
     schema: int = _SCHEMA
+
+    def variety_of(self, variant: int) -> float:
+        """What z of a variant is multiplied by where nobody asks for more or less."""
+        return self.variety if variant == 1 else 1.0
 
     def to_json(self) -> str:
         """Text of ``config.json``."""
@@ -104,6 +109,8 @@ def _read_config(folder: Path) -> ModelConfig:
         value = getattr(config, field.name)
         if field.type == "int" and (not isinstance(value, int) or value < 0):
             raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
+        if field.type == "float" and (not isinstance(value, (int, float)) or not value >= 0):
+            raise ModelError(f"{field.name} must be a number, 0 or more, not {value!r}", path=path)
     return config
 
 

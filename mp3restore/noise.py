@@ -7,31 +7,19 @@ so that any stretch of a file can be drawn alone, in any order, on any thread, w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-__all__ = ["LARGEST_VARIANT", "LATENT_SPAN", "NoiseSource", "latent_kernel"]
+__all__ = ["LARGEST_VARIANT", "NoiseSource"]
 
 LARGEST_VARIANT = 2**32
 """Variants above it would run into the key's other parts."""
 
-LATENT_SPAN = 33
-"""Frames over which the latents of a frame are averaged, 0.4 s: a new z for each frame makes the treble flicker."""
-
-_WAVE, _FRAME, _FILE = range(3)  # independent streams of one key
+_WAVE, _LATENTS = range(2)  # independent streams of one key
 _ORIGIN = 1 << 32  # counters are unsigned; frames and hops before the start of the file are negative
 _DRAWS_PER_COUNTER = 4  # 64-bit words that Philox gives per counter
-
-
-@cache
-def latent_kernel() -> NDArray[np.float32]:
-    """Weights of the average over time, a Hann window that keeps the variance: shape (LATENT_SPAN,)."""
-    hann = np.hanning(LATENT_SPAN + 2)[1:-1]
-    return (hann / np.linalg.norm(hann)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +36,15 @@ class NoiseSource:
         Which group of channels that are restored together, from 0.
     sign
         What waves are multiplied by: 1, or -1 so that inverted music gets the inverted restoration.
+    variety
+        What z is multiplied by.
     """
 
     seed: int
     variant: int
     group: int = 0
     sign: float = 1.0
+    variety: float = 1.0
 
     def _words(self, stream: int, first: int, count: int, words: int) -> NDArray[np.uint64]:
         """`words` 64-bit words for each of `count` positions from `first`: shape (count, words)."""
@@ -70,14 +61,9 @@ class NoiseSource:
         values = (levels.astype(np.float32) - np.float32(32767.5)) * np.float32(self.sign * 12**0.5 / 65536)
         return np.asarray(values.transpose(1, 0, 2).reshape(planes, hops * hop), dtype=np.float32)
 
-    def frame_latents(self, first_frame: int, frames: int, count: int) -> NDArray[np.float32]:
-        """Standard normal numbers for each frame, drifting over `LATENT_SPAN` frames: shape (frames, count)."""
-        draws = _normal(self._words(_FRAME, first_frame - LATENT_SPAN // 2, frames + LATENT_SPAN - 1, count))
-        return np.asarray(sliding_window_view(draws, LATENT_SPAN, axis=0) @ latent_kernel(), dtype=np.float32)
-
-    def file_latents(self, count: int) -> NDArray[np.float32]:
-        """Standard normal numbers that hold for the whole file: shape (count,)."""
-        return _normal(self._words(_FILE, 0, 1, count)).reshape(count)
+    def latents(self, count: int) -> NDArray[np.float32]:
+        """z: numbers that hold for the whole file, standard normal times `variety`, shape (count,)."""
+        return _normal(self._words(_LATENTS, 0, 1, count)).reshape(count) * np.float32(self.variety)
 
 
 def _normal(words: NDArray[np.uint64]) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -35,6 +36,9 @@ class RunOptions:
         Give the result the tags and pictures of the input, and say in them how it was made.
     preserve_mtime : bool
         Give the result the modification time of the input.
+    variety : float, optional
+        How far draws are from the middle of what is plausible, 0.0 or more; 1.0 is as far as originals are. By default
+        a small value of the model's own for variant 1, and 1.0 for all others.
 
     Raises
     ------
@@ -49,6 +53,7 @@ class RunOptions:
     strength: float | None = None
     tags: bool = True
     preserve_mtime: bool = False
+    variety: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.seed, int) or not 0 <= self.seed <= _LARGEST_SEED:
@@ -58,3 +63,5 @@ class RunOptions:
             raise UsageError(f"the sample rate must be a whole number from {LOWEST_RATE} to {HIGHEST_RATE}, in Hz")
         if self.strength is not None and not 0.0 <= self.strength <= 1.0:
             raise UsageError("the strength must be 0 to 1")
+        if self.variety is not None and not 0.0 <= self.variety < math.inf:
+            raise UsageError("the variety must be 0 or more")

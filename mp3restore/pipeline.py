@@ -164,6 +164,7 @@ class _Run:
             self._watch = BitstreamWatch(bitstream, working_rate=self.path.working, bands=bands, keep=self.held)
         self._source = source
         self._variant = job.variant
+        self.variety = restorer.model.config.variety_of(job.variant) if options.variety is None else options.variety
         self._options = options
         self._clipping = ClippingWatch()
 
@@ -210,6 +211,7 @@ class _Run:
             sample_rate=self.path.working,
             seed=options.seed,
             variant=self._variant,
+            variety=self.variety,
             deterministic=options.deterministic,
             timings=self.timings,
         )
@@ -255,6 +257,7 @@ def _finish_tags(file: BinaryIO, job: Job, run: _Run, options: RunOptions, kbps:
         "MODEL": f"{model.name} {model.config.version}",
         "SEED": "none" if options.deterministic else str(options.seed),
         "VARIANT": str(job.variant),
+        "VARIETY": f"{run.variety:g}",
         "STRENGTH": f"{run.strength:g}",
         "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
     }

@@ -20,6 +20,7 @@ def restore_command(request: Request, job: Job) -> str:
     options, form = request.options, job.output_format
     words = ["mp3restore", str(job.source), "--model", request.model.name, "--variants", str(request.variants)]
     words += ["--deterministic"] if options.deterministic else ["--seed", str(options.seed)]
+    words += [] if options.variety is None else ["--variety", f"{options.variety:g}"]
     words += [] if options.strength is None else ["--strength", f"{options.strength:g}"]
     words += [] if options.consistency else ["--no-consistency"]
     words += [] if options.sample_rate is None else ["--sample-rate", str(options.sample_rate)]
@@ -56,6 +57,7 @@ def recorded_origin(path: Path, original: str) -> str | None:
         return None
     words = ["mp3restore", original, "--model", found["MODEL"].partition(" ")[0], "--variants", found["VARIANT"]]
     words += ["--deterministic"] if found["SEED"] == "none" else ["--seed", found["SEED"]]
+    words += ["--variety", found["VARIETY"]] if "VARIETY" in found and found["SEED"] != "none" else []
     words += ["--strength", found["STRENGTH"]] if "STRENGTH" in found else []
     version = found.get("VERSION", "of unknown version")
     return f"{shlex.join(words)}   # variant {found['VARIANT']}, mp3restore {version}, model {found['MODEL']}"
