@@ -121,7 +121,8 @@ class Restorer:
         The yielded blocks have together exactly the length of the input and no delay. Two channels are restored
         together as mid and side; any other number, each channel by itself.
 
-        `variety` multiplies z; by default the model says by how much (`ModelConfig.variety_of`). `deterministic` draws nothing: z and the noise are zero.
+        `variety` multiplies z; by default the model says by how much (`ModelConfig.variety_of`). `deterministic` draws
+        nothing: z and the noise are zero.
 
         Raises
         ------

@@ -72,9 +72,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
         if quiet and verbose:
             raise UsageError("--quiet and --verbose contradict each other")
         names = Names(inputs or [], files_from or [], recursive, include or [], exclude or [], output, raw)
-        how = RunOptions(
-            seed, deterministic, sample_rate, not no_consistency, strength, tags, preserve_mtime, variety
-        )
+        how = RunOptions(seed, deterministic, sample_rate, not no_consistency, strength, tags, preserve_mtime, variety)
         wishes = Wishes(
             how, model, container, bit_depth, template, flatten, variants, max_bitrate, on_exists, skip_existing, force
         )

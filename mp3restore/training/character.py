@@ -1,4 +1,4 @@
-"""What a clip sounds like beside its original, and whether draws differ as originals would: numbers, and their means."""
+"""What a clip is like beside its original, and whether draws differ as originals would: numbers, and their means."""
 
 from __future__ import annotations
 
@@ -46,11 +46,9 @@ def describe(
         ``levels`` (see `levels.level_error`), ``mel_snr`` in dB, and where there is room for treble ``attack`` in dB
         and ``tonal``, a share, each with the value of the original.
     """
-    where = {"sample_rate": sample_rate, "edge_hz": edge_hz, "bandwidth_hz": bandwidth_hz}
-    result: Row = {
-        "levels": level_error(band_powers(original, [other], **where)),  # type: ignore[arg-type] - whole and not
-        "mel_snr": multi_mel_snr(original, other, bandwidth_hz, sample_rate),
-    }
+    bands = band_powers(original, [other], sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
+    mel_snr = multi_mel_snr(original, other, bandwidth_hz, sample_rate)
+    result: Row = {"levels": level_error(bands), "mel_snr": mel_snr}
     highest = min(bandwidth_hz - 300, _HIGHEST_HZ, sample_rate / 2)
     if edge_hz + _LEAST_TREBLE_HZ < highest:
         result["attack"] = [attack_sharpness(s, sample_rate, edge_hz) for s in (original, other)]

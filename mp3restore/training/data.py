@@ -42,8 +42,8 @@ class Batch:
 class PairSet:
     """All pairs of one split as int16.
 
-    On a CPU they are mapped from disk, and what is drawn stays in the operating system's cache. On a GPU they lie in its
-    memory, 21 MB for a minute of stereo pairs, so that a step waits for no transfer.
+    On a CPU they are mapped from disk, and what is drawn stays in the operating system's cache. On a GPU they lie in
+    its memory, 21 MB for a minute of stereo pairs, so that a step waits for no transfer.
     """
 
     def __init__(self, folder: Path, split: str, device: torch.device = _CPU) -> None:

@@ -170,9 +170,7 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str, variety: 
     (folder / "model.onnx").write_bytes(data)
     write_weights(folder, generator, *training_so_far(checkpoint.parent))
     config = generator.config
-    written = ModelConfig(
-        name, version, config.fft_size, config.halo_frames, config.latents, variety, config.bands
-    )
+    written = ModelConfig(name, version, config.fft_size, config.halo_frames, config.latents, variety, config.bands)
     (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
     return Exported(folder, step, error, precision)

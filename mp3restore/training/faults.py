@@ -52,12 +52,13 @@ def _holes(treble: _Spectrum, share: float, rng: np.random.Generator) -> _Spectr
     """Cells of 4 frames by 16 bins without anything."""
     frames, bins = treble.shape[-2:]
     open_cells = rng.random((-(-frames // 4), -(-bins // 16))) >= share
-    return treble * np.repeat(np.repeat(open_cells, 4, 0), 16, 1)[:frames, :bins]
+    return np.asarray(treble * np.repeat(np.repeat(open_cells, 4, 0), 16, 1)[:frames, :bins], dtype=np.complex64)
 
 
 def _noisy(treble: _Spectrum, share: float, rng: np.random.Generator) -> _Spectrum:
     """Noise in the place of music, of equal power."""
-    return np.sqrt(1 - share) * treble + np.sqrt(share) * _noise_like(treble, rng)
+    mixed = np.sqrt(1 - share) * treble + np.sqrt(share) * _noise_like(treble, rng)
+    return np.asarray(mixed, dtype=np.complex64)
 
 
 def _tonal(treble: _Spectrum, share: float) -> _Spectrum:
@@ -74,7 +75,8 @@ def _tonal(treble: _Spectrum, share: float) -> _Spectrum:
 
 def _too_loud(treble: _Spectrum, gain_db: float, rng: np.random.Generator) -> _Spectrum:
     """Noise on top, so that the power rises by `gain_db`."""
-    return treble + np.sqrt(10 ** (gain_db / 10) - 1) * _noise_like(treble, rng)
+    louder = treble + np.sqrt(10 ** (gain_db / 10) - 1) * _noise_like(treble, rng)
+    return np.asarray(louder, dtype=np.complex64)
 
 
 def _louder(treble: _Spectrum, gain_db: float) -> _Spectrum:

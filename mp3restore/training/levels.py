@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def band_powers(
     silence = 1e-20
     spectra = (np.abs(analyse(with_mid_side(s), _SIZE)).astype(np.float64) ** 2 for s in (original, *others))
     first, *rest = (
-        np.stack([power[..., a:b].mean(-1) for a, b in zip(limits[:-1], limits[1:], strict=True)], axis=1)
+        np.stack([power[..., a:b].mean(-1) for a, b in pairwise(limits)], axis=1)
         if len(limits) > 1
         else np.zeros((power.shape[0], 0, power.shape[1]))
         for power in spectra

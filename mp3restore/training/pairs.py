@@ -61,7 +61,10 @@ def _shine(kbps: int, *, weight: float = 1.0) -> Condition:
 # it alone.
 CONDITIONS: tuple[Condition, ...] = (
     *(_lame(f"cbr{k}", k, "-b", str(k), weight=w) for k, w in ((16, 2), (24, 2), (32, 3), (48, 3), (64, 3))),
-    *(_lame(f"cbr{k}", k, "-b", str(k), weight=w) for k, w in ((96, 2), (112, 0.7), (128, 1.5), (160, 0.7), (192, 0.3))),
+    *(
+        _lame(f"cbr{k}", k, "-b", str(k), weight=w)
+        for k, w in ((96, 2), (112, 0.7), (128, 1.5), (160, 0.7), (192, 0.3))
+    ),
     *(_lame(f"cbr{k}-full", k, "-b", str(k), "--resample", "44.1", weight=1) for k in (32, 40, 56, 80)),
     *(_lame(f"cbr{k}-simple", k, "-b", str(k), "-m", "s", weight=0.5) for k in (48, 64, 96)),
     *(_lame(f"abr{k}", k, "--abr", str(k), weight=0.7) for k in (32, 48, 64, 112)),

@@ -14,7 +14,17 @@ from mp3restore.training.levels import REGIONS as REGIONS_OF_LEVELS
 from mp3restore.training.lineage import training_so_far
 from mp3restore.training.metrics import METRICS
 
-__all__ = ["character_table", "diversity_table", "markdown", "page", "score_tables", "table", "spread_table", "worst_table", "write_card"]
+__all__ = [
+    "character_table",
+    "diversity_table",
+    "markdown",
+    "page",
+    "score_tables",
+    "spread_table",
+    "table",
+    "worst_table",
+    "write_card",
+]
 
 Table = dict[str, Any]
 """``caption``, ``columns`` (their headings) and ``rows`` (their cells, all text)."""
@@ -67,13 +77,13 @@ in what the MP3 kept, in its holes, and above its edge. Then the best of 8 draws
 log-mel."""
 
 
-_CHARACTER = """Above the edge of the MP3: error of the levels of bands of 2 kHz, as a median over bands and clips and of the
-mean power (below zero is too dull); rise of the power within 5 ms at attacks; share of the power that is in tones. Mel
+_CHARACTER = """Above the edge of the MP3: error of the levels of bands of 2 kHz, as a median over bands and clips and
+of the mean power (below zero is too dull); rise of the power within 5 ms at attacks; share of the power that is in tones. Mel
 SNR is over the whole band, higher is better; the kernel distance says how unlike music a set of clips is, 0 being the
 originals."""
 _SPREAD = """Band levels, averaged over so many frames: two draws differ by so much of what one differs from the original
-(1 is calibrated). Of draws that are calibrated the original is duller than all seven in an eighth of cases, and brighter
-in an eighth."""
+(1 is calibrated). Of draws that are calibrated the original is duller than all seven in an eighth of cases, and
+brighter in an eighth."""
 
 
 def _cell(row: dict[str, Any], metric: str) -> str:
@@ -135,7 +145,8 @@ def spread_table(spread: list[dict[str, Any]]) -> Table:
     for row in spread:
         for region in REGIONS_OF_LEVELS:
             ratios = ["-" if ratio is None else f"{ratio:.2f}" for ratio in row[region]]
-            outer = f"{round(100 * row['ranks_16'][0])}, {round(100 * row['ranks_16'][-1])} %" if region == "above" else ""
+            first, last = (round(100 * row["ranks_16"][k]) for k in (0, -1))
+            outer = f"{first}, {last} %" if region == "above" else ""
             rows.append([row["condition"], str(row["clips"]), region, *ratios, outer])
     columns = ["encode", "clips", "bands", *lengths, "duller, brighter than all draws"]
     return {"caption": "Spread over error", "columns": columns, "rows": rows}
@@ -166,7 +177,8 @@ def page(result: dict[str, Any]) -> str:
         "evaluation.html", scripts=[], data=None, title=f"Evaluation of {result['model']} {result['version']}",
         result=result, sections={"By encode": score_tables(result["summary"]), **groups},
         character=character_table(result["character"], result["likeness"]), spread=spread_table(result["spread"]),
-        about_character=_CHARACTER, about_spread=_SPREAD, diversity=diversity_table(result["diversity"]), worst=worst_table(result["summary"]),
+        about_character=_CHARACTER, about_spread=_SPREAD, diversity=diversity_table(result["diversity"]),
+        worst=worst_table(result["summary"]),
         legend=_LEGEND, about_diversity=_DIVERSITY,
     )  # fmt: skip
 

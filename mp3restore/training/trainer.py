@@ -192,13 +192,14 @@ class Trainer:
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
         unlike, worse = _unlikeness(batch, target, degraded, heard)
         looks = distance.similarity * (unlike + distance.harm * worse)
-        signals = (s / level for s in (target, *heard))
-        pooled, levels = pooled_score(*signals, batch.sample_rate, batch.bandwidth_hz)
+        pooled, levels = pooled_score(
+            target / level, heard[0] / level, heard[-1] / level, batch.sample_rate, batch.bandwidth_hz
+        )
         looks = looks + distance.pooled * pooled
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
         parts = levels | {
-            "pooled": pooled, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
-            "distortion": distorted,
+            "pooled": pooled, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse,
+            "off": off, "distortion": distorted,
         }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
 
