@@ -63,6 +63,7 @@ def restore_file(
     model: Model | str | Path | None = None,
     seed: int = 0,
     variant: int = 1,
+    variety: float | None = None,
     deterministic: bool = False,
     container: Container | None = None,
     bit_depth: BitDepth = DEFAULT_BIT_DEPTH,
@@ -89,6 +90,9 @@ def restore_file(
         Seed of the random draw, 0 or more; the same seed gives the same file.
     variant : int
         Which of the seed's restorations to make, from 1.
+    variety : float, optional
+        How far a draw is from the middle of what is plausible, 0.0 or more; 1.0 is as far as originals are. By default
+        the small value of the model for variant 1, and 1.0 for all others.
     deterministic : bool
         Make the one restoration that uses no random draw.
     container : {"wav", "flac"}, optional
@@ -138,6 +142,7 @@ def restore_file(
             consistency=consistency,
             strength=strength,
             tags=tags,
+            variety=variety,
         )
         output = None if target is None else Path(target)
         (job,) = plan_jobs(
@@ -160,6 +165,7 @@ def restore(
     model: Model | str | Path | None = None,
     seed: int = 0,
     variant: int = 1,
+    variety: float | None = None,
     deterministic: bool = False,
     consistency: bool = True,
     strength: float | None = None,
@@ -236,7 +242,7 @@ def restore(
         number = _check_variant(variant)
         options = RunOptions(
             seed=seed, deterministic=deterministic, sample_rate=output_sample_rate, consistency=consistency,
-            strength=strength,
+            strength=strength, variety=variety,
         )  # fmt: skip
         if isinstance(samples, (bytes, bytearray, memoryview)):
             if sample_rate is not None or bitstream is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from operator import index
 from typing import SupportsFloat, SupportsIndex
@@ -39,6 +40,9 @@ class RunOptions:
         Give the result the tags and pictures of the input, and a tag that says how it was made.
     preserve_mtime : bool
         Give the result the modification time of the input.
+    variety : float, optional
+        How far draws are from the middle of what is plausible, 0.0 or more; 1.0 is as far as originals are. By default
+        a small value of the model's own for variant 1, and 1.0 for all others.
 
     Raises
     ------
@@ -53,6 +57,7 @@ class RunOptions:
     strength: float | None = None
     tags: bool = True
     preserve_mtime: bool = False
+    variety: float | None = None
 
     def __post_init__(self) -> None:
         seed = whole_number(self.seed)
@@ -62,14 +67,17 @@ class RunOptions:
         if self.sample_rate is not None:
             object.__setattr__(self, "sample_rate", check_rate(self.sample_rate))
         if self.strength is not None:
-            strength = self.strength
-            if (
-                isinstance(strength, bool)
-                or not isinstance(strength, SupportsFloat)
-                or not 0.0 <= float(strength) <= 1.0
-            ):
-                raise UsageError("the strength must be 0 to 1")
-            object.__setattr__(self, "strength", float(strength))
+            object.__setattr__(self, "strength", _number(self.strength, 1.0, "the strength must be 0 to 1"))
+        if self.variety is not None:
+            object.__setattr__(
+                self, "variety", _number(self.variety, sys.float_info.max, "the variety must be 0 or more")
+            )
+
+
+def _number(value: object, most: float, problem: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat) or not 0.0 <= float(value) <= most:
+        raise UsageError(problem)
+    return float(value)
 
 
 def whole_number(value: object) -> int | None:

@@ -14,7 +14,7 @@ from mp3restore.generator.excitation import GAINS
 from mp3restore.generator.model import Model, ModelConfig, load_model
 from mp3restore.generator.uncertainty import PLANES
 
-BINS, HALO, BANDS, FRAME_LATENTS, FILE_LATENTS = 1025, 2, 4, 1, 1
+BINS, HALO, BANDS, LATENTS = 1025, 2, 4, 2
 
 
 def make_dummy_model(folder: Path, *, copy: float = 1.0, noise: float = 0.0, harmonic: float = 0.0) -> Model:
@@ -43,7 +43,7 @@ def make_dummy_model(folder: Path, *, copy: float = 1.0, noise: float = 0.0, har
         [
             port("power", 1, 2, "around", BINS),
             port("uncertainty", 1, "around", PLANES * BANDS),
-            port("z", 1, "around", FRAME_LATENTS + FILE_LATENTS),
+            port("z", 1, LATENTS),
         ],
         [port(name, 1, 2, "frames", BINS) for name in GAINS],
         constants,
@@ -55,8 +55,8 @@ def make_dummy_model(folder: Path, *, copy: float = 1.0, noise: float = 0.0, har
     (folder / "model.onnx").write_bytes(data)
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n")
     config = ModelConfig(
-        name=folder.name, version="0.0.1", fft_size=2 * (BINS - 1), halo_frames=HALO, frame_latents=FRAME_LATENTS,
-        file_latents=FILE_LATENTS, bands=BANDS,
+        name=folder.name, version="0.0.1", fft_size=2 * (BINS - 1), halo_frames=HALO, latents=LATENTS,
+        variety=0.3, bands=BANDS,
     )  # fmt: skip
     (folder / "config.json").write_text(config.to_json())
     return load_model(folder)

@@ -51,7 +51,7 @@ _GROUPS = {
         "files_from", "recursive", "include", "exclude", "max_bitrate", "on_exists", "skip_existing", "force",
         "fail_fast", "dry_run",
     ),
-    "Sound": ("seed", "variants", "variant", "deterministic", "strength", "no_consistency", "model"),
+    "Sound": ("seed", "variants", "variant", "variety", "deterministic", "strength", "no_consistency", "model"),
     "Speed": ("jobs", "threads", "device", "cluster"),
     "Messages": ("json", "quiet", "verbose", "progress", "log_file", "config", "version", "help"),
 }  # fmt: skip

@@ -126,6 +126,15 @@ Strength = Annotated[
         help="How far to go from the MP3 (0) to the restoration (1); by default as far as the MP3's losses warrant.",
     ),
 ]
+Variety = Annotated[
+    float | None,
+    typer.Option(
+        metavar="0..",
+        help="How bold to draw: 0 is the middle of what is plausible, 1 as varied as originals (default: about 0.3 for "
+        "one restoration and the first of several, 1 for the others).",
+        show_default=False,
+    ),
+]
 MaxBitrate = Annotated[
     int,
     _option(

@@ -38,6 +38,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     deterministic: o.Deterministic = False,
     no_consistency: o.NoConsistency = False,
     strength: o.Strength = None,
+    variety: o.Variety = None,
     max_bitrate: o.MaxBitrate = DEFAULT_MAX_KBPS,
     model: o.ModelName = None,
     jobs: o.Jobs = None,
@@ -70,7 +71,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
             raise UsageError("--quiet and --verbose contradict each other")
         options = RunOptions(
             seed=seed, deterministic=deterministic, sample_rate=sample_rate, consistency=not no_consistency,
-            strength=strength, tags=tags, preserve_mtime=preserve_mtime,
+            strength=strength, variety=variety, tags=tags, preserve_mtime=preserve_mtime,
         )  # fmt: skip
         results = ResultOptions(
             model=load_model(model), run=options, container=container, bit_depth=bit_depth, variants=variants,

@@ -114,6 +114,7 @@ def restore_command(results: ResultOptions, job: Job) -> Origin:
         model=model.name if model.name in list_models() else str(model.folder),
         variant=job.variant,
         seed=None if options.deterministic else options.seed,
+        variety=options.variety,
         strength=options.strength,
         consistency=options.consistency,
         sample_rate=options.sample_rate,

@@ -14,26 +14,32 @@ from mp3restore.generator.uncertainty import N_FFT
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
-_SCHEMA = 2
+_SCHEMA = 3
 _TEXTS = ("name", "version")
+_NUMBERS = ("variety",)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """The properties of a model that the engine needs.
 
-    `halo_frames` frames on either side influence an output frame. `frame_latents` and `file_latents` are the numbers of
-    z values drawn for each frame and once per file. `bands` is the number of bands of the uncertainty map.
+    `halo_frames` frames on either side influence an output frame. `latents` is the number of z values, drawn once per
+    file. `variety` is their factor where a file is restored once, which keeps the draw near the middle. `bands` is the
+    number of bands of the uncertainty map.
     """
 
     name: str
     version: str
     fft_size: int
     halo_frames: int
-    frame_latents: int
-    file_latents: int
+    latents: int
+    variety: float
     bands: int
     schema: int = _SCHEMA
+
+    def variety_of(self, variant: int) -> float:
+        """Return the default factor of z for a variant."""
+        return self.variety if variant == 1 else 1.0
 
     def to_json(self) -> str:
         """Return the text of ``config.json``."""
@@ -107,6 +113,9 @@ def _read_config(folder: Path) -> ModelConfig:
         if field.name in _TEXTS:
             if not isinstance(value, str) or not value:
                 raise ModelError(f"{field.name} must be a text, not {value!r}", path=path)
+        elif field.name in _NUMBERS:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+                raise ModelError(f"{field.name} must be a number, 0 or more, not {value!r}", path=path)
         elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
     if config.fft_size != N_FFT:

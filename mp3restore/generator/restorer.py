@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -126,6 +126,7 @@ class Restorer:
         sample_rate: int,
         seed: int = 0,
         variant: int = 1,
+        variety: float | None = None,
         deterministic: bool = False,
         timings: Timings | None = None,
     ) -> Iterator[NDArray[np.float32]]:
@@ -141,6 +142,8 @@ class Restorer:
             Rate of the samples in Hz, one of `SAMPLE_RATES`, which the generator has learnt.
         seed, variant : int
             Seed and variant of the draw.
+        variety : float, optional
+            Factor of z; by default the one of the model for this variant.
         deterministic : bool
             Draw nothing: z is zero, and the noise comes from a key that no draw has.
         timings : Timings, optional
@@ -162,16 +165,19 @@ class Restorer:
         edge = _EDGE_HOPS * self.hop
         polarity = _Polarity()
         chunks = self._chunks(with_edges(polarity.tap(passages), edge), -_EDGE_HOPS, polarity)
-        return without_edges(self._restored(chunks, seed, variant, deterministic, timings), edge)
+        if variety is None:
+            variety = self.model.config.variety_of(variant)
+        noise = NoiseSource(*CERTAIN) if deterministic else NoiseSource(seed, variant, variety=variety)
+        return without_edges(self._restored(chunks, noise, timings), edge)
 
     def _restored(
-        self, chunks: Iterable[_Chunk], seed: int, variant: int, deterministic: bool, timings: Timings | None
+        self, chunks: Iterable[_Chunk], noise: NoiseSource, timings: Timings | None
     ) -> Iterator[NDArray[np.float32]]:
         jobs: deque[tuple[Future[tuple[NDArray[np.float32], Timings]], int]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for chunk in chunks:
-                    job = pool.submit(self._restore_chunk, chunk, seed, variant, deterministic)
+                    job = pool.submit(self._restore_chunk, chunk, noise)
                     jobs.append((job, chunk.length))
                     if len(jobs) > self.threads:
                         yield self._finish(*jobs.popleft(), timings)
@@ -220,16 +226,14 @@ class Restorer:
             first_hop += hops
             left -= length
 
-    def _restore_chunk(
-        self, chunk: _Chunk, seed: int, variant: int, deterministic: bool
-    ) -> tuple[NDArray[np.float32], Timings]:
+    def _restore_chunk(self, chunk: _Chunk, noise: NoiseSource) -> tuple[NDArray[np.float32], Timings]:
+        """Restore a chunk; `noise` draws for the first group of channels of a file that begins upwards."""
         timings = Timings()
         samples = chunk.samples
 
         def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
-            key = CERTAIN if deterministic else (seed, variant)
-            noise = NoiseSource(*key, group, chunk.polarity)
-            return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, noise, timings)
+            drawn = replace(noise, group=group, sign=chunk.polarity)
+            return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, drawn, timings)
 
         if samples.shape[0] == _PLANES:
             left, right = samples

@@ -87,7 +87,7 @@ class GeneratorSession:
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
         wanted = dict.fromkeys(("power", *GAINS), self._bins)
-        wanted |= {"z": config.frame_latents + config.file_latents, "uncertainty": PLANES * config.bands}
+        wanted |= {"z": config.latents, "uncertainty": PLANES * config.bands}
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
         if {port.name: port.shape[-1] for port in ports} != wanted:
             raise ModelError("the network does not match its configuration", path=model.onnx_path)
@@ -145,7 +145,7 @@ class GeneratorSession:
             cut = halo * self._hop
             wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
             excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
-            z = self._latents(first_hop - halo, around, noise)
+            z = noise.latents(config.latents)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
         with timings.measure("generator"):
             gains = self._gains(power, np.ascontiguousarray(known), z, kept)
@@ -180,11 +180,3 @@ class GeneratorSession:
             binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
         self._session.run_with_iobinding(binding)
         return gains
-
-    def _latents(self, first_frame: int, frames: int, noise: NoiseSource) -> NDArray[np.float32]:
-        """Return z of all frames: (frames, frame_latents + file_latents)."""
-        config = self._config
-        z = np.empty((frames, config.frame_latents + config.file_latents), np.float32)
-        z[:, : config.frame_latents] = noise.frame_latents(first_frame, frames, config.frame_latents)
-        z[:, config.frame_latents :] = noise.file_latents(config.file_latents)
-        return z

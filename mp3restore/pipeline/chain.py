@@ -98,6 +98,7 @@ class Chain:
             sample_rate=self.rates.working,
             seed=self._options.seed,
             variant=self._variant,
+            variety=self._options.variety,
             deterministic=self._options.deterministic,
             timings=self._timings,
         )

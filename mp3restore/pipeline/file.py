@@ -165,6 +165,8 @@ class FileRun:
         self._job = job
         self._options = options
         self._model = restorer.model
+        default = restorer.model.config.variety_of(job.variant)
+        self._variety = default if options.variety is None else options.variety
         self._clipping = ClippingCounter()
         self._chain = Chain(
             restorer,
@@ -207,6 +209,7 @@ class FileRun:
             "MODEL": f"{self._model.name} {config.version}",
             "SEED": "none" if self._options.deterministic else str(self._options.seed),
             "VARIANT": str(self._job.variant),
+            "VARIETY": f"{self._variety:g}",
             "STRENGTH": f"{self.found.strength:g}",
             "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
         }

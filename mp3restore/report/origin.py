@@ -47,6 +47,7 @@ def command_line(
     model: str,
     variant: int,
     seed: int | None,
+    variety: float | str | None = None,
     strength: float | str | None = None,
     consistency: bool = True,
     sample_rate: int | str | None = None,
@@ -65,6 +66,8 @@ def command_line(
         Which of the seed's restorations to make.
     seed : int or None
         The seed; None for the deterministic restoration.
+    variety : float or str, optional
+        Value of ``--variety``; by default the command decides.
     strength : float or str, optional
         Value of ``--strength``; by default the command decides.
     consistency : bool
@@ -83,6 +86,7 @@ def command_line(
     """
     words = ["mp3restore", file_argument(source), "-o", file_argument(target), "--force", "--model", model]
     words += ["--deterministic"] if seed is None else ["--seed", str(seed), "--variant", str(variant)]
+    words += [] if variety is None or seed is None else ["--variety", f"{float(variety):g}"]
     words += [] if strength is None else ["--strength", f"{float(strength):g}"]
     words += [] if consistency else ["--no-consistency"]
     words += [] if sample_rate is None else ["--sample-rate", str(sample_rate)]
@@ -128,6 +132,7 @@ def recorded_origin(path: Path, original: str, *, target: str | None = None) -> 
             model=found["MODEL"].partition(" ")[0],
             variant=int(found["VARIANT"]),
             seed=None if found["SEED"] == "none" else int(found["SEED"]),
+            variety=found.get("VARIETY"),
             strength=found.get("STRENGTH"),
             consistency=found.get("CONSISTENCY") != "off",
             sample_rate=found.get("SAMPLE_RATE"),

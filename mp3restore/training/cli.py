@@ -74,12 +74,13 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Model folder to write.")],
     name: Annotated[str, typer.Option(help="Name of the model.")],
     version: Annotated[str, typer.Option(help="Version of the model.")],
+    variety: Annotated[float, typer.Option(help="What z is multiplied by where a file is restored once.")] = 1.0,
 ) -> None:
     """Write a model folder from a checkpoint, after checking ONNX Runtime against PyTorch."""
     from mp3restore.training.export.export import export as run  # noqa: PLC0415
     from mp3restore.training.export.export import record  # noqa: PLC0415
 
-    result = run(checkpoint, folder, name=name, version=version)
+    result = run(checkpoint, folder, name=name, version=version, variety=variety)
     record(result, checkpoint.parent)
     parity = f"largest difference from PyTorch {result.largest_error:.1e} of the peak"
     typer.echo(

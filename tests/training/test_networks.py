@@ -29,7 +29,7 @@ def inputs():
     spectrum[..., CONFIG.bins // 2 :] = 0
     known = torch.from_numpy(unknown_row(CONFIG.bands)).repeat(1, around, 1)
     excitations = (torch.randn(1, 2, 2, FRAMES, CONFIG.bins) for _ in EXCITATIONS)
-    return spectrum, known, torch.randn(1, around, 2 * CONFIG.latents), *excitations
+    return spectrum, known, torch.randn(1, CONFIG.latents), *excitations
 
 
 def kept(spectrum):

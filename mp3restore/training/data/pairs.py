@@ -59,7 +59,8 @@ def encode(wav: Path, mp3: Path, condition: Condition) -> None:
         command = ["lame", "--quiet", *condition.arguments, str(wav), str(mp3)]
     else:
         channels = ["-ac", "1"] if condition.mono else []
-        command = ["ffmpeg", "-v", "error", "-y", "-i", str(wav), *channels, "-c:a", "libmp3lame"]
+        codec = "libshine" if condition.encoder == "shine" else "libmp3lame"
+        command = ["ffmpeg", "-v", "error", "-y", "-i", str(wav), *channels, "-c:a", codec]
         command += [*condition.arguments, str(mp3)]
     try:
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - arguments come from the table above

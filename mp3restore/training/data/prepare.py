@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -30,12 +31,17 @@ __all__ = ["HEADROOM", "Source", "find_sources", "measure_bandwidth", "prepare"]
 # Decoded MP3s exceed full scale, and need headroom when stored as int16.
 HEADROOM = 0.7
 _AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
+_LOSSLESS = {"flac", "wav", "aiff"}
 _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One recording. `bandwidth_hz` is the highest frequency that it really contains, or None if not yet measured."""
+    """One recording. `bandwidth_hz` is the highest frequency it really holds, None where it must be measured.
+
+    Of a recording that was never coded all is known, also that it has no treble: `math.inf`. Were it judged only as far
+    as it reaches, a generator would hear of treble where there is some, and never that there is none.
+    """
 
     path: Path
     name: str
@@ -57,7 +63,7 @@ def find_sources(corpus: Path) -> list[Source]:
         with manifest.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
         found = [
-            Source(corpus / r["path"], r["path"], r["split"], r["genre"], float(r["bandwidth_hz"]))
+            Source(corpus / r["path"], r["path"], r["split"], r["genre"], _known_hz(r))
             for r in rows
             if (corpus / r["path"]).exists()
         ]
@@ -67,6 +73,11 @@ def find_sources(corpus: Path) -> list[Source]:
     if not found:
         raise NoInputError("no recordings found", path=corpus, hint="name a folder of WAV, FLAC or Ogg files")
     return found
+
+
+def _known_hz(row: dict[str, str]) -> float:
+    """Up to where a recording in a manifest is as it was made."""
+    return math.inf if row.get("codec") in _LOSSLESS else float(row["bandwidth_hz"])
 
 
 def _split(name: str) -> str:

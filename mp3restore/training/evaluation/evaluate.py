@@ -23,7 +23,15 @@ from mp3restore.generator.restorer import Restorer
 from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
 from mp3restore.training.data.pairs import Pair, make_pair
 from mp3restore.training.data.prepare import Source, find_sources, measure_bandwidth
+from mp3restore.training.evaluation.character import (
+    describe,
+    describe_draws,
+    summarise_character,
+    summarise_likeness,
+    summarise_spread,
+)
 from mp3restore.training.evaluation.diversity import distances, regions
+from mp3restore.training.evaluation.likeness import patches
 from mp3restore.training.evaluation.metrics import Scorer
 from mp3restore.training.evaluation.summary import GROUPINGS, summarise, summarise_diversity
 from mp3restore.training.evaluation.systems import SYSTEMS, open_tool
@@ -34,6 +42,9 @@ if TYPE_CHECKING:
 __all__ = ["QUICK_CONDITIONS", "EvaluationConfig", "evaluate", "write_json"]
 
 QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr64", "lame-cbr128")
+
+_DESCRIBED = ("mp3", "restored", "variant")
+"""Systems whose levels, attacks and tones are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +107,12 @@ class _Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Judgement:
-    """Scores of one clip in one condition: a row per system, and the distances of the draws."""
+    """Scores of one clip under one condition: a row per system, the distances of the draws, patches for the kernel."""
 
+    condition: str
     rows: list[dict[str, Any]]
     diversity: list[dict[str, Any]]
+    patches: dict[str, NDArray[np.float32]]
 
 
 def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
@@ -153,7 +166,7 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
     """Score the output of each system for one clip in one condition."""
     samples, rate = _read(clip, config.seconds)
     if condition.mono and samples.shape[0] == 1:
-        return _Judgement([], [])  # would be the same as the stereo condition
+        return _Judgement(condition.name, [], [], {})  # the same as the stereo condition
     bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
     pair = make_pair(samples, rate, condition)
     about: dict[str, Any] = {
@@ -164,13 +177,21 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
     }
     about |= {"kbps": condition.kbps, "mono": condition.mono}
     rows, diversity = [], []
+    edge = measure_bandwidth(pair.degraded, pair.sample_rate)
+    around = _Around(pair.original, pair.sample_rate, edge, min(bandwidth, pair.sample_rate / 2))
+    pieces = {"original": around.patches(pair.original)}
 
     def score(system: str, output: NDArray[np.float32]) -> dict[str, float]:
         scores = Scorer(config.perceptual).scores(pair.original, output, pair.sample_rate, bandwidth)
         rows.append({**about, "system": system, **scores})
+        if system in _DESCRIBED:
+            rows[-1]["character"] = around.describe(output)
+            pieces[system] = around.patches(output)
         return scores
 
-    with open_tool(pair, _restorer(config.model), config.seed) as tool:
+    # One z for all clips would say little of what z does.
+    drawn = hashlib.sha256(f"{config.seed}:{clip.name}".encode()).digest()
+    with open_tool(pair, _restorer(config.model), int.from_bytes(drawn[:6], "big")) as tool:
         restored = tool.restore()
         score("mp3", pair.degraded)
         score("restored", restored)
@@ -187,12 +208,38 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
             by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
             best = int(np.argmin(by_draw))
             score("best", draws[best])
-            masks = regions(
-                pair.degraded, pair.sample_rate, measure_bandwidth(pair.degraded, pair.sample_rate), bandwidth
-            )
+            score("variant", draws[1])
+            masks = regions(pair.degraded, pair.sample_rate, edge, bandwidth)
             ahead = certain["log_mel"] - by_draw[best]
-            diversity.append({**about, "distances": distances(pair.original, draws, masks), "best_ahead": ahead})
-    return _Judgement(rows, diversity)
+            # The first is drawn nearer to the middle than the others.
+            found = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws[1:], rng)}
+            diversity.append({**about, **found, "best_ahead": ahead})
+    return _Judgement(condition.name, rows, diversity, pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """An original, and between which frequencies in Hz its MP3 has nothing."""
+
+    original: NDArray[np.float32]
+    sample_rate: int
+    edge_hz: float
+    bandwidth_hz: float
+
+    def describe(self, other: NDArray[np.float32]) -> dict[str, Any]:
+        return describe(
+            self.original, other,
+            sample_rate=self.sample_rate, edge_hz=self.edge_hz, bandwidth_hz=self.bandwidth_hz,
+        )  # fmt: skip
+
+    def draws(self, draws: list[NDArray[np.float32]], rng: np.random.Generator) -> dict[str, Any]:
+        return describe_draws(
+            self.original, draws, rng,
+            sample_rate=self.sample_rate, edge_hz=self.edge_hz, bandwidth_hz=self.bandwidth_hz,
+        )  # fmt: skip
+
+    def patches(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
+        return patches(signal, self.sample_rate, self.bandwidth_hz)
 
 
 def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
@@ -211,14 +258,19 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
         found = [future.result() for future in done]
     rows = sorted((r for j in found for r in j.rows), key=lambda r: (order[r["condition"]], r["clip"], r["system"]))
     diversity = sorted((d for j in found for d in j.diversity), key=lambda d: (order[d["condition"]], d["clip"]))
-    compressed = [row for row in rows if row["kbps"]]
+    compressed = [row for row in rows if row["encoder"] != "none"]
+    likeness: dict[str, dict[str, list[NDArray[np.float32]]]] = {}
+    for judgement in sorted(found, key=lambda j: order[j.condition]):
+        for system, mine in judgement.patches.items():
+            likeness.setdefault(judgement.condition, {}).setdefault(system, []).append(mine)
     model = load_model(config.model)
     return {
         "model": model.name, "version": model.config.version, "sha256": model.sha256, "split": config.split,
         "clips": len(clips), "full_clips": min(config.full_clips, len(clips)), "seconds": config.seconds,
         "seed": config.seed, "systems": SYSTEMS, "summary": summarise(rows),
         "groups": {name: summarise(sorted(compressed, key=label), label) for name, label in GROUPINGS.items()},
-        "diversity": summarise_diversity(diversity), "rows": rows,
+        "diversity": summarise_diversity(diversity), "spread": summarise_spread(diversity),
+        "character": summarise_character(rows), "likeness": summarise_likeness(likeness), "rows": rows,
     }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ _LOW_KBPS = 64
 
 
 def _rates(row: Row) -> str:
-    return f"up to {_LOW_KBPS} kbit/s" if row["kbps"] <= _LOW_KBPS else f"above {_LOW_KBPS} kbit/s"
+    return f"up to {_LOW_KBPS} kbit/s" if 0 < row["kbps"] <= _LOW_KBPS else f"above {_LOW_KBPS} kbit/s"
 
 
 GROUPINGS: dict[str, Callable[[Row], str]] = {

@@ -40,6 +40,7 @@ SYSTEMS = {
     "unheld": "mp3restore, not held to the bitstream.",
     "no-map": "mp3restore without the map of the MP3's losses, but held to the bitstream.",
     "mean": f"Mean of the samples of {_MEAN_OF} draws.",
+    "variant": "The second of several restorations, which are drawn as far from the middle as originals are.",
     "best": f"The best of {BEST_OF} draws by log-mel distance, chosen with knowledge of the original.",
 }
 """Names and descriptions, in the order of the tables."""

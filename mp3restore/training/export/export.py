@@ -22,7 +22,7 @@ from mp3restore.generator.model import ModelConfig
 from mp3restore.training.configs import updated
 from mp3restore.training.export.lineage import training_so_far
 from mp3restore.training.export.quantise import quantise
-from mp3restore.training.export.weights import write_training
+from mp3restore.training.export.weights import write_weights
 from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains
 
 __all__ = ["Exported", "export", "load_average", "record"]
@@ -86,7 +86,7 @@ def _example(config: GeneratorConfig, frames: int) -> _Example:
     inputs = {
         "power": (spectrum**2).sum(axis=2),
         "uncertainty": np.concatenate([holes, shares], axis=-1),
-        "z": rng.standard_normal((1, around, 2 * config.latents)),
+        "z": rng.standard_normal((1, config.latents)),
     }
     excitations = [rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for _ in EXCITATIONS]
 
@@ -102,7 +102,7 @@ def _example(config: GeneratorConfig, frames: int) -> _Example:
 
 def _to_onnx(generator: Generator, path: Path) -> None:
     example = _example(generator.config, 64).inputs
-    axes = {name: {2 if name == "power" else 1: "around"} for name in example}
+    axes = {"power": {2: "around"}, "uncertainty": {1: "around"}}
     axes |= {name: {2: "frames"} for name in GAINS}
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter warns that it is deprecated, and of constants that it cannot fold; parity is checked below.
@@ -150,10 +150,11 @@ def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float,
     return error, precision
 
 
-def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Exported:
+def export(checkpoint: Path, folder: Path, *, name: str, version: str, variety: float = 1.0) -> Exported:
     """Write ``model.onnx``, ``config.json`` and ``SHA256`` into `folder`, after checking the network's parity.
 
-    The large matrix products are rewritten in eight bits.
+    The large matrix products are rewritten in eight bits. `weights.safetensors` has all weights in half precision, for
+    training to go on with.
 
     Raises
     ------
@@ -164,14 +165,12 @@ def export(checkpoint: Path, folder: Path, *, name: str, version: str) -> Export
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "model.onnx"
         error, precision = _network(generator, path, checkpoint)
-        write_training(path, *training_so_far(checkpoint.parent))
         data = path.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(data)
+    write_weights(folder, generator, *training_so_far(checkpoint.parent))
     config = generator.config
-    written = ModelConfig(
-        name, version, config.fft_size, config.halo_frames, config.latents, config.latents, config.bands
-    )
+    written = ModelConfig(name, version, config.fft_size, config.halo_frames, config.latents, variety, config.bands)
     (folder / "config.json").write_text(written.to_json(), encoding="utf-8")
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n", encoding="utf-8")
     return Exported(folder, step, error, precision)

@@ -74,7 +74,7 @@ def fit(
         trainer.load(run / _CHECKPOINT)
     elif start is not None:
         _begin(trainer, start, run if rank == 0 else None)
-    pairs = PairSet(data, "train")
+    pairs = PairSet(data, "train", device)
     size = config.generator.fft_size if isinstance(config, FitConfig) else config.fft_size
     samples = (config.frames + 3) * size // 4 + 2 * CONTEXT
     dropout = config.map_dropout if isinstance(config, FitConfig) else 0.0
@@ -85,7 +85,7 @@ def fit(
 
     def step() -> dict[str, float]:
         batch = pairs.draw(rng, config.batch, samples, map_dropout=dropout)
-        return trainer.update(batch.to(device), rng)
+        return trainer.update(batch, rng)
 
     def look() -> None:
         trainer.save(run / _CHECKPOINT)

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from mp3restore.dsp.stft import OVERLAP
 from mp3restore.errors import Mp3RestoreError, UsageError
 from mp3restore.generator.excitation import CONTEXT
-from mp3restore.generator.noise import LATENT_SPAN, latent_kernel
 from mp3restore.training.data.segments import Batch
 from mp3restore.training.export.weights import read_weights
+from mp3restore.training.fit.descent import descend
 from mp3restore.training.networks import similarity
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
@@ -33,6 +32,7 @@ from mp3restore.training.networks.objective import (
     spectral_distance,
     waveform_distance,
 )
+from mp3restore.training.networks.pooled import pooled_score
 
 __all__ = ["FitConfig", "Trainer"]
 
@@ -119,7 +119,7 @@ class Trainer:
         numbers = {name: float(value.detach()) for name, value in values.items()}
         if not all(math.isfinite(v) for v in numbers.values()):
             raise Mp3RestoreError(f"the loss is not finite at step {self.step}", hint="lower the learning rate")
-        _descend(self.generator, self.optimiser, total)
+        descend(self.generator, self.optimiser, total)
         self.step += 1
         decay = min(self.config.ema_decay, self.step / (self.step + 10))
         with torch.no_grad():
@@ -152,7 +152,7 @@ class Trainer:
         for _ in range(2 if stochastic else 1):
             noise = torch.rand(shape, device=self.device).sub_(0.5).mul_(12**0.5 if stochastic else 0.0)
             excitations = (to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16(), segment.harmonic)
-            z = self._latents(len(noise), segment.spectrum.shape[3])
+            z = torch.randn(len(noise), self.config.generator.latents, device=self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
                 draws.append(apply_gains(gains, segment.spectrum, excitations).float())
@@ -179,7 +179,8 @@ class Trainer:
             judged.append(magnitudes(heard[-1] / level, resolution))
         to_target = torch.stack([spectral_distance(g, wanted, weights, distance) for g in judged]).mean(0)
         given = magnitudes(degraded / level, resolution)
-        lost = weights * (1 - share_kept(given.square(), wanted.square()))
+        likely = torch.stack([wanted, *judged]).detach().square().mean(0)
+        lost = weights * (1 - share_kept(given.square(), likely))
         apart = spectral_distance(judged[0], judged[-1], lost, distance)
         harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
         placed = (segment.placed * of_spectrum).sum(1)
@@ -191,10 +192,14 @@ class Trainer:
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
         unlike, worse = _unlikeness(batch, target, degraded, heard)
         looks = distance.similarity * (unlike + distance.harm * worse)
+        pooled, levels = pooled_score(
+            target / level, heard[0] / level, heard[-1] / level, batch.sample_rate, batch.bandwidth_hz
+        )
+        looks = looks + distance.pooled * pooled
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = {
-            "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse, "off": off,
-            "distortion": distorted,
+        parts = levels | {
+            "pooled": pooled, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse,
+            "off": off, "distortion": distorted,
         }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
 
@@ -212,7 +217,7 @@ class Trainer:
         with torch.autocast(self.device.type, torch.bfloat16):
             verdicts = [critic(s, degraded, size, known) for s in (original, restored.detach())]
             wrong = critic_loss(*verdicts)
-        _descend(critic, self.critic_optimiser, wrong)
+        descend(critic, self.critic_optimiser, wrong)
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 expected = critic(original, degraded, size, known)
@@ -226,14 +231,6 @@ class Trainer:
         trim = (_MARGIN_FRAMES - OVERLAP + 1) * self.frontend.hop
         samples = self.frontend.synthesise(torch.complex(spectrum[..., 0, :, :], spectrum[..., 1, :, :]))
         return samples[..., trim:-trim]
-
-    def _latents(self, batch: int, frames: int) -> Tensor:
-        """Return z of one draw, as `NoiseSource` does: (batch, frames, 2 * latents), the second half constant."""
-        count = self.config.generator.latents
-        draws = torch.randn(batch, frames + LATENT_SPAN - 1, count, device=self.device)
-        local = draws.unfold(1, LATENT_SPAN, 1) @ torch.from_numpy(latent_kernel()).to(self.device)
-        whole = torch.randn(batch, 1, count, device=self.device).expand(batch, frames, count)
-        return torch.cat([local, whole], dim=-1)
 
     def save(self, path: Path) -> None:
         """Write everything needed to resume, under a temporary name first."""
@@ -295,25 +292,3 @@ def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tens
     before = similarity.dissimilarity(given, original, known)
     unlike = torch.stack([similarity.dissimilarity(picture, original, known) for picture in drawn])
     return unlike.mean(0), (unlike - before).relu().mean(0)
-
-
-def _descend(network: nn.Module, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one step on the clipped, averaged gradients of all processes."""
-    optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    _average_gradients(network)
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimiser.step()
-
-
-def _average_gradients(module: nn.Module) -> None:
-    if not dist.is_initialized():
-        return
-    gradients = [p.grad for p in module.parameters() if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    position = 0
-    for gradient in gradients:
-        gradient.copy_(flat[position : position + gradient.numel()].view_as(gradient))
-        position += gradient.numel()

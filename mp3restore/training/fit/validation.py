@@ -109,8 +109,8 @@ def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) 
             facts = pairs.facts[index]
             # The rows of the map lie on the file's grid of hops.
             start = -facts["lead"] % HOP
-            original, degraded = pairs.pairs[index][:, :, start:].astype(np.float32) / np.float32(32767 * HEADROOM)
-            rows = pairs.maps[index][(facts["lead"] + start) // HOP :].astype(np.float32)
+            original, degraded = pairs.pairs[index][:, :, start:].float().numpy() / np.float32(32767 * HEADROOM)
+            rows = pairs.maps[index][(facts["lead"] + start) // HOP :].float().numpy()
             restored = restore(Passage(degraded, rows[: 1 + degraded.shape[1] // HOP]), facts["sample_rate"])
             signals = {"original": original, facts["condition"]["name"]: degraded, "restored": restored}
             for what, samples in signals.items():

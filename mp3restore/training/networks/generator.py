@@ -31,7 +31,8 @@ _HOLE_HEADROOM = 1.5
 class GeneratorConfig:
     """Shape of the network.
 
-    `latents` is the number of z values drawn for each frame, and also of those drawn once per file.
+    `latents` is the number of z values, drawn once for a file. What is uncertain about a song, such as how bright its
+    snare was, is so from beginning to end. `style` is the width of the layer between z and what it does.
     """
 
     fft_size: int = 2048
@@ -41,6 +42,7 @@ class GeneratorConfig:
     late_dilations: tuple[int, ...] = (1, 1)
     bands: int = 96
     latents: int = 16
+    style: int = 64
 
     @property
     def bins(self) -> int:
@@ -51,6 +53,15 @@ class GeneratorConfig:
     def halo_frames(self) -> int:
         """Number of frames on either side on which an output frame depends."""
         return _LEVEL_FRAMES + 2 * (sum(self.trunk_dilations) + sum(self.late_dilations))
+
+
+_Style = tuple[Tensor, Tensor]
+"""What z multiplies the channels of a layer by, less one, and what it adds: (batch, 1, width) each."""
+
+
+def _styled(x: Tensor, style: _Style | None) -> Tensor:
+    """Conditional normalisation (Perez et al. 2018, FiLM) of a normalised layer (batch, frames, width)."""
+    return x if style is None else x * (1 + style[0]) + style[1]
 
 
 class TimeBlock(nn.Module):
@@ -66,8 +77,8 @@ class TimeBlock(nn.Module):
         self.narrow = nn.Linear(expansion * width, width)
         self.scale = nn.Parameter(torch.full((width,), 0.3))
 
-    def forward(self, x: Tensor, *, pad: bool) -> Tensor:
-        """Map (batch, frames, width) to `2 * dilation` frames less on either side, or pad with zeros to keep them."""
+    def forward(self, x: Tensor, *, pad: bool, style: _Style | None = None) -> Tensor:
+        """(batch, frames, width) to the same with `2 * dilation` frames less on either side, or zeros put there."""
         reach = 2 * self.dilation
         if pad:
             x = F.pad(x, (0, 0, reach, reach))
@@ -75,7 +86,7 @@ class TimeBlock(nn.Module):
         mixed = x[:, :frames] * self.taps[0]
         for k in range(1, 5):
             mixed = mixed + x[:, k * self.dilation : k * self.dilation + frames] * self.taps[k]
-        hidden = self.narrow(F.gelu(self.widen(self.norm(mixed))))
+        hidden = self.narrow(F.gelu(self.widen(_styled(self.norm(mixed), style))))
         result: Tensor = x[:, reach : reach + frames] + self.scale * hidden
         return result
 
@@ -138,7 +149,9 @@ class Generator(nn.Module):
         self.level_in = nn.Linear(2, width)
         self.uncertainty_in = nn.Linear(PLANES * config.bands, width, bias=False)
         self.trunk = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.trunk_dilations])
-        self.latent_in = nn.Linear(2 * config.latents, width)
+        self.latent_in = nn.Linear(config.latents, width)
+        self.style_in = nn.Linear(config.latents, config.style)
+        self.style_out = nn.Linear(config.style, 2 * (len(config.late_dilations) + 1) * width)
         self.late = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.late_dilations])
         self.norm = nn.LayerNorm(width)
         self.mid_gain = nn.Linear(width, bins)
@@ -148,8 +161,9 @@ class Generator(nn.Module):
         fills = (*self.mid_fill, *self.side_fill)
         for head in (self.mid_gain, self.side_gain, self.uncertainty_in, *fills):
             nn.init.normal_(head.weight, std=1e-3)
-        for head in (self.mid_gain, self.side_gain):
+        for head in (self.mid_gain, self.side_gain, self.style_out):
             nn.init.zeros_(head.bias)
+        nn.init.zeros_(self.style_out.weight)
         for head in fills:
             nn.init.constant_(head.bias, -6.0)
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
@@ -206,13 +220,14 @@ class Generator(nn.Module):
     def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
         """Return one draw from the output of `encode`: gains (batch, 2 planes, frames, bins) in the order of `GAINS`.
 
-        z has shape (batch, frames of the input, 2 * latents).
+        z has (batch, latents).
         """
-        hidden = encoded.hidden
-        hidden = hidden + self.latent_in(_inner(z, (z.shape[1] - hidden.shape[1]) // 2, 1))
-        for block in self.late:
-            hidden = block(hidden, pad=pad)
-        hidden = self.norm(hidden)
+        z = z.unsqueeze(1)
+        *styles, last = self._styles(z)
+        hidden = encoded.hidden + self.latent_in(z)
+        for block, style in zip(self.late, styles, strict=True):
+            hidden = block(hidden, pad=pad, style=style)
+        hidden = _styled(self.norm(hidden), last)
         heads = zip(self.mid_fill, self.side_fill, strict=True)
         logs = [torch.stack([mid(hidden), side(hidden)], dim=1).float() for mid, side in heads]
         fills = [torch.exp(each.clamp(-14.0, 14.0)) for each in logs]
@@ -225,6 +240,11 @@ class Generator(nn.Module):
         gate = wanted / (wanted + encoded.power)
         gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
         return encoded.copy, *(fill * gain for fill in fills)
+
+    def _styles(self, z: Tensor) -> list[_Style]:
+        """What z (batch, 1, latents) does to each layer after it, the last normalisation included."""
+        parts = self.style_out(F.gelu(self.style_in(z))).chunk(2 * (len(self.late) + 1), dim=-1)
+        return list(zip(parts[::2], parts[1::2], strict=True))
 
     def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> tuple[Tensor, ...]:
         """Return one draw for an input with `halo_frames` on either side, for which there are no gains."""

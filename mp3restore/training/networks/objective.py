@@ -47,11 +47,12 @@ class Distance:
     # Reward for the distance between two draws where the MP3 lost something. 1 is the proper score, whose draws are as
     # far from the original as from each other; with less, draws are nearer to it and have less noise.
     diversity: float = 0.7
-    similarity: float = 2.0  # of the dissimilarity between the spectrograms of draw and original
-    harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3
-    waveform: float = 4.0  # of complex spectra in linear amplitude: loud and known bins must not change
-    # Of the signal's distortion, per dB. A fill of the right level but unknown phase doubles the error in the holes;
-    # the ear gains far more from treble than from the last dB of loud bins, and this term tells the two apart.
+    pooled: float = 6.0  # of the energy score of levels pooled over bands and time, `pooled.pooled_score`
+    similarity: float = 1.0  # of what the spectrogram of a draw lacks of looking like the original's
+    harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3 was
+    waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
+    # Of the signal's distortion, per dB. A fill of the right level whose phases nobody knows doubles the error in the
+    # holes; the ear gains by treble far more than by the last dB of loud bins, and this tells them apart.
     distortion: float = 0.2
 
 
@@ -118,8 +119,9 @@ def distortion_db(restored: Tensor, original: Tensor) -> Tensor:
 def share_kept(degraded: Tensor, original: Tensor) -> Tensor:
     """Return how far the MP3 kept each bin, 0 to 1, from powers of equal shape.
 
-    The waveform term counts only where this is near one: in holes and above the edge it would ask for silence.
-    Diversity is rewarded only where it is not: chance has no influence on what survived.
+    The waveform term is taken where this is near one only: in holes and above the edge it would call for silence.
+    Diversity is rewarded where it is not: nothing is left to chance in what survived. What is missing is then judged by
+    original and draws alike: were it by the original alone, draws would be wanted diverse only where it is loud.
     """
     return (2 * degraded / (degraded + original + 1e-9)).clamp(max=1.0)
 

@@ -1,0 +1,130 @@
+"""What a clip is like beside its original, and whether draws differ as originals would: numbers, and their means."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mp3restore.training.evaluation.levels import POOLS, REGIONS, band_powers, level_error, rank_counts, spread
+from mp3restore.training.evaluation.likeness import kernel_distance
+from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
+
+__all__ = ["describe", "describe_draws", "summarise_character", "summarise_likeness", "summarise_spread"]
+
+Row = dict[str, Any]
+
+_HIGHEST_HZ = 20000.0
+_LEAST_TREBLE_HZ = 1500.0  # above the edge, or there is nothing to describe
+_RANK_POOLS = (16, 0)
+
+
+def describe(
+    original: NDArray[np.float32],
+    other: NDArray[np.float32],
+    *,
+    sample_rate: int,
+    edge_hz: float,
+    bandwidth_hz: float,
+) -> Row:
+    """Levels, attacks and tones above the edge of an MP3, of a signal and of its original.
+
+    Parameters
+    ----------
+    original, other
+        Signals, (channels, samples) each, aligned.
+    sample_rate, edge_hz, bandwidth_hz
+        In Hz, as for `levels.band_powers`.
+
+    Returns
+    -------
+    dict
+        ``levels`` (see `levels.level_error`), ``mel_snr`` in dB, and where there is room for treble ``attack`` in dB
+        and ``tonal``, a share, each with the value of the original.
+    """
+    bands = band_powers(original, [other], sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
+    mel_snr = multi_mel_snr(original, other, bandwidth_hz, sample_rate)
+    result: Row = {"levels": level_error(bands), "mel_snr": mel_snr}
+    highest = min(bandwidth_hz - 300, _HIGHEST_HZ, sample_rate / 2)
+    if edge_hz + _LEAST_TREBLE_HZ < highest:
+        result["attack"] = [attack_sharpness(s, sample_rate, edge_hz) for s in (original, other)]
+        result["tonal"] = [tonal_share(s, sample_rate, edge_hz, highest) for s in (original, other)]
+    return result
+
+
+def describe_draws(
+    original: NDArray[np.float32],
+    draws: Sequence[NDArray[np.float32]],
+    rng: np.random.Generator,
+    *,
+    sample_rate: int,
+    edge_hz: float,
+    bandwidth_hz: float,
+) -> Row:
+    """``spread`` (see `levels.spread`), and ``ranks`` of the original among the draws at 16 frames and as a whole."""
+    levels = band_powers(original, draws, sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
+    ranks = {str(pool): rank_counts(levels, pool, rng).tolist() for pool in _RANK_POOLS}
+    return {"spread": list(spread(levels)), "ranks": ranks}
+
+
+def summarise_character(rows: Iterable[Row]) -> list[Row]:
+    """One row per condition and system of rows that have a ``character``.
+
+    ``level_median`` is the median error of bands in dB, ``level_power`` the error of their mean power in dB; the others
+    are means of clips, those of the original beside them.
+    """
+    grouped: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if "character" in row:
+            grouped[row["condition"], row["system"]].append(row["character"])
+    result = []
+    for (condition, system), found in grouped.items():
+        summary: Row = {"condition": condition, "system": system, "clips": len(found)}
+        summary["mel_snr"] = fmean(each["mel_snr"] for each in found)
+        if bands := [band for each in found for band in each["levels"]]:
+            powers = [sum(band[name] for band in bands) for name in ("restored", "original")]
+            summary["level_median"] = float(np.median([band["error_db"] for band in bands]))
+            summary["level_power"] = 10 * float(np.log10((powers[0] + 1e-12) / (powers[1] + 1e-12)))
+        for name in ("attack", "tonal"):
+            if pairs := [each[name] for each in found if name in each]:
+                summary[f"{name}_original"], summary[name] = (fmean(p[k] for p in pairs) for k in (0, 1))
+        result.append(summary)
+    return result
+
+
+def summarise_spread(found: Iterable[Row]) -> list[Row]:
+    """One row per condition: spread over error in each region, by pool, and shares of ranks."""
+    grouped: dict[str, list[Row]] = defaultdict(list)
+    for row in found:
+        grouped[row["condition"]].append(row["draws"])
+    result = []
+    for condition, rows in grouped.items():
+        summary: Row = {"condition": condition, "clips": len(rows)}
+        for region in REGIONS:
+            ratios = []
+            for pool in POOLS:
+                mine = [s for row in rows for s in row["spread"] if s[0] == region and s[1] == pool]
+                off = sum(s[3] for s in mine)
+                ratios.append(sum(s[2] for s in mine) / off if off else None)
+            summary[region] = ratios
+        for pool in _RANK_POOLS:
+            counts = np.sum([row["ranks"][str(pool)] for row in rows], axis=0)
+            summary[f"ranks_{pool}"] = (counts / max(1, counts.sum())).round(3).tolist()
+        result.append(summary)
+    return result
+
+
+def summarise_likeness(found: dict[str, dict[str, list[NDArray[np.float32]]]]) -> dict[str, dict[str, float]]:
+    """Kernel distance of each system to the originals, by condition; `found` has the patches of clips by both."""
+    return {
+        condition: {
+            name: kernel_distance(np.concatenate(systems["original"]), np.concatenate(patches))
+            for name, patches in systems.items()
+            if name != "original"
+        }
+        for condition, systems in found.items()
+    }
