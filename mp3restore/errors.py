@@ -9,7 +9,7 @@
     │   └── BitstreamError                       an MPEG stream that the bitstream reader refuses
     ├── OutputError           (OSError)          the result cannot be written
     │   ├── OutputExistsError (FileExistsError)  the result already exists
-    │   └── StdoutError                          nobody reads stdout, or it is full
+    │   └── StdoutError                          stdout is closed or full
     ├── ModelError            (RuntimeError)     a model that is missing, altered or unreadable
     └── MissingExtraError     (ImportError)      an optional dependency that is not installed
 
@@ -113,7 +113,7 @@ class OutputExistsError(OutputError, FileExistsError):
 
 
 class StdoutError(OutputError):
-    """Standard output cannot be written."""
+    """Standard output is closed, or cannot be written to."""
 
 
 class ModelError(Mp3RestoreError, RuntimeError):

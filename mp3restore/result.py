@@ -10,16 +10,16 @@ __all__ = ["Damage", "FileResult"]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """A stretch of a file that holds no sound, and what stands for it.
+    """A stretch of a file without readable sound, and the silence in its place.
 
     Attributes
     ----------
     position, length : int
-        Bytes of the file.
+        Position and length in bytes of the file.
     seconds : float
-        Its time in the decoded music.
+        Position in the decoded music in seconds.
     silence_s : float
-        Seconds of silence that stand for it; 0 where nothing is known to be missing.
+        Seconds of silence in its place; 0 if no sound is known to be missing.
     """
 
     position: int
@@ -65,7 +65,7 @@ class FileResult:
     warnings : tuple of str
         Warnings about the input or the result.
     damage : tuple of Damage
-        Stretches of the input that hold no sound, and the silence in their place.
+        Stretches of the input without readable sound.
     """
 
     source: Path

@@ -1,4 +1,4 @@
-"""How long the stages of a run take."""
+"""Measure the time that the stages of a run take."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Timings:
             self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - start
 
     def add(self, other: Timings) -> None:
-        """Add the times of another run, stage by stage."""
+        """Add the times of `other`, stage by stage."""
         for name, seconds in other.seconds.items():
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
@@ -50,5 +50,5 @@ class Timings:
         """Send `items` through `stage`, and add its time to stage `name`, less the time spent on making the items."""
         inputs = Timings()
         yield from self.measure_items(name, stage(inputs.measure_items(name, items)))
-        # A stage that never asks for an item has spent nothing on making one.
+        # A stage that never takes an item has no time for making items.
         self.seconds[name] = self.seconds.get(name, 0.0) - inputs.seconds.get(name, 0.0)

@@ -14,7 +14,6 @@ from mp3restore.audio.external import AudioreadSource, system_decoders
 from mp3restore.audio.input import InputFile, PartOfFile
 from mp3restore.audio.mpeg import begins_with_a_frame, open_mpeg
 from mp3restore.audio.ogg import ChainedOggSource, find_links
-from mp3restore.audio.playlists import refuse_playlist
 from mp3restore.audio.run_decoder import BLOCK_SECONDS, Sequential
 from mp3restore.audio.source import MAX_CHANNELS, AudioSource
 from mp3restore.errors import DecodeError, InputError, NoInputError
@@ -129,7 +128,6 @@ def _open_decoder(file: InputFile) -> AudioSource:
         (open_mpeg(file) if begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)
     )
     if source is None:
-        refuse_playlist(file)
         try:
             source = AudioreadSource(file)
         except (audioread.DecodeError, EOFError) as error:

@@ -20,7 +20,7 @@ from mp3restore.audio.run_decoder import decode_run
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
 from mp3restore.mp3.assembly import find_runs
-from mp3restore.mp3.foreign import id3v2_bytes
+from mp3restore.mp3.foreign import Block, id3v2_bytes
 from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 from mp3restore.mp3.framing import FileTable, read_table
 from mp3restore.mp3.run_bytes import RunBytes
@@ -104,21 +104,25 @@ class MpegSource(AudioSource):
     @property
     def damage(self) -> tuple[Damage, ...]:
         """Bytes that are neither frames nor tags, with what stands for them; complete when all has been decoded."""
-        gaps = [self._gap(index, gap) for index, run in enumerate(self.runs) for gap in run.gaps]
-        told = {each.position for each in gaps}
+        found = [self._gap(index, gap) for index, run in enumerate(self.runs) for gap in run.gaps]
+        found += [self._outside(block) for block in self._untold()]
+        return tuple(sorted([*found, *self._failed], key=lambda each: each.position))
+
+    def _untold(self) -> list[Block]:
+        """Return the damage that is in no gap of a run: between runs, and behind the last frame."""
         first = int(self.table.position[0])
-        others = [
-            Damage(block.position, block.length, self._time_of_byte(block.position), 0.0)
-            for block in self.table.blocks
-            if not block.is_tag and block.position > first and block.position not in told
-        ]
-        # What lies in a gap is told with it.
-        inside = [
-            each
-            for each in others
-            if not any(gap.position <= each.position < gap.position + gap.length for gap in gaps)
-        ]
-        return tuple(sorted([*gaps, *inside, *self._failed], key=lambda each: each.position))
+        starts = np.sort([gap.position for run in self.runs for gap in run.gaps])
+        blocks = [block for block in self.table.blocks if not block.is_tag and block.position > first]
+        places = np.array([block.position for block in blocks], dtype=np.int64)
+        # A gap begins at its first block, and no frame stands between that and the others.
+        gap = np.searchsorted(starts, places, side="right") - 1
+        frame = np.searchsorted(self.table.position, places, side="right")
+        begins = np.where(gap >= 0, starts[np.maximum(gap, 0)] if starts.size else 0, 0)
+        told = (gap >= 0) & (np.searchsorted(self.table.position, begins, side="right") == frame)
+        return [block for block, known in zip(blocks, told.tolist(), strict=True) if not known]
+
+    def _outside(self, block: Block) -> Damage:
+        return Damage(block.position, block.length, self._time_of_byte(block.position), 0.0)
 
     def stream(self, run: int) -> Mp3Stream:
         """Read what a run of layer III says about its granules."""
@@ -126,7 +130,7 @@ class MpegSource(AudioSource):
 
     def _gap(self, index: int, gap: Gap) -> Damage:
         run = self.runs[index]
-        silence = gap.lost * run.frame_samples / run.sample_rate
+        silence = run.silent_around(gap) * run.frame_samples / run.sample_rate
         return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
 
     def _places(self) -> Iterator[MusicRange]:
@@ -149,9 +153,11 @@ class MpegSource(AudioSource):
         sample = frame * run.frame_samples
         found = 0.0
         for each in self.ranges:
-            if each.run == index and each.start <= sample:
-                inside = min(sample, each.stop) - each.start
+            if each.run == index:
+                inside = min(max(sample, each.start), each.stop) - each.start
                 found = each.place / self.sample_rate + inside / run.sample_rate
+                if sample <= each.stop:
+                    break
         return found
 
     def _time_of_byte(self, position: int) -> float:

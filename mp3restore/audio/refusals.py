@@ -1,4 +1,4 @@
-"""Files that look like music to a decoder and are none: lists of other files, addresses, subtitles."""
+"""Files that a decoder would follow to other files, and that hold no audio: playlists, links, subtitles."""
 
 from __future__ import annotations
 
@@ -11,16 +11,24 @@ from mp3restore.errors import DecodeError
 __all__ = ["list_kind", "refuse_lists"]
 
 _HEAD_BYTES = 4096
+_AUDIO = rb"(mp3|m4a|aac|flac|ogg|opus|wav|wma)"
 _KINDS: Final = (
-    ("a playlist", rb"#EXTM3U|#EXTINF|\[playlist\]|RTSPtext|\[Reference\]|mms://|rtsp://|https?://|file:|data:"),
-    ("a playlist", rb"<(asx|smil|MPD|playlist|SmoothStreamingMedia)\b"),
-    ("a list of files to join", rb"ffconcat version|file\s+'|file\s+\S+\.\w{2,4}\s*$"),
+    ("a playlist (M3U)", rb"#EXTM3U|#EXTINF|#EXT-X-|RTSPtext"),
+    ("a playlist (PLS)", rb"\[playlist\]"),
+    ("a playlist (ASX)", rb"<asx\b|\[Reference\]|ASF\s+http"),
+    ("a playlist (XSPF)", rb"<playlist\b"),
+    ("a playlist (WPL)", rb"<\?wpl|<smil\b"),
+    ("a playlist (DASH)", rb"<(MPD|SmoothStreamingMedia)\b"),
+    ("a playlist (concat)", rb"ffconcat version|file\s+'|file\s+\S+\.\w{2,4}\s*$"),
     ("a cue sheet", rb"(REM|PERFORMER|TITLE|CATALOG|CDTEXTFILE)\s[^\0]*?\n[ \t]*FILE\s"),
     ("a cue sheet", rb"FILE\s+\S.*\s(WAVE|MP3|AIFF|BINARY)\b"),
-    ("a description of a stream", rb"v=0\r?\n[a-z]="),
+    ("a playlist (SDP)", rb"v=0\r?\n[a-z]="),
     ("a link", rb"\[InternetShortcut\]|\[Desktop Entry\]"),
     ("a file of subtitles", rb"WEBVTT|\[Script Info\]|\d+\r?\n\d\d:\d\d:\d\d[,.]\d\d\d -->"),
-)  # fmt: skip
+    # A list without a heading: an address, or the name of an audio file, in the first line that is not a comment.
+    ("a playlist (M3U)", rb"(#[^\n]*\n\s*)*((https?|rtsp|rtmp|mms|file)://|data:)"),
+    ("a playlist (M3U)", rb"(#[^\n]*\n\s*)*[^\n\x00-\x08]{1,255}\." + _AUDIO + rb"\s*(\n|\Z)"),
+)
 
 
 def list_kind(head: bytes) -> str | None:
@@ -45,4 +53,4 @@ def refuse_lists(file: InputFile) -> None:
     """
     kind = list_kind(file.read(0, _HEAD_BYTES).tobytes())
     if kind is not None:
-        raise DecodeError(f"is {kind}, not a file of sound", path=file.path, hint="name the files of sound themselves")
+        raise DecodeError(f"is {kind} and holds no audio itself", path=file.path, hint="name the files that it lists")

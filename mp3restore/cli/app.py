@@ -31,7 +31,7 @@ class _DefaultGroup(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a class of Click's, which Typer hides
         """Put the default command in front of arguments that do not begin with a command."""
         if any(each == "" or (each.startswith("--") and each.endswith("=")) for each in args):
-            ctx.fail("an argument is empty; is a variable of the shell not set?")
+            ctx.fail("an argument is empty; is a shell variable not set?")
         if not args and not ctx.resilient_parsing:
             typer.echo(BARE, nl=False)
             raise typer.Exit

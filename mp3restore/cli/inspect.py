@@ -1,4 +1,4 @@
-"""``mp3restore inspect``: what one file has lost, or which of many are worth restoring."""
+"""``mp3restore inspect``: show what a file has lost, or which of many files are worth restoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoder
 from mp3restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from mp3restore.inspection.inspect import BitstreamReport, Inspection
+    from mp3restore.inspection.inspect import BitstreamReport, DecodedReport, Inspection
+    from mp3restore.mp3.grid import GridResult
 
 __all__ = ["inspect"]
 
@@ -24,14 +25,14 @@ _WORTH_TELLING = 0.005
 
 def inspect(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE", help="A file to look into, or several files and folders to compare.")
+        list[str], typer.Argument(metavar="FILE", help="A file to inspect, or several files and folders to compare.")
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON: an object, or one a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON: one object, or one per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write a table for spreadsheets (several files).")] = False,
     plot: Annotated[
         Path | None, typer.Option(metavar="PICTURE", help="Draw the quantiser steps to this .png, .svg or .pdf.")
     ] = None,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show blocks, lines and the lattice, too.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Also show blocks, lines and the lattice.")] = False,
 ) -> None:
     """Show what a file has lost, or which of many files are worth restoring."""
     with user_errors(as_json=as_json), quiet_decoders():
@@ -79,8 +80,9 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["decoded by"] = found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s"
         rows["highest frequency"] = f"{found.bandwidth_hz / 1000:.1f} kHz"
     if found.bitstream is None and found.grid is not None:
-        trace = f"decoded from an MP3, granules at {found.grid.offset}" if found.was_mp3 else "no trace of an MP3"
-        rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
+        rows["history"] = _history(found.grid, found.decoded)
+    if found.restored_before:
+        rows["restored"] = "by mp3restore, as its tags say"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
         rows["damage"] = f"{len(found.damage)} places, replaced by {silence:.2f} s of silence"
@@ -91,12 +93,26 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
     Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
 
 
+def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
+    """Say what shows an MP3 behind a file that is none; what shows nothing is no proof."""
+    if decoded is None and not grid.found:
+        return "nothing here shows MP3 coding, at any of 576 places of its granules; that does not prove that there was none"
+    details = ["too short to say more"]
+    if decoded is not None:
+        details = ["LAME-like"] if decoded.like_lame else []
+        if decoded.kbps is None:
+            details.append("bitrate unknown")
+        else:
+            details += [f"about {decoded.kbps:.0f} kbit/s", f"edge {decoded.edge_hz / 1000:.1f} kHz"]
+    return f"decoded from an MP3 ({', '.join(details)}), sure to {grid.certainty:.1%}"
+
+
 def _channels(count: int) -> str:
     return {1: "mono", 2: "stereo"}.get(count, f"{count} channels")
 
 
 def _losses(report: BitstreamReport) -> dict[str, str]:
-    """Say in a listener's words what the encoder took away."""
+    """Describe in a listener's words what the encoder took away."""
     not_held = [f"{share:.1%} not: {why}" for why, share in report.not_held.items() if share >= _WORTH_TELLING]
     return {
         "encoded": f"{report.kbps:.0f} kbit/s {report.rate_mode}, by {report.encoder or 'an unknown encoder'}",

@@ -1,4 +1,4 @@
-"""``mp3restore inspect`` of folders and many files: which of them are worth restoring."""
+"""``mp3restore inspect`` for folders and many files: show which of them are worth restoring."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _WIDE = 5_000
 
 
 def inspect_library(names: Sequence[str], *, as_json: bool, as_csv: bool, processes: int) -> None:
-    """Show what is worth restoring among files and folders, the most compressed first.
+    """Show which of many files are worth restoring, the most compressed first.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def _print(surveys: list[Survey]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("kbit/s", "edge"):
         table.add_column(title, justify="right", no_wrap=True)
-    for title in ("encoder", "verdict"):
+    for title in ("was", "encoder", "verdict"):
         table.add_column(title, no_wrap=True)
     table.add_column("file", overflow="ellipsis", no_wrap=True)
     for each in surveys:
@@ -78,16 +78,23 @@ def _print(surveys: list[Survey]) -> None:
         table.add_row(
             "" if each.kbps is None else f"{each.kbps:.0f}{mode}",
             "" if each.edge_hz is None else f"{each.edge_hz / 1000:.1f} kHz",
+            _was(each),
             each.encoder or "",
             each.problem or _WORDS[each.verdict],
             one_line(each.path),
         )
-    # A terminal cuts long names; a file or a program gets them whole.
+    # Long names are cut on a terminal, but complete in a file or pipe.
     width = None if sys.stdout.isatty() else _WIDE
     console = Console(file=sys.stdout, markup=False, highlight=False, width=width)
     console.print(table)
     for line in _totals(surveys):
         console.print(line)
+
+
+def _was(survey: Survey) -> str:
+    if not survey.was_mp3:
+        return ""
+    return "MP3" if survey.was_kbps is None else f"MP3, {survey.was_kbps:.0f} kbit/s"
 
 
 def _totals(surveys: list[Survey]) -> Iterator[str]:

@@ -19,16 +19,16 @@ __all__: list[str] = []  # imported as a module
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 
 
-# The environment is explained once, in the README, and not at every option.
+# Environment variables are explained once, in the README, not for every option.
 _option = partial(typer.Option, show_envvar=False)
 _once = partial(_option, allow_from_autoenv=False)  # for options that belong to a single run
 
 
 def local(value: Path | list[str] | None) -> Path | list[str] | None:
-    """Refuse URLs where only files of this machine can be read or written."""
+    """Refuse URLs for options that accept only local files."""
     for each in value if isinstance(value, list) else [value]:
         if each is not None and re.match(r"[A-Za-z][\w+.-]+:/", str(each)):
-            raise typer.BadParameter(f"'{each}' is a URL; name a file or folder of this machine")
+            raise typer.BadParameter(f"'{each}' is a URL; name a local file or folder")
     return value
 
 

@@ -73,7 +73,7 @@ def _temporary_folder() -> Iterator[Path]:
     try:
         made = tempfile.TemporaryDirectory(prefix="mp3restore-")
     except OSError as error:
-        raise OutputError(f"no folder for temporary files: {error.strerror}", hint="set TMPDIR to one") from error
+        raise OutputError(f"no folder for temporary files: {error.strerror}", hint="set TMPDIR to a folder") from error
     with made as name:
         yield Path(name)
 
@@ -84,7 +84,7 @@ def _save_stdin(place: Path) -> None:
             try:
                 data = sys.stdin.buffer.read(_COPIED_BYTES)
             except OSError as error:
-                raise InputError(f"stdin cannot be read: {error.strerror}") from error
+                raise InputError(f"cannot read stdin: {error.strerror}") from error
             if not data:
                 return
             try:
@@ -92,7 +92,7 @@ def _save_stdin(place: Path) -> None:
                 file.flush()
             except OSError as error:
                 raise OutputError(
-                    f"stdin cannot be kept here: {error.strerror}", path=place.parent,
+                    f"cannot store stdin here: {error.strerror}", path=place.parent,
                     hint="free some space, or set TMPDIR to another folder",
                 ) from error  # fmt: skip
 
@@ -130,9 +130,9 @@ def open_pipes(inputs: Sequence[str], output: str | None, *, raw: bool, containe
     Raises
     ------
     UsageError
-        If a stream cannot be used this way, or is a terminal, or closed.
+        If a stream cannot be used this way, is a terminal, or is closed.
     OutputError, InputError
-        If the folder for temporary files cannot be written to, or stdin not be read.
+        If the folder for temporary files cannot be written to, or stdin cannot be read.
     """
     _check_streams(inputs, output, raw=raw, container=container)
     to_stdout = output == STREAM

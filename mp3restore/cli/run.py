@@ -19,7 +19,7 @@ from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
 from mp3restore.cli.run_pages import Pages
 from mp3restore.cli.show import OutputOptions, RunReporter, show_plan
 from mp3restore.cli.streams import check_stream
-from mp3restore.errors import InputError, NoInputError, UsageError
+from mp3restore.errors import InputError, Mp3RestoreError, NoInputError, UsageError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models
 
@@ -91,7 +91,7 @@ def run(
         if report is not None and pipes.folder is not None:
             raise UsageError("--report needs files that stay", hint="name files instead of -")
         pages = None if report is None else Pages(report, tasks, results)
-        with RunReporter(output, hidden=pipes.folder) as reporter:
+        with RunReporter(output, hidden=pipes.folder, bars_of_files=execution.cluster is None) as reporter:
             tell = reporter.tell if pages is None else pages.listen(reporter.tell)
             code = _restore(tasks, results, execution, reporter, tell)
             if pages is not None:
@@ -154,6 +154,8 @@ def _read_names(path: str) -> list[str]:
             check_stream("stdin")
             return read_list(sys.stdin.buffer.read())
         return read_list(Path(path).read_bytes())
+    except Mp3RestoreError:
+        raise  # some are ValueErrors too
     except ValueError as error:
         raise InputError(f"cannot be read as a list of names: {error}", path=path) from error
     except FileNotFoundError as error:

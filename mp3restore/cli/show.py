@@ -71,16 +71,18 @@ class RunReporter:
         How much to show.
     hidden : Path or None
         A folder that means nothing to the user, and is removed from names.
+    bars_of_files : bool
+        Whether every file has a bar of its own while it is restored.
     """
 
-    def __init__(self, options: OutputOptions, *, hidden: Path | None = None) -> None:
+    def __init__(self, options: OutputOptions, *, hidden: Path | None = None, bars_of_files: bool = True) -> None:
         self._options = options
+        self._bars_of_files = bars_of_files
         self._hidden = hidden
         self._stack = ExitStack()
         self._log: FileIO | None = None
         self._bars: Bars | None = None
         self._reasons: Counter[str] = Counter()
-        self._total = 0
 
     def __enter__(self) -> RunReporter:
         """Open the log and the progress bars."""
@@ -92,7 +94,7 @@ class RunReporter:
                 raise output_error(error, path) from error
         wanted = self._options.verbosity >= 0 if self._options.progress is None else self._options.progress
         if wanted and sys.stderr.isatty():
-            self._bars = self._stack.enter_context(Bars())
+            self._bars = self._stack.enter_context(Bars(of_files=self._bars_of_files))
         return self
 
     def __exit__(
@@ -228,9 +230,17 @@ def _short(name: str) -> str:
 
 
 class Bars:
-    """One progress bar per file, and one for a run of several files; use it as a context manager."""
+    """One progress bar per file, and one for a run of several files; use it as a context manager.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    of_files : bool
+        Whether files have bars of their own; on a cluster there would be too many.
+    """
+
+    def __init__(self, *, of_files: bool = True) -> None:
+        self._of_files = of_files
+        self._done = 0
         self._progress = Progress(
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=None),
@@ -255,19 +265,24 @@ class Bars:
         """Update the bars from an event."""
         bars = self._progress
         if isinstance(event, Started):
-            self._files[event.index] = bars.add_task(_short(one_line(event.source.name)), total=None, speed="")
+            if self._of_files or event.total == 1:
+                self._files[event.index] = bars.add_task(_short(one_line(event.source.name)), total=None, speed="")
             if event.total > 1 and self._all is None:
-                self._all = bars.add_task(f"0/{event.total}", total=event.total, speed="files")
+                self._all = bars.add_task(f"{self._done}/{event.total}", total=event.total, speed="")
+                bars.advance(self._all, self._done)
         elif isinstance(event, Progressed):
+            if event.index not in self._files:
+                return
             task = self._files[event.index]
             elapsed = next(each.elapsed for each in bars.tasks if each.id == task) or 0.0
             speed = f"{event.done_s / elapsed:.0f}x" if elapsed else ""
             # The total is an estimate and may turn out too small.
             total = None if event.total_s is None else max(event.total_s, event.done_s)
             bars.update(task, completed=event.done_s, total=total, speed=speed)
-        elif not isinstance(event, Summary) and event.index in self._files:
-            bars.remove_task(self._files.pop(event.index))
+        elif not isinstance(event, Summary):
+            if event.index in self._files:
+                bars.remove_task(self._files.pop(event.index))
+            self._done += 1
             if self._all is not None:
-                bars.advance(self._all)
-                whole = next(each for each in bars.tasks if each.id == self._all)
-                bars.update(self._all, description=f"{whole.completed:.0f}/{whole.total:.0f}")
+                total = next(each.total for each in bars.tasks if each.id == self._all)
+                bars.update(self._all, advance=1, description=f"{self._done}/{total:.0f}")

@@ -1,4 +1,4 @@
-"""The standard streams, which whoever starts this program may have closed, or opened in an encoding of little use."""
+"""Standard streams that the parent process may have closed, or opened with an unsuitable encoding."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _closed: set[str] = set()
 
 
 def prepare_streams() -> None:
-    """Give the program all three standard streams, and let them take every name of a file."""
+    """Make sure that all three standard streams exist, and that they accept any file name."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             _closed.add(name)
@@ -30,11 +30,11 @@ def prepare_streams() -> None:
 
 
 def _stand_in(number: int) -> TextIO:
-    """Open what stands for a closed stream: stderr swallows all, and using one of the others is an error."""
+    """Open a replacement for a closed stream: stderr discards everything, and use of the others is an error."""
     nowhere = os.open(os.devnull, os.O_WRONLY if number != 1 else os.O_RDONLY)
     try:
         os.fstat(number)
-    except OSError:  # without this, a file that is opened later would get what libraries print
+    except OSError:  # otherwise the output of libraries would go into a file that is opened later
         os.dup2(nowhere, number)
     return open(nowhere, "r" if number == 0 else "w", encoding="utf-8", closefd=False)
 
@@ -45,7 +45,7 @@ def check_stream(name: str) -> None:
     Raises
     ------
     UsageError
-        If it is.
+        If it is closed.
     """
     if name in _closed:
         raise UsageError(f"{name} is closed", hint=f"connect {name} to a file or a program, or name a file")
@@ -57,7 +57,7 @@ def echo(text: str) -> None:
     Raises
     ------
     StdoutError
-        If it cannot be written.
+        If stdout cannot be written to.
     """
     try:
         typer.echo(text)

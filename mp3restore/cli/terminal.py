@@ -101,12 +101,12 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
 
 
 def _refuse(error: Mp3RestoreError) -> None:
-    """Write the event of a run that cannot begin."""
+    """Write the event for a run that cannot begin."""
     from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
 
     try:
         echo(event_json(Refused(str(error), error.exit_code)))
-    except StdoutError:  # which may be what went wrong
+    except StdoutError:  # possibly the error to report
         sys.stdout = None
 
 

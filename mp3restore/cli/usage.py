@@ -33,7 +33,7 @@ _REPLACED = (
 
 
 def usage_message(error: Exception) -> str:
-    """Say in one line what is wrong with a command line, and what to do."""
+    """Return one line that says what is wrong with a command line, and what to do."""
     command = "mp3restore" if (context := getattr(error, "ctx", None)) is None else _command(context)
     return f"mp3restore: {_what(error)} ({command} -h lists the options)"
 

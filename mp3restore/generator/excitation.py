@@ -28,7 +28,7 @@ GAINS = ("copy", *EXCITATIONS)
 
 SHAPING = 0.5  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
-SLOW_ENVELOPE = 2049  # samples, one frame: what the generator's gains already follow
+SLOW_ENVELOPE = 2049  # samples, one frame: the generator's gains already follow such slow changes
 LEVEL_WINDOW = 1025  # samples over which the nonlinearity's drive is kept constant
 DRIVE = 2.0  # input level of the nonlinearity, over its root mean square
 LARGEST_SWING = 8.0  # of the envelope over its slow mean, so that a lone click cannot dominate

@@ -35,7 +35,7 @@ class InfoTag:
 
     @property
     def trims(self) -> bool:
-        """Whether decoders cut the start by it: where the encoder's delay is not stated, by their own delay alone."""
+        """Whether decoders trim the start: by their own delay, and the encoder's if the tag states it."""
         return self.encoder_delay is not None or self.frames is not None
 
 

@@ -100,7 +100,7 @@ def test_lists_of_files_are_refused_by_what_they_are(tmp_path, secret, address, 
     for place in (f"file://{secret.with_suffix('.ts')}", url):
         path = tmp_path / "music.mp3"
         path.write_text(begin + LISTS[kind].format(place=place))
-        with pytest.raises(DecodeError, match="not a file of sound"):
+        with pytest.raises(DecodeError, match="holds no audio itself"):
             open_audio(path)
     result = invoke(path, "-o", tmp_path / "out.flac")
     assert result.exit_code == ExitCode.FAILED
@@ -132,7 +132,7 @@ def test_the_same_list_gives_the_secret_away_to_a_decoder_without_limits(tmp_pat
 
 
 def test_utf_16_hides_no_list():
-    assert list_kind("#EXTM3U\n/etc/passwd".encode("utf-16")) == "a playlist"
+    assert list_kind("#EXTM3U\n/etc/passwd".encode("utf-16")) == "a playlist (M3U)"
     assert list_kind(b"\xff\xfb\x90\x00" * 100) is None
     assert list_kind(b"") is None
 

@@ -48,7 +48,7 @@ def test_to_flac(tagged, tmp_path):
     expected = {
         "title": "Żółć 音楽", "album": "Album", "date": "1999-12-31", "tracknumber": "3", "tracktotal": "12",
         "discnumber": "1", "disctotal": "2", "genre": "Rock", "comment": "nice", "lyrics": "la\nla",
-        "musicbrainz album id": "abc", "mp3restore_seed": "7", "mp3restore_variant": "1",
+        "musicbrainz_albumid": "abc", "mp3restore_seed": "7", "mp3restore_variant": "1",
         "mp3restore_source_kbps": "32",
     }  # fmt: skip
     assert {key: flac[key] for key in expected} == {key: [value] for key, value in expected.items()}
@@ -108,7 +108,7 @@ def test_ape_tags_with_a_cover(second, tmp_path):
 
 def test_own_results_are_recognised(tagged, tmp_path):
     assert invoke(tagged, "-o", tmp_path / "a.flac").exit_code == 0
-    result = invoke(tmp_path / "a.flac", "-o", tmp_path / "b.flac")
+    result = invoke(tmp_path / "a.flac", "-o", tmp_path / "b.flac", "--strength", 0.5)
     assert result.exit_code == 0
     assert "a.flac: the input is a restoration already" in result.stderr
 
@@ -118,9 +118,9 @@ def test_damaged_tags_are_no_reason_to_fail(second, tmp_path, head):
     path = tmp_path / "song.mp3"
     path.write_bytes(head + second.read_bytes())
     result = invoke(path)
-    assert result.exit_code in (0, 1)
-    assert "unexpected" not in result.stderr
-    assert read_tags(path)[0].comments.keys() <= {"ENCODEDBY"}
+    assert result.exit_code == 0, result.stderr
+    assert ("song.mp3: tags could not be read: ID3v2 tag" in result.stderr) == head.startswith(b"ID3\x03")
+    assert read_tags(path)[0].comments == {}
 
 
 def test_too_large_for_the_format(tmp_path):
@@ -130,7 +130,7 @@ def test_too_large_for_the_format(tmp_path):
     picture.data = bytes(1 << 24)
     tags = Tags(comments={"TITLE": ["x"]}, pictures=[picture])
     with path.open("r+b") as file:
-        assert "a picture of more than 16 MB" in write_tags(file, "flac", tags)
+        assert write_tags(file, "flac", tags) == "not kept of the tags: picture of more than 16 MB"
     assert FLAC(path)["title"] == ["x"]
     with (tmp_path / "large.wav").open("w+b") as file:
         file.write(b"RF64" + bytes(100))

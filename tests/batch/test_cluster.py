@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
 from support import invoke
 
 from mp3restore import ExitCode
+from mp3restore.batch.events import Progressed, Skipped, Started
 from mp3restore.batch.urls import is_url, url_path
+from mp3restore.cli.show import Bars
 
 TIMEOUT_S = 180
 
@@ -83,6 +86,7 @@ def test_same_bytes_though_a_worker_is_lost(cluster, songs, second, tmp_path):
     workers[0].send_signal(signal.SIGKILL)
     stdout, _ = process.communicate(timeout=TIMEOUT_S)
     summary = json.loads(stdout.splitlines()[-1])
+    assert stdout.count('"event": "start"') <= 9
     assert (summary["done"], summary["failed"], process.returncode) == (8, 1, ExitCode.FAILED)
     assert summary["failures"][0]["source"] == str(songs / "bad.mp3")
     assert invoke(songs, "-o", tmp_path / "here", "-j", 2).exit_code == ExitCode.FAILED
@@ -131,3 +135,36 @@ def test_urls(tmp_path, songs):
         result = invoke(*arguments)
         assert result.exit_code == ExitCode.USAGE
         assert words in result.stderr
+
+
+def test_results_begin_when_they_begin(cluster, songs, second, tmp_path):
+    """Two workers of one thread each never have more than two results at hand."""
+    address, _ = cluster
+    for k in range(5):
+        shutil.copy(second, songs / f"more{k}.mp3")
+    process = run(songs, "-o", tmp_path / "out", "--cluster", address)
+    stdout, _ = process.communicate(timeout=TIMEOUT_S)
+    events = [json.loads(line) for line in stdout.splitlines()]
+    at_hand, most = set(), 0
+    for event in events:
+        if event["event"] == "start":
+            at_hand.add(event["index"])
+        elif event["event"] == "done":
+            assert event["index"] in at_hand
+            at_hand.remove(event["index"])
+        most = max(most, len(at_hand))
+    assert sum(event["event"] == "start" for event in events) == events[-1]["done"] == 8
+    # The word that one begins may overtake the word that another has ended, but never by eight.
+    assert 1 <= most <= 4
+
+
+def test_one_line_of_progress_for_ten_thousand_files():
+    bars = Bars(of_files=False)
+    song, total = Path("a.mp3"), 10_000
+    for index in range(total // 2):
+        bars.take(Started(song, song, index, total))
+        bars.take(Progressed(song, index, 1.0, 2.0))
+        if index % 2:
+            bars.take(Skipped(song, song, index, "exists already"))
+    (line,) = bars._progress.tasks
+    assert (line.description, line.completed, line.total) == ("2500/10000", 2500, total)

@@ -138,7 +138,7 @@ def test_empty_names_are_refused(arguments, second, tmp_path, monkeypatch):
     refused = invoke(*arguments)
     assert refused.exit_code == ExitCode.USAGE
     assert "empty" in refused.stderr
-    assert "variable of the shell" in refused.stderr
+    assert "shell variable" in refused.stderr
     assert [path.name for path in Path().iterdir()] == ["a.mp3"]
 
 

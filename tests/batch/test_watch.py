@@ -12,6 +12,8 @@ import time
 import pytest
 
 from mp3restore import NoInputError, UsageError
+from mp3restore.batch import watch
+from mp3restore.batch.manifest import MANIFEST_NAME
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.watch import watch_folder
 from mp3restore.generator.model import load_model
@@ -35,7 +37,7 @@ def watched(tmp_path):
     def restore(tasks):
         for task in tasks:
             planned.append(task.job.source.name)
-            task.job.target.parent.mkdir(exist_ok=True)
+            task.job.target.parent.mkdir(exist_ok=True, parents=True)
             task.job.target.write_bytes(b"x")
 
     thread = threading.Thread(
@@ -62,6 +64,71 @@ def test_only_complete_files_are_taken_and_only_once(watched, second):
     wait_for(lambda: len(planned) == 2)
     time.sleep(1.5)
     assert planned == ["slow.mp3", "other.mp3"]  # and not what was written
+
+
+def test_folders_that_arrive_and_files_that_change(watched, second, tmp_path):
+    folder, planned = watched
+    album = tmp_path / "album"
+    (album / "cd1").mkdir(parents=True)
+    for name in ("cd1/a.mp3", "b.mp3"):
+        shutil.copy(second, album / name)
+    (album / ".hidden.mp3").write_bytes(b"x")
+    album.rename(folder / "album")
+    wait_for(lambda: sorted(planned) == ["a.mp3", "b.mp3"])
+    (folder / "album" / "gone.mp3").write_bytes(b"x")
+    (folder / "album" / "gone.mp3").unlink()
+    time.sleep(1.2)
+    (folder / "album" / "b.mp3").write_bytes(b"another")
+    wait_for(lambda: planned.count("b.mp3") == 2)
+    assert sorted(planned) == ["a.mp3", "b.mp3", "b.mp3"]
+
+
+def test_nothing_is_walked_while_nothing_changes(watched, second, monkeypatch):
+    folder, planned = watched
+    shutil.copy(second, folder / "a.mp3")
+    wait_for(lambda: planned == ["a.mp3"])
+    time.sleep(1.5)  # the events of what was written have passed
+    walks = []
+    find = watch.find_sources
+
+    def count(*arguments, **options):
+        walks.append(arguments)
+        return find(*arguments, **options)
+
+    monkeypatch.setattr(watch, "find_sources", count)
+    time.sleep(2.5)
+    assert walks == []
+    shutil.copy(second, folder / "b.mp3")
+    wait_for(lambda: planned == ["a.mp3", "b.mp3"])
+    assert walks
+
+
+def test_a_bad_list_of_results_ends_nothing(tmp_path, second):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    (out / MANIFEST_NAME).mkdir(parents=True)
+    (out / "a.flac").write_bytes(b"x")
+    shutil.copy(second, folder / "a.mp3")
+    stop, planned, complaints = threading.Event(), [], []
+
+    def restore(tasks):
+        planned.extend(task.job.source.name for task in tasks)
+
+    thread = threading.Thread(
+        target=watch_folder, args=(folder, ResultOptions(model=load_model(), output=out), restore, complaints.append),
+        kwargs={"stop": stop, "settle_s": 0.3},
+    )  # fmt: skip
+    thread.start()
+    try:
+        wait_for(lambda: complaints)
+        assert str(complaints[0]).startswith(f"{out / MANIFEST_NAME}: cannot be read: Is a directory")
+        assert planned == []
+        (out / MANIFEST_NAME).rmdir()
+        shutil.copy(second, folder / "b.mp3")
+        wait_for(lambda: planned == ["b.mp3"])
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_command(tmp_path, second):

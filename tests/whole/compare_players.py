@@ -38,6 +38,7 @@ from mp3restore.errors import Mp3RestoreError
 SECONDS = 2.2
 TWO_FRAMES_S = 2 * 1152 / 8000
 PLAYER_RATE = 44100
+TOLD_EVERY = 1000
 
 
 def music(seed: int) -> np.ndarray:
@@ -254,11 +255,17 @@ def main() -> int:
                 kept.write_bytes(case.data)
                 failures.append(f"{kept}: {'; '.join(wrong)} ({' | '.join(case.story)})")
                 print(failures[-1], flush=True)
-    summary = {key: {"sum": sum(v), "max": max(v), "over 0.1": sum(x > 0.1 for x in v)} for key, v in totals.items()}
-    summary["files"] = {"made": options.files, "failed": len(failures), "encodes": len(found)}
-    summary["memory"] = {"peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-    print(json.dumps(summary, indent=1))
+            if (number + 1) % TOLD_EVERY == 0:
+                print(summary(totals, number + 1, len(failures), len(found)), flush=True)
+    print(summary(totals, options.files, len(failures), len(found)))
     return 1 if failures else 0
+
+
+def summary(totals: dict[str, list[float]], made: int, failed: int, encodes: int) -> str:
+    """Return the numbers so far as JSON."""
+    numbers = {key: {"sum": sum(v), "max": max(v), "over 0.1": sum(x > 0.1 for x in v)} for key, v in totals.items()}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return json.dumps({"made": made, "failed": failed, "encodes": encodes, "peak MiB": memory, **numbers})
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ class Distance:
     diversity: float = 0.7
     similarity: float = 2.0  # of the dissimilarity between the spectrograms of draw and original
     harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3
-    waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
+    waveform: float = 4.0  # of complex spectra in linear amplitude: loud and known bins must not change
     # Of the signal's distortion, per dB. A fill of the right level but unknown phase doubles the error in the holes;
     # the ear gains far more from treble than from the last dB of loud bins, and this term tells the two apart.
     distortion: float = 0.2

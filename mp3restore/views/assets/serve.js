@@ -2,14 +2,14 @@
 
 const POLL_MILLISECONDS = 300;
 const BUSY_MILLISECONDS = 1000;
-const MOST_WAITING = 3; // one less than the server takes
+const MOST_WAITING = 3; // one less than the server accepts
 const KEPT = "jobs";
 const ACTIVE = ["uploading", "waiting", "running"];
 const { limit } = JSON.parse(document.getElementById("data").textContent);
 const by = (name) => document.getElementById(name);
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/* The files of this page, each with what the server last said about it (job), or what is still to be sent (file). */
+/* The files of this page, each with the server's last answer about it (job), or the file that is still to be sent. */
 const entries = [];
 let shown = null;
 let sending = false;
@@ -19,7 +19,7 @@ function fail(text) {
   by("error").hidden = !text;
 }
 
-/** Ask the server; the answer has a status of 0 where there was none, because it was aborted or the program ended. */
+/** Ask the server. The status is 0 if there was no answer, because the request was aborted or the program ended. */
 async function ask(path, options = {}) {
   try {
     const response = await fetch(path, options);
@@ -29,7 +29,7 @@ async function ask(path, options = {}) {
   }
 }
 
-/** What the options on the page say, as part of an address. */
+/** The options on the page, as query parameters. */
 function options() {
   const chosen = ["strength", "seed", "container"].map((name) => [name, by(name).value]);
   return new URLSearchParams(chosen).toString();
@@ -50,7 +50,7 @@ function addFiles(files) {
   send();
 }
 
-/** Send one file after the other. */
+/** Send the files one at a time. */
 async function send() {
   if (sending) return;
   sending = true;
@@ -185,7 +185,7 @@ function showResult(job, busy) {
   }));
   const address = `/jobs/${job.id}/report?variants=${job.downloads.length}`;
   if (by("report").getAttribute("src") !== address) {
-    by("report").style.visibility = "hidden"; // what it shows until then is of another file
+    by("report").style.visibility = "hidden"; // until then it shows the report of another file
     by("report").src = address;
   }
 }
@@ -207,7 +207,7 @@ async function draw() {
   follow(entry);
 }
 
-/* On a phone the page scrolls, and not a window within the page. */
+/* On a phone, the page scrolls instead of a frame within it. */
 const narrow = matchMedia("(max-width: 40rem)");
 const observer = new ResizeObserver(fit);
 
@@ -216,7 +216,7 @@ function fit() {
   by("report").style.height = narrow.matches && body ? `${Math.ceil(body.getBoundingClientRect().height) + 2}px` : "";
 }
 
-/* The keys of the player work on the whole page. */
+/* The keys of the player in the frame work on the whole page. */
 function forwardKey(event) {
   const frame = by("report").contentWindow;
   if (by("result").hidden || !frame?.document.body || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -229,7 +229,7 @@ function forwardKey(event) {
 
 by("file").addEventListener("change", (event) => {
   addFiles([...event.target.files]);
-  event.target.value = ""; // or the same file could not be chosen again
+  event.target.value = ""; // otherwise the same file could not be chosen again
 });
 by("cancel").addEventListener("click", cancel);
 by("draw").addEventListener("click", draw);
@@ -241,7 +241,7 @@ by("report").addEventListener("load", () => {
 });
 narrow.addEventListener("change", fit);
 document.addEventListener("keydown", forwardKey);
-// Anywhere: a file that is dropped beside the box would otherwise be opened instead of the page.
+// Anywhere on the page: otherwise the browser would open a file that is dropped beside the box.
 for (const name of ["dragover", "dragleave", "drop"]) {
   addEventListener(name, (event) => {
     event.preventDefault();
