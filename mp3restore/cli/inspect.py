@@ -96,7 +96,7 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
 def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
     """Say what shows an MP3 behind a file that is none; what shows nothing is no proof."""
     if decoded is None and not grid.found:
-        return "nothing here shows MP3 coding, at any of 576 places of its granules; that does not prove that there was none"
+        return "nothing here shows MP3 coding (576 positions of granules were tried); that is not a proof"
     details = ["too short to say more"]
     if decoded is not None:
         details = ["LAME-like"] if decoded.like_lame else []

@@ -178,7 +178,8 @@ class _Walk:
         self._same, self._strong = same.data, strong.data
         self._strong_at = self.found.position[strong].data
         self._largest = int(self.sizes.max(initial=0))
-        self._last = -1
+        # The frame that others are compared with; before any is trusted, the one that begins the first run.
+        self._last = int(np.flatnonzero(strong)[0]) if strong.any() else -1
         self.chain, self.blocks = array("q"), list[Block]()
 
     def run(self) -> None:

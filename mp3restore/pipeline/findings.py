@@ -101,7 +101,7 @@ def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
     if len(rest := places[_TOLD_PLACES:]):
         silence = sum(each.silence_s for each in rest)
         yield (
-            f"{len(rest)} more places are damaged, {_amount(sum(each.length for each in rest))} in all; "
+            f"further damaged places: {len(rest)}, with {_amount(sum(each.length for each in rest))} in all; "
             f"{silence:.2f} s of silence stand for them"
         )
     if places:

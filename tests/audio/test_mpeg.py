@@ -308,3 +308,22 @@ def test_the_bitrate_is_counted_and_not_guessed(make, written):
     tagged[at : at + 4] = (3).to_bytes(4, "big")
     assert read_metadata(written(bytes(tagged))).mpeg_kbps == pytest.approx(true, rel=0.02)
     assert read_metadata(written(bytes(tagged))).seconds == pytest.approx(6.0, abs=0.1)
+
+
+@pytest.mark.parametrize("tag", [(), ("-t",)], ids=["tagged", "untagged"])
+def test_damage_near_the_start_keeps_the_time(make, written, rng, tag):
+    data = make(*STEREO, *tag)
+    clean = decoded(written(data))
+    place = int(frames_of(written(data)).position[1])
+    path = written(data[: place + 10] + rng.bytes(900) + data[place + 910 :])
+    samples = decoded(path)
+    assert samples.shape == clean.shape
+    np.testing.assert_array_equal(samples[:, 20000:], clean[:, 20000:])
+    assert len(damage_of(path)) == 1
+
+
+def test_zeros_at_the_end_are_told_if_they_were_music(make, written):
+    data = make("lame", "-b", "64", "-t")
+    assert damage_of(written(data + bytes(40))) == ()
+    (told,) = damage_of(written(data[:-3000] + bytes(3000)))
+    assert told.length > 2000

@@ -127,7 +127,7 @@ def test_warnings_about_the_input(tmp_path, music):
     clean = invoke(tmp_path / "clean.wav", "-o", tmp_path / "a.flac")
     assert "clean.wav: left as it is, no trace of lossy compression was found" in clean.stderr
     assert "clipped" not in clean.stderr
-    clipped = invoke(tmp_path / "clipped.wav", "-o", tmp_path / "b.flac")
+    clipped = invoke(tmp_path / "clipped.wav", "-o", tmp_path / "b.flac", "--strength", 0.5)
     assert "clipped.wav: the input is clipped in " in clipped.stderr
 
 
