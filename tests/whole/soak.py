@@ -92,7 +92,7 @@ def _encode(stem: Path, scratch: Path, k: int, rng: random.Random) -> Path:
         command = ["lame", "--quiet", *mode, "--resample", str(rate / 1000), str(wav), str(made)]
     else:
         codec = OTHERS.get(kind, "libmp3lame")
-        quality = ["-b:a", f"{bitrate if kind == 'mp3' else 64}k"]
+        quality = ["-b:a", f"{bitrate if kind == 'mp3' else 32}k"]
         command = ["ffmpeg", "-v", "error", "-y", "-i", str(wav), "-c:a", codec, *quality, str(made)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
     made.replace(path)
