@@ -39,9 +39,9 @@ class Restoration:
     seed, variant : int
         Seed and variant of the draw.
     strength : float
-        How far it goes from the input (0.0) to the restoration (1.0).
+        How far the samples went from the input (0.0) to the restoration (1.0).
     held : bool
-        Whether it is held to a bitstream.
+        Whether the samples are held to a bitstream.
     device : str
         Device that the generator ran on.
     """
@@ -170,18 +170,18 @@ def restore(
 ) -> Restoration:
     """Restore music in memory.
 
-    With the bytes of an MP3 it does the same as `restore_file`: the losses that the bitstream shows decide how far the
-    restoration goes, and the result is held to the bitstream. With samples alone neither is possible: by default they
-    are restored with all strength, also where they have lost little, and nothing guarantees what is kept. Pass
-    `bitstream` beside them where you have it. Unlike `restore_file`, it writes no file and no tags, and it keeps the
-    level: peaks may exceed full scale.
+    With the bytes of an MP3, this does the same as `restore_file`: the strength follows from the losses that the
+    bitstream shows, and the result is held to the bitstream. With samples alone neither is possible: by default they
+    are restored with full strength, even if they have lost little, and nothing guarantees that the music kept by the
+    MP3 stays unchanged. Pass `bitstream` as well if you have it. Unlike `restore_file`, this writes no file and no
+    tags, and it keeps the level: peaks may exceed full scale.
 
     Parameters
     ----------
     samples : array_like of float, shape (channels, samples) or (samples,), or bytes
         Decoded music, full scale 1.0, 1 to 8 channels; or the bytes of an audio file of any format.
     sample_rate : int, optional
-        Rate of the samples in Hz; bytes say it themselves.
+        Rate of the samples in Hz; leave it out for bytes, which contain it.
     bitstream : bytes, optional
         The MP3 that the samples were decoded from, by any decoder, without a change of rate or level.
     model : Model, str or Path, optional
@@ -189,7 +189,7 @@ def restore(
     seed, variant : int
         As for `restore_file`.
     deterministic, consistency : bool
-        As for `restore_file`; samples without a bitstream are held to nothing.
+        As for `restore_file`; samples without a bitstream cannot be held.
     strength : float, optional
         How far to go from the input (0.0) to the restoration (1.0); by default as far as the losses of the bytes or the
         bitstream warrant, and 1.0 for samples alone.
@@ -211,8 +211,8 @@ def restore(
     Raises
     ------
     InputError
-        If the samples are not finite floats of one of these shapes, the bytes cannot be decoded, or the samples are not
-        what the bitstream decodes to.
+        If the samples are not finite floats of one of these shapes, if the bytes cannot be decoded, or if the bitstream
+        does not decode to the samples.
     UsageError, ModelError
         If an option is out of range, or the model cannot be loaded.
 
@@ -271,7 +271,7 @@ def restore(
 
 
 def inspect_file(path: str | Path) -> Inspection:
-    """Find out what a file has lost: from its bitstream if it is an MP3, else by looking for an MP3's traces.
+    """Return what a file has lost: from its bitstream if it is an MP3, else by searching for traces of an MP3.
 
     Parameters
     ----------
@@ -281,12 +281,12 @@ def inspect_file(path: str | Path) -> Inspection:
     Returns
     -------
     Inspection
-        What was found; `to_json` returns it as plain data.
+        The findings; `to_json` returns them as plain data.
 
     Raises
     ------
     NoInputError, InputError
-        If there is no such file, or it cannot be read.
+        If the file does not exist or cannot be read.
     """
     with python_hints():
         return _inspect_file(path)

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from mp3restore.errors import OutputError, OutputExistsError, UsageError
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "CONTAINERS",
     "DEFAULT_BIT_DEPTH",
     "BitDepth",
@@ -29,6 +30,32 @@ _SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - only compared with, never written t
 _MOST_LINKS = 40
 
 CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+# What is taken from a folder by its name; a file that is named itself is judged by its content alone.
+AUDIO_SUFFIXES = frozenset(
+    [
+        ".aac",
+        ".aif",
+        ".aifc",
+        ".aiff",
+        ".au",
+        ".caf",
+        ".flac",
+        ".m4a",
+        ".mp1",
+        ".mp2",
+        ".mp3",
+        ".mp4",
+        ".mpga",
+        ".oga",
+        ".ogg",
+        ".opus",
+        ".rf64",
+        ".w64",
+        ".wav",
+        ".wma",
+        ".wv",
+    ]
+)
 
 Container = Literal["wav", "flac"]
 BitDepth = Literal["16", "24", "32f"]
@@ -69,7 +96,7 @@ def _container(output: Path | None, container: Container | None) -> Container:
                 f"the format of '{output.name}' is unknown", hint="end the name in .wav or .flac, or add --format"
             )
         return by_suffix
-    if by_suffix not in (None, container):
+    if by_suffix not in (None, container) or (by_suffix is None and output.suffix.lower() in AUDIO_SUFFIXES):
         raise UsageError(
             f"the suffix of '{output.name}' is not that of a {container} file", hint="change -o or --format"
         )

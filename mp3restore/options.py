@@ -11,7 +11,7 @@ from mp3restore.errors import UsageError
 __all__ = ["DEFAULT_MAX_KBPS", "HIGHEST_RATE", "LOWEST_RATE", "RunOptions", "check_rate", "whole_number"]
 
 DEFAULT_MAX_KBPS = 192
-"""MP3s of higher bitrates are left alone, whatever the strength."""
+"""MP3s of higher bitrates are left unchanged, whatever the strength."""
 
 # Sensible rates for restored music; for odd rates far outside, the polyphase filters grow without bound.
 LOWEST_RATE, HIGHEST_RATE = 8_000, 384_000
@@ -73,7 +73,7 @@ class RunOptions:
 
 
 def whole_number(value: object) -> int | None:
-    """Return a whole number of any library as an int; None for everything else, truth values included."""
+    """Return a whole number from any library as an int; None for everything else, including booleans."""
     if isinstance(value, bool) or type(value).__name__ == "bool" or not isinstance(value, SupportsIndex):
         return None
     try:

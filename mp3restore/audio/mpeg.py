@@ -19,8 +19,9 @@ from mp3restore.audio.joining import main_kind, with_channels
 from mp3restore.audio.run_decoder import decode_run
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
+from mp3restore.errors import DecodeError
 from mp3restore.mp3.assembly import find_runs
-from mp3restore.mp3.foreign import Block, id3v2_bytes
+from mp3restore.mp3.foreign import PADDING, Block, id3v2_bytes
 from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 from mp3restore.mp3.framing import FileTable, read_table
 from mp3restore.mp3.run_bytes import RunBytes
@@ -112,7 +113,13 @@ class MpegSource(AudioSource):
         """Return the damage that is in no gap of a run: between runs, and behind the last frame."""
         first = int(self.table.position[0])
         starts = np.sort([gap.position for run in self.runs for gap in run.gaps])
-        blocks = [block for block in self.table.blocks if not block.is_tag and block.position > first]
+        # Zeros as long as frames were music once; fewer fill up a file.
+        longest = int(self.table.size.max())
+        blocks = [
+            block
+            for block in self.table.blocks
+            if block.position > first and (not block.is_tag or (block.name == PADDING and block.length > longest))
+        ]
         places = np.array([block.position for block in blocks], dtype=np.int64)
         # A gap begins at its first block, and no frame stands between that and the others.
         gap = np.searchsorted(starts, places, side="right") - 1
@@ -130,7 +137,7 @@ class MpegSource(AudioSource):
 
     def _gap(self, index: int, gap: Gap) -> Damage:
         run = self.runs[index]
-        silence = gap.lost * run.frame_samples / run.sample_rate
+        silence = run.silent_around(gap) * run.frame_samples / run.sample_rate
         return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
 
     def _places(self) -> Iterator[MusicRange]:
@@ -169,11 +176,15 @@ class MpegSource(AudioSource):
         return self.frames / self.sample_rate
 
     def _decode(self) -> Iterator[Samples]:
+        done = 0
         for index, (run, ranges) in enumerate(zip(self.runs, self._music, strict=True)):
             music = _cut(self._run_blocks(index, run), ranges)
-            yield from resample_stream(
-                (with_channels(block, self.channels) for block in music), run.sample_rate, self.sample_rate
-            )
+            alike = (with_channels(block, self.channels) for block in music)
+            for block in resample_stream(alike, run.sample_rate, self.sample_rate):
+                done += block.shape[1]
+                yield block
+        if done != self.frames:
+            raise DecodeError(f"{done} samples were decoded, but its frames hold {self.frames}", path=self.path)
 
     def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
         """Decode a run to exactly the samples of its frames; where the decoder gives up, it begins again behind."""

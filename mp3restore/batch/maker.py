@@ -143,7 +143,7 @@ class ResultMaker:
         return _caught(task.job.source, lambda: self._make(task, progress))
 
     def _make(self, task: Task, progress: Progress | None) -> Outcome | Left:
-        if task.manifest is not None:
+        if isinstance(task.job.target, Path):
             task.job.target.parent.mkdir(parents=True, exist_ok=True)
         if task.action == "left":
             return _leave(task, task.reason)

@@ -23,12 +23,16 @@ _BESIDE, _IN_FOLDER = "{stem}.restored", "{relpath}/{stem}"
 def wants_folder(output: str, sources: Sequence[Source], *, listed: bool = False) -> bool:
     """Whether what the user wrote after ``-o`` is a folder: it is one, ends in a slash, or cannot be a file.
 
+    A new name without a suffix is a folder, for it says no format.
+
     The names of lists (`listed`) and patterns may be one or many, and mean the same in either case.
     """
     if os.path.isdir(output) or output.endswith(("/", os.sep)):  # noqa: PTH112 - the method of paths raises
         return True
     one_by_name = is_single(sources) and sources[0].root is None and not listed
-    return not one_by_name and Path(output).suffix.lower() not in CONTAINERS
+    if one_by_name:
+        return not Path(output).suffix and not os.path.lexists(output)
+    return Path(output).suffix.lower() not in CONTAINERS
 
 
 def is_single(sources: Sequence[Source]) -> bool:
@@ -69,7 +73,7 @@ def plan_batch(sources: Sequence[Source], results: ResultOptions, *, into_folder
         if task.action in ("skip", "fail") or (task.action == "left" and task.copy_to is None):
             return task
         try:
-            check_job(task.job, make_folders=into_folder)
+            check_job(task.job, make_folders=into_folder or results.output is not None)
         except OutputExistsError:
             return existing.settle(task)
         except OutputError as error:

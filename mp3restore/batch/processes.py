@@ -24,9 +24,10 @@ from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode
 from mp3restore.pipeline.stages import dedicated_process
 
-__all__ = ["run_in_processes", "run_locally", "share_cores"]
+__all__ = ["default_jobs", "run_in_processes", "run_locally", "share_cores"]
 
 _STOPPING_S = 10.0
+_CORES_OF_A_FILE = 4
 
 
 def _die_with_parent() -> None:
@@ -117,6 +118,14 @@ def run_in_processes(
             worker.stop()
         for worker in workers:
             worker.process.join(_STOPPING_S)
+
+
+def default_jobs(files: int, cores: int) -> int:
+    """Return how many files to restore at the same time where the user does not say.
+
+    One file keeps four cores busy. A process of its own takes a second to start, so each is to get several files.
+    """
+    return max(1, min(cores, files) // _CORES_OF_A_FILE)
 
 
 def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:

@@ -164,7 +164,9 @@ class RunLog:
 def exit_code(summary: Summary, files: int) -> int:
     """Exit code of a run over so many files: that of its errors where all files have the same one."""
     if not summary.failures:
-        return ExitCode.NOTHING_TO_RESTORE if files == 1 and summary.left else ExitCode.OK
+        # A copy in the output folder is a result, too.
+        nothing = files == 1 and summary.left and not summary.copied
+        return ExitCode.NOTHING_TO_RESTORE if nothing else ExitCode.OK
     codes = {failure.exit_code for failure in summary.failures}
     nothing_else = not (summary.done or summary.left or summary.skipped or summary.not_started)
     return codes.pop() if len(codes) == 1 and nothing_else else ExitCode.FAILED

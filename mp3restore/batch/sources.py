@@ -7,43 +7,17 @@ import fnmatch
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path, PurePath
 
 from mp3restore.batch.manifest import MANIFEST_NAME, read_manifest
 from mp3restore.errors import ExitCode
-from mp3restore.job import path_key
+from mp3restore.job import AUDIO_SUFFIXES, path_key
 
-__all__ = ["AUDIO_SUFFIXES", "Source", "find_sources", "is_own_name", "read_list"]
+__all__ = ["Source", "find_sources", "fits", "is_own_name", "read_list"]
 
-# What is taken from a folder by its name; a file that is named itself is judged by its content alone.
-AUDIO_SUFFIXES = frozenset(
-    [
-        ".aac",
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".au",
-        ".caf",
-        ".flac",
-        ".m4a",
-        ".mp1",
-        ".mp2",
-        ".mp3",
-        ".mp4",
-        ".mpga",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".rf64",
-        ".w64",
-        ".wav",
-        ".wma",
-        ".wv",
-    ]
-)
 _OWN_STEM = re.compile(r"\.restored(\.v\d+)?$")
 
 
@@ -98,6 +72,12 @@ def _named(path: Path, root: Path | None = None) -> Source:
     except OSError as error:
         return Source(path, root, problem=f"cannot be looked at: {error.strerror}")
     return Source(path, root)
+
+
+def fits(inner: str, patterns: Iterable[str]) -> bool:
+    """Whether a path below a folder, or its name, fits one of the patterns of ``--include``; case does not matter."""
+    names = (inner.lower(), inner.lower().rpartition("/")[2])
+    return any(fnmatch.fnmatchcase(name, each.lower()) for each in patterns for name in names)
 
 
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
@@ -220,7 +200,7 @@ class _Walk:
         if not files and not folders:
             yield _named(Path(pattern), fixed)
         for path in files:
-            if self._wanted(path, path.name) and not is_own_name(path):
+            if self._wanted(path.name) and not is_own_name(path):
                 yield Source(path, fixed)
         for folder in folders:
             yield from self._folder(folder, fixed)
@@ -269,13 +249,10 @@ class _Walk:
         if path.name.startswith(".") or is_own_name(path) or not os.path.isfile(path):  # noqa: PTH113 - never raises
             return False
         by_suffix = bool(self.include) or path.suffix.lower() in AUDIO_SUFFIXES
-        return by_suffix and self._wanted(path, inner)
+        return by_suffix and self._wanted(inner)
 
-    def _wanted(self, path: Path, inner: str) -> bool:
-        def matches(patterns: tuple[str, ...]) -> bool:
-            return any(fnmatch.fnmatch(inner, each) or fnmatch.fnmatch(path.name, each) for each in patterns)
-
-        return (not self.include or matches(self.include)) and not matches(self.exclude)
+    def _wanted(self, inner: str) -> bool:
+        return (not self.include or fits(inner, self.include)) and not fits(inner, self.exclude)
 
     def _is_output(self, folder: Path) -> bool:
         return self.output_folder is not None and folder.resolve() == self.output_folder

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 import secrets
 import tempfile
@@ -14,10 +13,10 @@ from typing import Any, cast
 
 from mp3restore.batch.existing import ExistingResults
 from mp3restore.batch.plan import is_single, name_results
-from mp3restore.batch.sources import AUDIO_SUFFIXES, Source, is_own_name
+from mp3restore.batch.sources import Source, fits, is_own_name
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.errors import InputError, MissingExtraError, NoInputError, OutputError, UsageError
-from mp3restore.job import Job
+from mp3restore.job import AUDIO_SUFFIXES, Job
 
 __all__ = ["is_url", "plan_remote", "staged", "url_path"]
 
@@ -71,12 +70,9 @@ def _find(name: str, *, recursive: bool, include: Sequence[str], exclude: Sequen
         inner = each[len(path.rstrip("/")) + 1 :]
         file = root / inner
 
-        def matches(patterns: Sequence[str], inner: str = inner) -> bool:
-            return any(fnmatch.fnmatch(each, one) for one in patterns for each in (inner, inner.rpartition("/")[2]))
-
-        wanted = matches(include) if include else file.suffix.lower() in AUDIO_SUFFIXES
+        wanted = fits(inner, include) if include else file.suffix.lower() in AUDIO_SUFFIXES
         hidden = any(part.startswith(".") for part in inner.split("/"))
-        if wanted and not matches(exclude) and not hidden and not is_own_name(file):
+        if wanted and not fits(inner, exclude) and not hidden and not is_own_name(file):
             yield Source(file, root, walked=True)
 
 

@@ -80,6 +80,7 @@ def bench(
         for stage in report.stages:
             speed = f"{report.duration / stage.seconds:.0f}" if stage.seconds else "-"
             typer.echo(f"{stage.name:<12}{stage.seconds:>9.2f}{speed:>13}")
+        typer.echo("The stages run at the same time in several threads: together they take longer than the whole run.")
         if report.peak_mib is not None:
             typer.echo(f"peak memory {report.peak_mib:.0f} MiB")
 
@@ -95,12 +96,20 @@ def list_names() -> None:
 
 
 @models_app.command()
-def show(name: _Name = None) -> None:
-    """Show a model's card: training data, licences, scores, limits."""
+def show(
+    name: _Name = None,
+    scores: Annotated[bool, typer.Option("--scores", help="Show the tables of scores as well.")] = False,
+) -> None:
+    """Show a model's card: training data, licences, limits and, with --scores, the scores of all conditions."""
     with user_errors():
         from mp3restore.generator.model import load_model  # noqa: PLC0415
 
-        typer.echo(load_model(name).card())
+        card = load_model(name).card()
+        tables = sum(line.startswith("|") for line in card.splitlines())
+        if not scores and tables:
+            card = "\n".join(line for line in card.splitlines() if not line.startswith("|"))
+            card += f"\n\n{tables} lines of tables are left out; --scores shows them."
+        typer.echo(card)
 
 
 @models_app.command()

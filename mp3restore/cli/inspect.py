@@ -14,7 +14,8 @@ from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoder
 from mp3restore.errors import UsageError
 
 if TYPE_CHECKING:
-    from mp3restore.inspection.inspect import BitstreamReport, Inspection
+    from mp3restore.inspection.inspect import BitstreamReport, DecodedReport, Inspection
+    from mp3restore.mp3.grid import GridResult
 
 __all__ = ["inspect"]
 
@@ -79,8 +80,9 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["decoded by"] = found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s"
         rows["highest frequency"] = f"{found.bandwidth_hz / 1000:.1f} kHz"
     if found.bitstream is None and found.grid is not None:
-        trace = f"decoded from an MP3, granules at {found.grid.offset}" if found.was_mp3 else "no trace of an MP3"
-        rows["history"] = f"{trace} (confidence {found.grid.confidence:.2f})"
+        rows["history"] = _history(found.grid, found.decoded)
+    if found.restored_before:
+        rows["restored"] = "by mp3restore, as its tags say"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
         rows["damage"] = f"{len(found.damage)} places, replaced by {silence:.2f} s of silence"
@@ -89,6 +91,20 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
     for name, value in rows.items():
         table.add_row(name, value)
     Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
+
+
+def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
+    """Say what shows an MP3 behind a file that is none; what shows nothing is no proof."""
+    if decoded is None and not grid.found:
+        return "nothing here shows MP3 coding (576 positions of granules were tried); that is not a proof"
+    details = ["too short to say more"]
+    if decoded is not None:
+        details = ["LAME-like"] if decoded.like_lame else []
+        if decoded.kbps is None:
+            details.append("bitrate unknown")
+        else:
+            details += [f"about {decoded.kbps:.0f} kbit/s", f"edge {decoded.edge_hz / 1000:.1f} kHz"]
+    return f"decoded from an MP3 ({', '.join(details)}), sure to {grid.certainty:.1%}"
 
 
 def _channels(count: int) -> str:

@@ -70,7 +70,7 @@ def _print(surveys: list[Survey]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("kbit/s", "edge"):
         table.add_column(title, justify="right", no_wrap=True)
-    for title in ("encoder", "verdict"):
+    for title in ("was", "encoder", "verdict"):
         table.add_column(title, no_wrap=True)
     table.add_column("file", overflow="ellipsis", no_wrap=True)
     for each in surveys:
@@ -78,6 +78,7 @@ def _print(surveys: list[Survey]) -> None:
         table.add_row(
             "" if each.kbps is None else f"{each.kbps:.0f}{mode}",
             "" if each.edge_hz is None else f"{each.edge_hz / 1000:.1f} kHz",
+            _was(each),
             each.encoder or "",
             each.problem or _WORDS[each.verdict],
             one_line(each.path),
@@ -88,6 +89,12 @@ def _print(surveys: list[Survey]) -> None:
     console.print(table)
     for line in _totals(surveys):
         console.print(line)
+
+
+def _was(survey: Survey) -> str:
+    if not survey.was_mp3:
+        return ""
+    return "MP3" if survey.was_kbps is None else f"MP3, {survey.was_kbps:.0f} kbit/s"
 
 
 def _totals(surveys: list[Survey]) -> Iterator[str]:

@@ -142,7 +142,13 @@ ModelName = Annotated[
         autocompletion=_model_names,
     ),
 ]
-Jobs = Annotated[int, _option("-j", "--jobs", min=1, metavar="N", help="Files restored at the same time.")]
+Jobs = Annotated[
+    int | None,
+    _option(
+        "-j", "--jobs", min=1, metavar="N",
+        help="Files restored at the same time (default: one for every four cores, if there are many files).",
+    ),
+]  # fmt: skip
 Threads = Annotated[
     int | None, _option(metavar="N", help="Threads for each file (default: its share of the cores, at most 4).")
 ]

@@ -40,7 +40,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     strength: o.Strength = None,
     max_bitrate: o.MaxBitrate = DEFAULT_MAX_KBPS,
     model: o.ModelName = None,
-    jobs: o.Jobs = 1,
+    jobs: o.Jobs = None,
     threads: o.Threads = None,
     device: o.OnDevice = "auto",
     cluster: o.Cluster = None,

@@ -43,7 +43,7 @@ class InputOptions:
 class ExecutionOptions:
     """Who does the work, and how much of it."""
 
-    jobs: int = 1
+    jobs: int | None = None
     threads: int | None = None
     device: Device = "auto"
     fail_fast: bool = False
@@ -173,7 +173,7 @@ def _restore(
 ) -> int:
     """Carry out a plan; returns the exit code."""
     from mp3restore.batch.maker import ResultMaker  # noqa: PLC0415 - not for a dry run
-    from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415
+    from mp3restore.batch.processes import default_jobs, run_locally, share_cores  # noqa: PLC0415
     from mp3restore.batch.run import exit_code, run_batch  # noqa: PLC0415
     from mp3restore.pipeline.stages import dedicated_process  # noqa: PLC0415
 
@@ -187,7 +187,7 @@ def _restore(
         execute = run_on_cluster(execution.cluster, maker)
         return exit_code(run_batch(tasks, results, execute, tell, fail_fast=execution.fail_fast), files)
     busy = sum(task.action in ("restore", "overwrite", "left") for task in tasks)
-    wanted = min(execution.jobs, max(busy, 1))
+    wanted = min(execution.jobs or default_jobs(busy, cores()), max(busy, 1))
     jobs, threads = share_cores(cores(), wanted, execution.threads)
     if jobs < wanted or (execution.threads or 0) > threads:
         reporter.note(f"works with --jobs {jobs} --threads {threads}: there are no more cores")

@@ -16,6 +16,7 @@ from types import TracebackType
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from mp3restore.batch.events import (
     SCHEMA,
@@ -36,6 +37,9 @@ from mp3restore.cli.terminal import clock, message, one_line, result_line
 from mp3restore.files import output_error
 
 __all__ = ["Bars", "OutputOptions", "RunReporter", "show_plan"]
+
+
+_LONGEST_NAME = 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +224,11 @@ def _shown_target(task: Task) -> str | None:
     return None if task.action == "left" and task.copy_to is None else str(task.job.target)
 
 
+def _short(name: str) -> str:
+    """Shorten a name in its middle, so that it leaves room for its bar."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}…{name[-8:]}"
+
+
 class Bars:
     """One progress bar per file, and one for a run of several files; use it as a context manager.
 
@@ -233,8 +242,8 @@ class Bars:
         self._of_files = of_files
         self._done = 0
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=Console(file=sys.stderr),
@@ -257,7 +266,7 @@ class Bars:
         bars = self._progress
         if isinstance(event, Started):
             if self._of_files or event.total == 1:
-                self._files[event.index] = bars.add_task(one_line(event.source.name), total=None, speed="")
+                self._files[event.index] = bars.add_task(_short(one_line(event.source.name)), total=None, speed="")
             if event.total > 1 and self._all is None:
                 self._all = bars.add_task(f"{self._done}/{event.total}", total=event.total, speed="")
                 bars.advance(self._all, self._done)

@@ -56,10 +56,19 @@ def clock(seconds: float) -> str:
 
 def result_line(result: FileResult) -> str:
     """Summarise the result for one file in a line."""
-    parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}"]
+    parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}", *_sizes(result)]
     if result.gain_db:
         parts.append(f"level lowered by {-result.gain_db:.2f} dB to avoid clipping")
     return f"{result.source.name} -> {result.target}: {', '.join(parts)}"
+
+
+def _sizes(result: FileResult) -> list[str]:
+    """Say how large both files are, since a lossless one is many times larger than its MP3; nothing about URLs."""
+    try:
+        sizes = [path.stat().st_size for path in (result.source, result.target)]
+    except OSError:
+        return []
+    return [" -> ".join(f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" for size in sizes)]
 
 
 @contextmanager
@@ -92,12 +101,12 @@ def user_errors(*, verbosity: int = 0, as_json: bool = False) -> Iterator[None]:
 
 
 def _refuse(error: Mp3RestoreError) -> None:
-    """Write the event of a run that cannot begin."""
+    """Write the event for a run that cannot begin."""
     from mp3restore.batch.events import Refused, event_json  # noqa: PLC0415 - keeps --help quick
 
     try:
         echo(event_json(Refused(str(error), error.exit_code)))
-    except StdoutError:  # which may be what went wrong
+    except StdoutError:  # possibly the error to report
         sys.stdout = None
 
 

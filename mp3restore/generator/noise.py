@@ -20,7 +20,7 @@ LARGEST_VARIANT = 2**32
 """Well within the 48 bits of the key that group and stream leave for the variant."""
 
 CERTAIN = (0, 0)
-"""Seed and variant of the restoration without chance. No draw has them: variants count from 1."""
+"""Seed and variant of the deterministic restoration. No draw has them: variants count from 1."""
 
 LATENT_SPAN = 33
 """Frames over which the latents of a frame are averaged, 0.4 s: an independent z per frame makes the treble flicker."""

@@ -25,8 +25,8 @@ from mp3restore.mp3.tables import LINES, SHORT_BLOCK
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mp3restore.mp3.coded import CodedStream
     from mp3restore.mp3.granules import CodedGranules
-    from mp3restore.mp3.stream import Mp3Stream
 
 N_FFT: Final = 2048
 HOP: Final = 512
@@ -98,13 +98,16 @@ class UncertaintyMap:
         First frame to render.
     """
 
-    def __init__(self, stream: Mp3Stream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0) -> None:
+    def __init__(
+        self, stream: CodedStream, *, offset: int, working_rate: int, bands: int, first_frame: int = 0
+    ) -> None:
         self._stream = stream
         self._offset = offset
         self._ratio = stream.sample_rate / working_rate
         self._bands = bands
         self._first_free = first_free_line(stream)
         self._granules = np.zeros((0, PLANES, bands), np.float32)
+        self._shifts = np.zeros(0, np.int64)
         self._begin = 0  # granule of the first row of `_granules`
         self._frame = first_frame  # the next frame to render
 
@@ -116,13 +119,16 @@ class UncertaintyMap:
         if not len(self._granules):
             self._begin = run.first
         self._granules = np.concatenate([self._granules, self._planes(run)])
+        self._shifts = np.append(self._shifts, np.full(len(run.sound), run.shift))
         # A frame is complete when the next granule starts after its last sample.
         end = self._offset + GRANULE_SAMPLES * (self._begin + len(self._granules)) + _ENVELOPE_START
         ready = max(self._frame, int(np.ceil((end / self._ratio - N_FFT // 2) / HOP)))
         rows = self._render(ready)
         oldest = self._frame_start(np.array([self._frame]))[0] - self._offset - _ENVELOPE_START - _ENVELOPE
+        oldest -= GRANULE_SAMPLES  # the longest shift
         drop = int(np.clip(oldest // GRANULE_SAMPLES - self._begin, 0, len(self._granules) - 1))
-        self._granules, self._begin = self._granules[drop:], self._begin + drop
+        self._granules, self._shifts = self._granules[drop:], self._shifts[drop:]
+        self._begin += drop
         return rows
 
     def finish(self, frames: int) -> NDArray[np.float32]:
@@ -132,9 +138,8 @@ class UncertaintyMap:
     def _planes(self, run: CodedGranules) -> NDArray[np.float32]:
         """Return power of the zeros, share of zeros, and free share, each of mid and side: (n, 6, bands)."""
         stream, count = self._stream, len(run.sound)
-        part = slice(run.first, run.first + count)
         zero = run.values == 0
-        norm = np.where(stream.block_type[part] == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
+        norm = np.where(run.block_type == SHORT_BLOCK, _SHORT_NORM, _LONG_NORM)[..., None]
         free = zero[..., self._first_free :]
         bounded = zero[..., : self._first_free]
         bound = np.float32(norm / 3 * _ZERO_LIMIT**2) * np.square(run.steps[..., : self._first_free])
@@ -148,7 +153,7 @@ class UncertaintyMap:
         if stream.channels == 2:
             # Here mid and side are half the sum and half the difference: 1 / sqrt(2) of mid and side as coded.
             bands[:, 0] /= 2
-            left_right = ~stream.ms[part]
+            left_right = ~run.ms
             bands[left_right] = bands[left_right].mean(axis=2, keepdims=True)
         bands[:, 1:, : stream.channels] += weights[LINES]
         planes: NDArray[np.float32] = bands.reshape(count, PLANES, self._bands)
@@ -172,13 +177,15 @@ class UncertaintyMap:
         low = min(int(starts[0] - self._offset) // GRANULE_SAMPLES - reach, self._begin)
         high = max(int(starts[-1] - self._offset) // GRANULE_SAMPLES + reach, self._begin + len(self._granules))
         granule_starts = self._offset + GRANULE_SAMPLES * np.arange(low, high) + _ENVELOPE_START
+        own = slice(self._begin - low, self._begin - low + len(self._granules))
+        granule_starts[own] += self._shifts
         index = granule_starts[None, :] - starts[:, None] + _ENVELOPE - 1
         inside = (index >= 0) & (index < table.size)
         weights = np.where(inside, table[np.clip(index, 0, table.size - 1)], 0)
         weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         padded = np.empty((high - low, PLANES, self._bands), np.float32)
         padded[:] = _unknown_planes()
-        padded[self._begin - low : self._begin - low + len(self._granules)] = self._granules
+        padded[own] = self._granules
         rows = np.tensordot(weights, padded, axes=1)
         power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
         rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))

@@ -9,7 +9,7 @@ import numpy as np
 from mp3restore._typing import Samples
 from mp3restore.audio.mpeg import MpegSource, MusicRange
 from mp3restore.audio.source import AudioSource
-from mp3restore.mp3.granules import coded_granules
+from mp3restore.mp3.granules import GranuleReader, coded_granules
 from mp3restore.mp3.grid import grid_fit
 from mp3restore.mp3.stream import Mp3Stream, states_lowpass
 
@@ -45,6 +45,10 @@ class Stretch:
     start: int
     stop: int
     offset: int
+
+    def reader(self) -> GranuleReader:
+        """Return what reads the granules off the samples of the stretch."""
+        return GranuleReader(self.stream, offset=self.offset - self.start)
 
 
 @dataclass(frozen=True, slots=True)

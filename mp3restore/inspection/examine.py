@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mp3restore.audio.source import AudioSource
 from mp3restore.audio.tags import Tags, read_tags
 from mp3restore.inspection.bitstream import Bitstream, open_bitstream
+from mp3restore.inspection.decoded import DecodedMp3, find_coding
 from mp3restore.inspection.strength import warranted_strength
 
 __all__ = ["Examination", "examine"]
@@ -21,6 +22,8 @@ class Examination:
     bitstream : Bitstream or None
         What an MP3 says about every granule; None where the decoder's output is not what the bitstream says (another
         format, damage throughout, intensity stereo, free format): then nothing can be guaranteed.
+    decoded : DecodedMp3 or None
+        What the samples of another file tell of the MP3 that they were decoded from; None where nothing shows one.
     kbps : float or None
         Mean bitrate of what is compressed with losses; None where that is not known.
     tags : Tags
@@ -32,10 +35,18 @@ class Examination:
     """
 
     bitstream: Bitstream | None
+    decoded: DecodedMp3 | None
     kbps: float | None
     tags: Tags
     restored_before: bool
     strength: float
+
+    @property
+    def coding(self) -> Bitstream | DecodedMp3 | None:
+        """What says how the lines of the file were coded: its bitstream, or else its samples."""
+        if self.bitstream is not None:
+            return self.bitstream
+        return self.decoded if self.decoded is not None and self.decoded.readable else None
 
 
 def examine(source: AudioSource, *, strength: float | None = None) -> Examination:
@@ -51,11 +62,13 @@ def examine(source: AudioSource, *, strength: float | None = None) -> Examinatio
     found = open_bitstream(source)
     bitstream = found if found is not None and found.believed else None
     kbps = source.kbps
+    decoded = find_coding(source)
     tags, ours = read_tags(source.file.view())
     return Examination(
         bitstream=bitstream,
+        decoded=decoded,
         kbps=kbps,
         tags=tags,
         restored_before=ours,
-        strength=warranted_strength(source, kbps) if strength is None else strength,
+        strength=warranted_strength(source, kbps, decoded) if strength is None else strength,
     )

@@ -10,16 +10,17 @@ import numpy as np
 
 from mp3restore._typing import Samples
 from mp3restore.audio.decode import open_audio
-from mp3restore.audio.mpeg import MpegSource
 from mp3restore.audio.source import AudioSource
+from mp3restore.audio.tags import read_tags
 from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.bitstream import open_bitstream
+from mp3restore.inspection.decoded import DecodedReport, decoded_report, search_coding
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
-from mp3restore.mp3.grid import GridResult, find_grid
+from mp3restore.mp3.grid import GridResult
 from mp3restore.result import Damage
 
-__all__ = ["BitstreamReport", "Inspection", "inspect_file"]
+__all__ = ["BitstreamReport", "DecodedReport", "Inspection", "inspect_file"]
 
 # Enough to find the grid in, and to see where the spectrum ends.
 _SEARCH_SECONDS: Final = 30
@@ -50,7 +51,11 @@ class Inspection:
     bitstream : BitstreamReport or None
         What the bitstream of an MP3 says.
     grid : GridResult or None
-        Of files without a bitstream: whether they once were an MP3.
+        Of files without a bitstream: how far the places stand out where granules of an MP3 could be.
+    decoded : DecodedReport or None
+        Of files without a bitstream: the MP3 that they were decoded from; None where nothing shows one.
+    restored_before : bool
+        Whether the file is a restoration already, by its tags.
     """
 
     path: Path
@@ -64,6 +69,8 @@ class Inspection:
     damage: tuple[Damage, ...]
     bitstream: BitstreamReport | None
     grid: GridResult | None
+    decoded: DecodedReport | None
+    restored_before: bool
 
     @property
     def was_mp3(self) -> bool:
@@ -99,27 +106,36 @@ def inspect_file(path: str | Path) -> Inspection:
     with open_audio(path) as source:
         found = open_bitstream(source)
         counter = None if found is None else LineCounter(found)
-        strength = warranted_strength(source, source.kbps)
+        grid, decoded = search_coding(source)
+        strength = warranted_strength(source, source.kbps, decoded)
         head = _beginning(source)
-        samples = 0
-        for block in source.blocks():
-            samples += block.shape[1]
-            if counter is not None:
-                counter.push(block)
-        of_mpeg = isinstance(source, MpegSource)
         return Inspection(
             path=source.path,
             sample_rate=source.sample_rate,
             channels=source.channels,
-            duration_s=samples / source.sample_rate,
+            duration_s=_length(source, counter) / source.sample_rate,
             decoder=source.decoder,
             kbps=source.kbps,
             bandwidth_hz=bandwidth_of(head, source.sample_rate),
             strength=strength,
             damage=source.damage,
             bitstream=None if counter is None else counter.report(),
-            grid=None if of_mpeg else find_grid(head[:2], source.sample_rate),
+            grid=grid,
+            decoded=None if decoded is None else decoded_report(decoded),
+            restored_before=read_tags(source.file.view())[1],
         )
+
+
+def _length(source: AudioSource, counter: LineCounter | None) -> int:
+    """Return the number of samples; `counter` takes them all."""
+    if counter is None and source.lossless and source.frames:
+        return source.frames
+    samples = 0
+    for block in source.blocks():
+        samples += block.shape[1]
+        if counter is not None:
+            counter.push(block)
+    return samples
 
 
 def _beginning(source: AudioSource) -> Samples:

@@ -19,7 +19,8 @@ from mp3restore.audio.mpeg import MpegSource
 from mp3restore.audio.run_decoder import decode_run
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.inspection.bandwidth import bandwidth_of
-from mp3restore.inspection.strength import strength_for_mp3
+from mp3restore.inspection.decoded import find_coding
+from mp3restore.inspection.strength import strength_for_mp3, warranted_strength
 from mp3restore.mp3.run_bytes import RunBytes
 
 __all__ = ["Survey", "Verdict", "survey_file", "survey_files"]
@@ -52,6 +53,11 @@ class Survey:
         Length of the file.
     kbps : float or None
         Mean bitrate, counted over all frames.
+    was_mp3 : bool or None
+        True for another file whose samples show that they were decoded from an MP3; None where nothing shows it, which
+        proves nothing.
+    was_kbps : float or None
+        About the bitrate of that MP3.
     rate_mode : {"cbr", "vbr"}, optional
         Whether all frames have one bitrate.
     encoder : str or None
@@ -71,6 +77,8 @@ class Survey:
     seconds: float | None = None
     bytes: int = 0
     kbps: float | None = None
+    was_mp3: bool | None = None
+    was_kbps: float | None = None
     rate_mode: Literal["cbr", "vbr"] | None = None
     encoder: str | None = None
     edge_hz: float | None = None
@@ -85,12 +93,19 @@ def survey_file(path: Path) -> Survey:
         with open_audio(path) as source:
             if isinstance(source, MpegSource):
                 return _survey_mpeg(source)
+            decoded = find_coding(source)
+            readable = decoded is not None and decoded.readable
+            strength = warranted_strength(source, None, decoded) if readable else None
             return Survey(
                 path=path,
-                verdict="inspect alone",
+                verdict="inspect alone" if strength is None else _verdict(strength),
                 seconds=read_metadata(path).seconds,
                 bytes=source.file.size,
                 kbps=source.kbps,
+                was_mp3=None if decoded is None else True,
+                was_kbps=decoded.stream.kbps if decoded is not None and readable else None,
+                edge_hz=decoded.stream.edge_hz if decoded is not None and readable else None,
+                strength=strength,
             )
     except (Mp3RestoreError, OSError) as error:
         reason = error.message if isinstance(error, Mp3RestoreError) else error.strerror or str(error)
@@ -102,14 +117,10 @@ def _survey_mpeg(source: MpegSource) -> Survey:
     sizes = run.headers.kbps[~run.silent]
     tag = run.parts[0].tag if run.parts else None
     strength = strength_for_mp3(source.kbps, sample_rate=source.sample_rate, channels=source.channels)
-    if strength == 0:
-        verdict: Verdict = "leave"
-    else:
-        verdict = "restore" if strength >= _HEAVY else "little to gain"
     lost = int(np.count_nonzero(run.silent)) * run.frame_samples / run.sample_rate
     return Survey(
         path=source.path,
-        verdict=verdict,
+        verdict=_verdict(strength),
         seconds=source.frames / source.sample_rate,
         bytes=source.file.size,
         kbps=source.kbps,
@@ -119,6 +130,12 @@ def _survey_mpeg(source: MpegSource) -> Survey:
         strength=strength,
         lost_seconds=lost,
     )
+
+
+def _verdict(strength: float) -> Verdict:
+    if strength == 0:
+        return "leave"
+    return "restore" if strength >= _HEAVY else "little to gain"
 
 
 def _edge(source: MpegSource) -> float | None:

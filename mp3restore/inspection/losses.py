@@ -8,16 +8,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from mp3restore._typing import Samples
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.stft import analyse
-from mp3restore.mp3.grid import find_grid
+from mp3restore.inspection.beginning import audible_beginning
 
 __all__ = ["has_low_pass", "shows_no_loss"]
 
 
 _SEARCH_SECONDS = 10.0
-# What is decoded stays in memory until then, and a few kilobytes of a file can hold hours of silence.
-_LONGEST_SILENCE_S = 300.0
-_LEAST_SECONDS = 0.4  # what the search for the grid needs
-_AUDIBLE = 1e-3
+_LEAST_SECONDS = 0.4
 _FULL_RATE = 44100
 _SIZE = 2048
 # A low-pass: so far the spectrum falls between the bands on either side of a slope, at frequencies in this range.
@@ -26,39 +23,19 @@ _BESIDE_HZ, _SLOPE_HZ = 500.0, 150.0
 _LOWEST_EDGE_HZ, _HIGHEST_EDGE_HZ = 3000.0, 15500.0
 
 
-class _Beginning:
-    """Counts the samples from the first audible block on, until there are enough to search."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self.inaudible_blocks = 0
-        self.heard = 0
-        self._waited = 0
-        self._rate = sample_rate
-
-    def enough(self, block: Samples) -> bool:
-        if self.heard or np.abs(block).max(initial=0) > _AUDIBLE:
-            self.heard += block.shape[1]
-        else:
-            self.inaudible_blocks += 1
-            self._waited += block.shape[1]
-        return self.heard >= _SEARCH_SECONDS * self._rate or self._waited >= _LONGEST_SILENCE_S * self._rate
-
-
 def shows_no_loss(source: AudioSource) -> bool:
-    """Whether a file of a lossless format shows no trace of a codec in its first audible seconds.
+    """Whether a file of a lossless format shows no low-pass of a codec in its first audible seconds.
 
-    It shows none at a full sample rate, without the zeros of an MP3's granules on any grid, and without a low-pass, or
-    where it is too short to tell. Codecs that leave neither, such as Opus, are not found out.
+    It shows none at a full sample rate, or where it is too short to tell. Codecs that leave none, such as Opus, are not
+    found out; the traces that an MP3 leaves are for `decoded.find_coding`.
     """
     rate = source.sample_rate
     if not source.lossless or rate < _FULL_RATE:
         return False
-    beginning = _Beginning(rate)
-    head = source.peek(beginning.enough)[beginning.inaudible_blocks :]
-    if beginning.heard < _LEAST_SECONDS * rate:
+    head = audible_beginning(source, _SEARCH_SECONDS)
+    if sum(block.shape[1] for block in head) < _LEAST_SECONDS * rate:
         return True
-    samples = np.concatenate(head, axis=1)
-    return not has_low_pass(samples, rate) and not find_grid(samples[:2], rate).found
+    return not has_low_pass(np.concatenate(head, axis=1), rate)
 
 
 def has_low_pass(samples: Samples, sample_rate: int) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from mp3restore.audio.source import AudioSource
+from mp3restore.inspection.decoded import DecodedMp3
 from mp3restore.inspection.losses import shows_no_loss
 
 __all__ = ["strength_for_mp3", "warranted_strength"]
@@ -27,12 +28,14 @@ _LEAST_RATE = 32000
 _LEAST = 0.05
 
 
-def warranted_strength(source: AudioSource, kbps: float | None) -> float:
+def warranted_strength(source: AudioSource, kbps: float | None, decoded: DecodedMp3 | None = None) -> float:
     """Return the strength at which to restore a file whose user did not say, 0 to 1.
 
-    `kbps` is the bitrate of an MP3. Of other formats nobody knows how much they have lost; that they have lost nothing
-    can often be seen.
+    `kbps` is the bitrate of an MP3, `decoded` what the samples tell of one that they were decoded from. Of other files
+    nobody knows how much they have lost; that they have lost nothing can often be seen.
     """
+    if decoded is not None and decoded.readable:
+        kbps = decoded.stream.kbps
     if kbps is None:
         return 0.0 if shows_no_loss(source) else _MOST
     return strength_for_mp3(kbps, sample_rate=source.sample_rate, channels=source.channels)

@@ -55,7 +55,7 @@ def find_runs(table: FileTable, read: Read) -> list[Run]:
     before = -1
     runs = []
     for rows in groups:
-        breaks = _find_breaks(table, rows, starts, read)
+        breaks = [*_opening_break(table, int(rows[0]), starts), *_find_breaks(table, rows, starts, read)]
         opening = _info_tag(table, before, int(rows[0]), read)
         runs.append(_Assembly(table, rows, breaks).run(opening, read))
         before = int(rows[-1])
@@ -68,6 +68,15 @@ def _info_tag(table: FileTable, before: int, row: int, read: Read) -> InfoTag | 
         return None
     last, side = row - 1, int(table.headers[row - 1 : row].side_info_bytes[0])
     return read_info_tag(read(int(table.position[last]), int(table.end[last])), side)
+
+
+def _opening_break(table: FileTable, row: int, starts: NDArray[np.int64]) -> list[_Break]:
+    """Return the damage between a tag frame and the first frame of its run, if there is any."""
+    if row == 0 or not table.is_tag[row - 1]:
+        return []
+    low, high = np.searchsorted(starts, (table.end[row - 1], table.position[row]))
+    damage = tuple(block for block in table.blocks[low:high] if not block.is_tag or block.name == PADDING)
+    return [_Break(0, damage, joined=False, tag=None)] if damage else []
 
 
 def _find_breaks(table: FileTable, rows: NDArray[np.int64], starts: NDArray[np.int64], read: Read) -> list[_Break]:
@@ -171,8 +180,9 @@ class _Assembly:
 
     def _healed(self, each: _Break, read: Read) -> int | None:
         """Return the header of a single frame if at most one of its bytes is wrong, else None."""
-        like = int(self._bits[each.index - 1]) & ~_PADDING_BIT
-        base = int(self._size[each.index - 1]) - int(FrameHeaders(self._bits[each.index - 1 : each.index]).padding[0])
+        before = max(0, each.index - 1)
+        like = int(self._bits[before]) & ~_PADDING_BIT
+        base = int(self._size[before]) - int(FrameHeaders(self._bits[before : before + 1]).padding[0])
         extra = each.length - base
         found = read(each.damage[0].position, each.damage[0].position + 4)
         wanted = like.to_bytes(4, "big")
@@ -187,14 +197,14 @@ class _Assembly:
         if lost == 1 and (bits := self._healed(each, read)) is not None:
             # Its main data may be sound, and later frames may reach back into it.
             return [(each.damage[0].position, each.length, bits)]
-        before = each.index - 1
+        before = max(0, each.index - 1)
         return [(LOST, int(self._size[before]), int(self._bits[before]))] * lost
 
     def _silence(self, each: _Break, *, healed: bool) -> None:
         """Mark the frames around a gap that cannot be decoded."""
         if healed:
             return
-        if each.damage[0].name != CUT_FRAME:
+        if each.damage[0].name != CUT_FRAME and each.index:
             # The end of the frame before the gap may be damaged.
             self._silent[each.index - 1] = True
         if self._layer == _LAYER_3:

@@ -250,6 +250,30 @@ def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed:
     return result
 
 
+def long_lines_at_every_slot(subbands: FloatArray, count: int) -> FloatArray:
+    """Return the long blocks that start at each of the first ``count`` slots: (count, channels, bands, 18).
+
+    ``subbands`` has shape (channels, count + 35 or more, bands); only the lowest bands may be given. The last has no
+    alias reduction to a band above it.
+    """
+    channel, slot, band = subbands.strides
+    shape = (count, subbands.shape[0], subbands.shape[2], 2 * _SLOTS)
+    blocks = np.lib.stride_tricks.as_strided(subbands, shape, (slot, channel, band, slot), writeable=False)
+    lines: FloatArray = np.matmul(blocks, _mdct()[0])
+    # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
+    lines[1::2, :, 1::2] *= -1
+    taps = len(ALIAS_C)
+    _, cosine, sine = _butterflies()
+    rotation, cross = cosine[_SLOTS : _SLOTS + taps], sine[_SLOTS : _SLOTS + taps]
+    upper, lower = lines[:, :, :-1, : -taps - 1 : -1], lines[:, :, 1:, :taps]
+    before = upper.copy()
+    upper *= rotation
+    upper += cross * lower
+    lower *= rotation
+    lower -= cross * before
+    return lines
+
+
 def synthesise(lines: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
     """Return the signal of consecutive granules; the inverse of `analyse`.
 

@@ -158,15 +158,18 @@ class _Walk:
         kinds, ends, count = headers.kind, self.found.position + self.sizes, self.found.position.size
         successor = np.searchsorted(self.found.position, ends)
         inside = np.minimum(successor, max(0, count - 1))
-        follows = (successor < count) & (self.found.position[inside] == ends) if count else np.zeros(0, np.bool_)
-        same = follows & (kinds[inside] == kinds) if count else follows
-        linked = np.zeros(count, dtype=np.bool_)
-        linked[inside[same]] = True
+        follows = (successor < count) & (self.found.position[inside] == ends) if count else successor > 0
+        free = headers.free_format
+        bases = np.where(free, self.sizes - headers.padding, 0)
+        same = follows & (kinds[inside] == kinds) & (bases[inside] == bases) if count else follows
         self._read, self._length = read, length
-        last = int(self.found.position[linked].max(initial=-HEADER_BYTES)) + HEADER_BYTES
+        last = int(self.found.position[inside[same]].max(initial=-HEADER_BYTES)) + HEADER_BYTES
         self._tail = tags_at_end(read, last, length)
         stop = self._tail[0].position if self._tail else length
         pair = same & (same[inside] | (ends[inside] == stop)) if count else same
+        # In a stream of another size, bytes that repeat may look like headers of free format: what lies in them counts.
+        others = self.found.position[pair & ~free]
+        pair &= ~free | (np.searchsorted(others, ends) == np.searchsorted(others, self.found.position + 1))
         strong = (pair | self.found.is_tag) & (ends <= stop)
         self._stop = stop
         # Memory views, because lists of Python integers would be five times as large.
@@ -175,7 +178,8 @@ class _Walk:
         self._same, self._strong = same.data, strong.data
         self._strong_at = self.found.position[strong].data
         self._largest = int(self.sizes.max(initial=0))
-        self._last = -1
+        # The frame that others are compared with; before any is trusted, the one that begins the first run.
+        self._last = int(np.flatnonzero(strong)[0]) if strong.any() else -1
         self.chain, self.blocks = array("q"), list[Block]()
 
     def run(self) -> None:
@@ -247,6 +251,9 @@ class _Walk:
     def _skip(self, cursor: int, index: int) -> int:
         """Skip bytes that are not a frame, name them, and return the position at which frames continue."""
         target = self._next_strong(cursor + 1)
+        blocks = name_blocks(self._read, cursor, target)
+        # What looks like a frame in a tag is none.
+        target = next((block.position for block in blocks[1:] if block.is_tag), target)
         at = bisect_left(self._position, cursor + 1)
         while at < len(self._position) and self._position[at] < target:
             if self._resembles(at) and self._ends[at] <= target:

@@ -41,6 +41,16 @@ class CodedGranules:
     """Quantiser step of every line, same shape."""
     sound: NDArray[np.bool_]
     """Whether the samples of a granule lie on the lattice, shape (n,); if not, its other values mean nothing."""
+    block_type: NDArray[np.uint8]
+    """0 long, 1 start, 2 short, 3 stop; shape (n, channels)."""
+    mixed: NDArray[np.bool_]
+    """The two lowest sub-bands have long blocks; shape (n, channels)."""
+    ms: NDArray[np.bool_]
+    """Granules coded as mid and side, shape (n,)."""
+    free: NDArray[np.bool_] | None = None
+    """Lines of which nothing is certain, shape (n, channels, 576); None where there are none."""
+    shift: int = 0
+    """Samples, 0 to 575, by which the granules of this run start later than the grid of the stream has it."""
 
     @property
     def magnitudes(self) -> NDArray[np.int16]:
@@ -101,7 +111,8 @@ class GranuleReader:
             sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
             values = np.zeros(lines.shape, np.int16)
             values.ravel()[coded] = np.where(lines.ravel()[coded] < 0, -magnitudes, magnitudes)
-            yield CodedGranules(low, values, steps, sound)
+            part = slice(low, high)
+            yield CodedGranules(low, values, steps, sound, stream.block_type[part], stream.mixed[part], stream.ms[part])
 
 
 def coded_granules(

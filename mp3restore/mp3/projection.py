@@ -26,10 +26,11 @@ from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mp3restore.mp3.coded import CodedStream
     from mp3restore.mp3.granules import CodedGranules
-    from mp3restore.mp3.stream import Mp3Stream
 
 
+_TAIL: Final = OVERLAP + GRANULE_SAMPLES  # samples by which corrections reach beyond their batch
 # Projected values keep this share of a cell away from its limits, so that a second analysis, which is exact only to
 # -100 dB of the signal, still finds them inside.
 _MARGIN: Final = 0.02
@@ -64,6 +65,8 @@ def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> 
     sign = np.sign(values).astype(np.float32)
     magnitude = restored.ravel()[coded] * sign
     change.ravel()[coded] = (np.clip(magnitude, lower * steps, upper * steps) - magnitude) * sign
+    if run.free is not None:
+        change[run.free] = 0
     change[~run.sound] = 0
     return change
 
@@ -79,7 +82,7 @@ class Projector:
         Sample of the decoder's output at which granule 0 starts.
     """
 
-    def __init__(self, stream: Mp3Stream, *, offset: int) -> None:
+    def __init__(self, stream: CodedStream, *, offset: int) -> None:
         self._stream = stream
         self._first_free = first_free_line(stream)
         self._offset = offset
@@ -107,18 +110,18 @@ class Projector:
             If the restored audio has another number of channels than the stream.
         """
         channels = self._stream.channels
-        carry = np.zeros((channels, OVERLAP), dtype=np.float32)
+        carry = np.zeros((channels, _TAIL), dtype=np.float32)
         first = first_granule(self._offset)
         start = lead_in(self._offset) - HALO
         for window, filled in granule_windows(self._checked(restored), rows=channels, offset=self._offset):
             covers = first + BATCH > 0 and first < self._stream.granules
             run = next(runs, None) if covers else None
-            correction = np.zeros((channels, BATCH_SAMPLES + OVERLAP), dtype=np.float32)
+            correction = np.zeros((channels, BATCH_SAMPLES + _TAIL), dtype=np.float32)
             if run is not None and run.sound.any():
-                place = GRANULE_SAMPLES * (run.first - first)
+                place = GRANULE_SAMPLES * (run.first - first) + run.shift
                 part = self._correction(run, window[:, place:])
                 correction[:, place : place + part.shape[1]] = part
-            correction[:, :OVERLAP] += carry
+            correction[:, :_TAIL] += carry
             carry = correction[:, BATCH_SAMPLES:]
             stop = min(BATCH_SAMPLES, filled - HALO)
             yield window[:, HALO + start : HALO + stop] + correction[:, start:stop]
@@ -132,12 +135,9 @@ class Projector:
 
     def _correction(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
         """Return the correction of a run whose first granule starts at sample `HALO`: (channels, 576 n + 1056)."""
-        stream = self._stream
-        part = slice(run.first, run.first + len(run.sound))
-        block_type, mixed, ms = stream.block_type[part], stream.mixed[part], stream.ms[part]
         span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
-        lines = analyse(samples[:, :span], block_type, mixed)
-        rotate_ms(lines, ms)
+        lines = analyse(samples[:, :span], run.block_type, run.mixed)
+        rotate_ms(lines, run.ms)
         change = clip_to_cells(lines, run, self._first_free)
-        rotate_ms(change, ms)
-        return synthesise(change, block_type, mixed)
+        rotate_ms(change, run.ms)
+        return synthesise(change, run.block_type, run.mixed)

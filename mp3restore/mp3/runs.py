@@ -97,6 +97,15 @@ class Run:
         sizes = self.size[self.position != LOST]
         return float(sizes.mean()) * 8 / 1000 * self.sample_rate / self.frame_samples if sizes.size else 0.0
 
+    def silent_around(self, gap: Gap) -> int:
+        """Return how many frames at a gap are silent: the lost ones, and those beside them that cannot be decoded."""
+        start = stop = gap.frame
+        while start > 0 and self.silent[start - 1]:
+            start -= 1
+        while stop < self.silent.size and self.silent[stop]:
+            stop += 1
+        return stop - start
+
     def music(self) -> list[tuple[int, int]]:
         """Return the ranges of the decoder's output that are music, in samples and in order.
 

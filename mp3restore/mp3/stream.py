@@ -23,6 +23,8 @@ from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK,
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mp3restore.mp3.coded import CodedStream
+
 Version = Literal["1", "2", "2.5"]
 
 GRANULE_SAMPLES: Final = 576
@@ -228,12 +230,12 @@ def _longest(file: BinaryIO, read: Read) -> Mp3Stream:
     return stream_of(run, RunBytes(run, read))
 
 
-def states_lowpass(stream: Mp3Stream) -> bool:
+def states_lowpass(stream: CodedStream) -> bool:
     """Whether the low-pass of the encoder is known without a look at the music: a tag states it, or it is LAME's."""
     return stream.lowpass_hz is not None or (stream.encoder or "").startswith("LAME")
 
 
-def lowpass_hz(stream: Mp3Stream) -> float:
+def lowpass_hz(stream: CodedStream) -> float:
     """Return the nominal low-pass of the encoder in Hz, at most half the sample rate.
 
     The tag's value where there is one; else, of other encoders than LAME, where the coded lines end, if that was
@@ -249,7 +251,7 @@ def lowpass_hz(stream: Mp3Stream) -> float:
     return min(nominal, stream.sample_rate / 2)
 
 
-def first_free_line(stream: Mp3Stream) -> int:
+def first_free_line(stream: CodedStream) -> int:
     """Return the first line, 0 to 576, at which a zero no longer bounds the original: there the low-pass begins."""
     line_hz = stream.sample_rate / 2 / GRANULE_SAMPLES
     return min(LINES, int(_TRANSITION * lowpass_hz(stream) / line_hz))

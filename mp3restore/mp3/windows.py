@@ -20,7 +20,8 @@ BATCH: Final = 128
 There are many, so that this thread does not ask other threads for the interpreter every few microseconds.
 """
 BATCH_SAMPLES: Final = BATCH * GRANULE_SAMPLES
-WINDOW: Final = BATCH_SAMPLES + OVERLAP + 2 * HALO
+# One granule more than the batch, for granules that start later than the grid has it (`CodedGranules.shift`).
+WINDOW: Final = BATCH_SAMPLES + GRANULE_SAMPLES + OVERLAP + 2 * HALO
 
 
 def first_granule(offset: int) -> int:

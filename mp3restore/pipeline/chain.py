@@ -9,6 +9,7 @@ from mp3restore._typing import Samples
 from mp3restore.generator.chunks import Passage
 from mp3restore.generator.restorer import Restorer
 from mp3restore.inspection.bitstream import Bitstream
+from mp3restore.inspection.decoded import DecodedMp3
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.consistency import GranuleTap, hold_to_bitstream
 from mp3restore.pipeline.rates import RatePath
@@ -37,7 +38,7 @@ class Chain:
         How far to go from the music (0.0) to its restoration (1.0).
     variant : int
         Which restoration of the seed to draw, from 1.
-    bitstream : Bitstream, optional
+    bitstream : Bitstream or DecodedMp3, optional
         What the MP3 says about its granules.
     timings : Timings, optional
         Takes the seconds of every stage.
@@ -58,7 +59,7 @@ class Chain:
         sample_rate: int,
         strength: float,
         variant: int,
-        bitstream: Bitstream | None = None,
+        bitstream: Bitstream | DecodedMp3 | None = None,
         timings: Timings | None = None,
     ) -> None:
         self._restorer = restorer

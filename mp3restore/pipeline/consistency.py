@@ -17,7 +17,8 @@ from mp3restore.dsp.resample import resample_stream
 from mp3restore.generator.chunks import Passage
 from mp3restore.generator.uncertainty import HOP, UncertaintyMap, unknown_row
 from mp3restore.inspection.bitstream import Bitstream, Stretch
-from mp3restore.mp3.granules import CodedGranules, GranuleReader
+from mp3restore.inspection.decoded import DecodedMp3, DecodedStretch
+from mp3restore.mp3.granules import CodedGranules
 from mp3restore.mp3.projection import Projector
 from mp3restore.pipeline.stages import SampleQueue
 
@@ -27,14 +28,14 @@ __all__ = ["GranuleTap", "hold_to_bitstream"]
 class _StretchTap:
     """Reads the granules of one stretch from its samples, and renders its part of the map."""
 
-    def __init__(self, stretch: Stretch, *, working_rate: int, bands: int, keep: bool) -> None:
+    def __init__(self, stretch: Stretch | DecodedStretch, *, working_rate: int, bands: int, keep: bool) -> None:
         stream = stretch.stream
         self.stretch = stretch
         # The frames of the map that are centred in the stretch.
         scale = working_rate / stream.sample_rate / HOP
         self.first_frame = int(np.ceil(stretch.start * scale))
         self.end_frame = int(np.ceil(stretch.stop * scale))
-        self._reader = GranuleReader(stream, offset=stretch.offset - stretch.start)
+        self._reader = stretch.reader()
         self._map = UncertaintyMap(
             stream, offset=stretch.offset, working_rate=working_rate, bands=bands, first_frame=self.first_frame
         )
@@ -68,8 +69,8 @@ class GranuleTap:
 
     Parameters
     ----------
-    bitstream : Bitstream
-        The file.
+    bitstream : Bitstream or DecodedMp3
+        What says how the file was coded.
     working_rate : int
         Rate of the generator in Hz.
     bands : int
@@ -85,7 +86,7 @@ class GranuleTap:
         The stretches of the file, in order.
     """
 
-    def __init__(self, bitstream: Bitstream, *, working_rate: int, bands: int, keep: bool) -> None:
+    def __init__(self, bitstream: Bitstream | DecodedMp3, *, working_rate: int, bands: int, keep: bool) -> None:
         self.sample_rate = bitstream.stream.sample_rate
         self.length = 0
         self.stretches = [

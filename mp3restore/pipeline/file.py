@@ -98,7 +98,7 @@ def run_job(
         found = examination.result()
         if only_lossy and options.strength is None and found.strength == 0:
             raise NothingToRestoreError(
-                reason_to_leave(found.kbps), path=job.source, hint="--strength 0.5 restores it all the same"
+                reason_to_leave(found), path=job.source, hint="--strength 0.5 restores it all the same"
             )
         run = FileRun(source, found, job, loaded, options=options, timings=timings or Timings())
         with levelled_writer(
@@ -172,7 +172,7 @@ class FileRun:
             sample_rate=source.sample_rate,
             strength=found.strength,
             variant=job.variant,
-            bitstream=found.bitstream,
+            bitstream=found.coding,
             timings=timings,
         )
         self.sample_rate = self._chain.rates.target

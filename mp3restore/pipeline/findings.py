@@ -90,20 +90,18 @@ def warnings_of(
     if source.missing_s >= _LEAST_MISSING_S:
         yield f"the input is cut off: by its tag, {source.missing_s:.1f} seconds more belong to it"
     if found.strength == 0 and automatic_strength:
-        yield f"{reason_to_leave(found.kbps)}, so the input is left unchanged; --strength restores it anyway"
+        yield f"{reason_to_leave(found)}, so the input is left unchanged; --strength restores it anyway"
 
 
 def _damage(places: tuple[Damage, ...]) -> Iterator[str]:
     """Say where a file is damaged: the first places, and how much there is in all."""
     for each in places[:_TOLD_PLACES]:
-        stands = f"{each.silence_s:.2f} s of silence stand for them" if each.silence_s else "nothing stands for them"
-        yield (
-            f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are not sound frames; {stands}"
-        )
+        cost = f"{each.silence_s:.2f} s of silence stand for them" if each.silence_s else "nothing seems to be missing"
+        yield f"{_amount(each.length)} at byte {each.position} ({_clock(each.seconds)}) are damaged: {cost}"
     if len(rest := places[_TOLD_PLACES:]):
         silence = sum(each.silence_s for each in rest)
         yield (
-            f"{len(rest)} more places are damaged, {_amount(sum(each.length for each in rest))} in all; "
+            f"further damaged places: {len(rest)}, with {_amount(sum(each.length for each in rest))} in all; "
             f"{silence:.2f} s of silence stand for them"
         )
     if places:
@@ -118,8 +116,13 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
 
 
-def reason_to_leave(kbps: float | None) -> str:
-    """Say why an input is not restored; `kbps` is the bitrate of an MP3."""
-    if kbps is None:
+def reason_to_leave(found: Examination) -> str:
+    """Say why an input is not restored."""
+    if found.decoded is not None and not found.decoded.readable:
+        return "the input was decoded from an MP3 of unknown bitrate, but nothing shows what it has lost"
+    if found.decoded is not None:
+        of = f"an MP3 of about {found.decoded.stream.kbps:.0f} kbit/s"
+        return f"the input was decoded from {of}, which has lost too little for a restoration to be safe"
+    if found.kbps is None:
         return "no trace of lossy compression was found"
-    return f"the input has {kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
+    return f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"

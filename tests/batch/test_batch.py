@@ -77,7 +77,8 @@ def test_patterns_and_lists(music_folder, tmp_path):
     one = find_sources([str(music_folder / "a*.mp3")])
     assert len(one) == 1
     assert wants_folder("new", one)
-    assert not wants_folder("new", find_sources([str(music_folder / "a.mp3")]))
+    assert wants_folder("new", find_sources([str(music_folder / "a.mp3")]))
+    assert not wants_folder("new.flac", find_sources([str(music_folder / "a.mp3")]))
     assert wants_folder("new", find_sources([str(music_folder / "a.mp3")]), listed=True)
     assert invoke(music_folder / "*.zzz", "-o", out).exit_code == ExitCode.NO_INPUT
     assert read_list("a.mp3\n\nb c.mp3\r\nü".encode()) == ["a.mp3", "b c.mp3", "ü"]
@@ -326,3 +327,19 @@ def test_a_worker_that_dies_fails_one_file_only(songs, tmp_path):
     assert len(failed) == 1
     assert "has died" in failed[0]["error"]
     assert (events[-1]["done"], process.returncode) == (2, ExitCode.FAILED)
+
+
+def test_what_a_name_means(songs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    song = songs / "one.mp3"
+    assert invoke(song, "-o", "new/sub/x.flac").exit_code == 0
+    assert (tmp_path / "new" / "sub" / "x.flac").is_file()
+    assert invoke(song, "-o", "folder").exit_code == 0
+    assert (tmp_path / "folder" / "one.flac").is_file()
+    refused = invoke(song, "-o", "out.mp3", "--format", "flac")
+    assert refused.exit_code == ExitCode.USAGE
+    assert not (tmp_path / "out.mp3").exists()
+    shutil.copy(song, songs / "LOUD.MP3")
+    planned = invoke(songs, "--include", "loud.mp3", "-o", "o", "-n").stdout
+    assert "LOUD.flac" in planned
+    assert "1 to restore" in planned

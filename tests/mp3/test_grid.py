@@ -14,7 +14,8 @@ def test_the_grid_of_decoded_samples_is_found(encoded, decode, name, cropped):
     grid = find_grid(samples, stream.sample_rate)
     assert grid.found
     assert grid.offset == (expected_offset(stream) - cropped) % 576
-    assert grid.confidence > 0.5
+    assert grid.deviations > 10
+    assert grid.certainty == pytest.approx(0.999)
 
 
 def test_samples_of_16_bits_are_enough(encoded, decode):

@@ -34,7 +34,7 @@ def test_another_seed_changes_what_is_made_up_and_not_what_was_kept(second, tmp_
 def test_kinds_of_sound(tmp_path, channels, rate, length):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.05, (length, channels)), rate)
-    assert invoke(path, "-o", tmp_path / "b.flac").exit_code == 0
+    assert invoke(path, "-o", tmp_path / "b.flac", "--strength", 0.5).exit_code == 0
     info = soundfile.info(tmp_path / "b.flac")
     assert info.channels == channels
     assert info.frames == round(length * info.samplerate / rate)

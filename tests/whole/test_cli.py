@@ -123,31 +123,26 @@ def test_bad_files(run, tmp_path, content, words):
     assert leftovers(tmp_path) == ["song.mp3"]
 
 
-def test_damaged_file_leaves_nothing(run, tmp_path, encode, music):
+def test_a_damaged_file_is_restored_around_the_damage(run, tmp_path, encode, music):
     data = encode("lame", np.tile(music, 10), 44100, "-b", "64").read_bytes()
-    (tmp_path / "work").mkdir()
-    song = tmp_path / "work" / "song.mp3"
+    song = tmp_path / "song.mp3"
     song.write_bytes(data[: len(data) // 2] + bytes(20_000) + data[len(data) // 2 :])
-    failed(run(song), ExitCode.FAILED, "song.mp3", "is damaged after")
-    assert leftovers(song.parent) == ["song.mp3"]
+    result = run(song)
+    assert result.returncode == ExitCode.OK
+    assert "song.mp3: 20.0 kB at byte " in result.stderr
+    assert soundfile.info(tmp_path / "song.restored.flac").duration >= 20.0
 
 
-def test_a_decoder_that_gives_up_is_noticed(tmp_path, encode, music, rng):
+def test_no_damage_makes_the_decoder_give_up(tmp_path, encode, music, rng):
     data = encode("lame", np.tile(music, 3), 44100, "-b", "128", "-t").read_bytes()
-    (tmp_path / "work").mkdir()
-    song = tmp_path / "work" / "song.mp3"
-    for _ in range(60):
+    song = tmp_path / "song.mp3"
+    for _ in range(20):
         damaged = bytearray(data)
         place = int(rng.integers(len(data) // 4, len(data) // 2))
         damaged[place : place + 150] = rng.bytes(150)
         song.write_bytes(damaged)
         with open_audio(song) as source:
-            if sum(block.shape[1] for block in source.blocks()) < 2 * music.shape[1]:
-                break
-    else:
-        pytest.fail("nothing made the decoder give up")
-    failed(invoke(song), ExitCode.FAILED, song.name, "is damaged after")
-    assert leftovers(song.parent) == ["song.mp3"]
+            assert sum(block.shape[1] for block in source.blocks()) >= 3 * music.shape[1]
 
 
 def test_a_full_stdout_is_no_fault_of_ours(song):
@@ -158,7 +153,10 @@ def test_a_full_stdout_is_no_fault_of_ours(song):
                 stdout=full, stderr=subprocess.PIPE, text=True, check=False,
             )  # fmt: skip
         assert result.returncode == ExitCode.FAILED
-        assert result.stderr == "mp3restore: cannot write to stdout: No space left on device\n"
+        assert result.stderr.startswith("mp3restore: ")
+        assert result.stderr.count("\n") == 1
+        assert "stdout" in result.stderr
+        assert "No space left on device" in result.stderr
 
 
 def test_other_bad_inputs(tmp_path):
@@ -192,7 +190,7 @@ def test_permissions(song, tmp_path, monkeypatch):
 
 
 def test_folder_that_takes_no_files(run, song):
-    failed(run(song, "-o", "/proc/out.wav"), ExitCode.FAILED, "/proc/out.wav", "cannot be written")
+    failed(run(song, "-o", "/proc/out.wav"), ExitCode.USAGE, "/proc/out.wav", "is a device or a stream")
 
 
 @pytest.mark.parametrize("name", ["out.wav", "out.flac"])

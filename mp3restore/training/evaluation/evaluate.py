@@ -174,13 +174,15 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
         restored = tool.restore()
         score("mp3", pair.degraded)
         score("restored", restored)
+        certain = score("deterministic", tool.restore(deterministic=True))
         for system, output in _papers(pair, config):
             score(system, output)
         if clip.full:
             draws = tool.draws(restored)
             key = hashlib.sha256(f"{config.seed}:{condition.name}:{clip.name}".encode()).digest()
             rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
-            scores = {system: score(system, output) for system, output in tool.others(draws, rng)}
+            for system, output in tool.others(draws, rng):
+                score(system, output)
             quick = Scorer()
             by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
             best = int(np.argmin(by_draw))
@@ -188,7 +190,7 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
             masks = regions(
                 pair.degraded, pair.sample_rate, measure_bandwidth(pair.degraded, pair.sample_rate), bandwidth
             )
-            ahead = scores["deterministic"]["log_mel"] - by_draw[best]
+            ahead = certain["log_mel"] - by_draw[best]
             diversity.append({**about, "distances": distances(pair.original, draws, masks), "best_ahead": ahead})
     return _Judgement(rows, diversity)
 

@@ -80,7 +80,7 @@ class Tool:
         return [first, *(self.restore(variant=k) for k in range(2, BEST_OF + 1))]
 
     def others(self, draws: Sequence[Samples], rng: np.random.Generator) -> Iterator[tuple[str, Samples]]:
-        """Yield name and output of all systems except the MP3, the draws themselves, and the paper's."""
+        """Yield name and output of all systems that are judged on some clips only, except the draws themselves."""
         yield "gain-corrected", gain_corrected(self.pair)
         yield "full", self.restore(strength=1.0)
         if self.pair.mp3:
@@ -88,7 +88,6 @@ class Tool:
             yield "unheld", self.restore(consistency=False)
             blind = BlindRestorer(self.restorer.model, threads=1)
             yield "no-map", replace(self, restorer=blind).restore()
-        yield "deterministic", self.restore(deterministic=True)
         yield "mean", np.mean(draws[:_MEAN_OF], axis=0)
 
 

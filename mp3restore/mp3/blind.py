@@ -1,0 +1,301 @@
+"""The coding of an MP3, read from decoded samples alone.
+
+On the grid of its granules a decoded MP3 shows what its encoder wrote. Lines that were coded as zero hold nothing but
+the rounding noise of the samples, which is white. All others lie on the lattice of `lattice`, and so, line by line,
+tell the step of their band. Decoders play the lattice at a gain of 1, but what happened to the samples later may have
+changed it. Steps are whole powers of the fourth root of two, so the gain shows, up to such powers, in the logarithms
+of the lines: those of ``q = 1`` share one fraction of a quarter octave.
+
+Reading what a decoder was given from what it made was introduced as the "inverse decoder": J. Herre, M. Schug,
+"Analysis of Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid itself is found in
+`offsets`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mp3restore.mp3.filterbank import analyse_subbands, polyphase_analysis
+from mp3restore.mp3.lattice import cell_limits, lattice_values, nearest, rotate_ms
+from mp3restore.mp3.stream import band_layout
+from mp3restore.mp3.tables import LINES, SLOTS, slot_of_line
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK_TYPES: Final = 4
+# Lines that no encoder uses at the rates where they are audible, and that hold only noise.
+_NOISE_LINES: Final = 20
+_MEDIAN_OF_NORMAL: Final = 0.6745
+# Their lowest quarter, of which the noise is told, is so many deviations wide: some encoders do use such lines.
+_LOWEST: Final = 0.25
+_LOWEST_OF_NORMAL: Final = 0.3186
+_SLOTS: Final = 18
+# Of the lines below the last coded one, a wrong block type leaves hardly any at zero.
+_PLAINLY_LONG: Final = 0.4
+# Deviations of the noise: beyond the first a line is coded, within the second of a lattice point it lies on it. The
+# noise of rounding a million samples does not go beyond either.
+_CODED: Final = 5.5
+_ON_LATTICE: Final = 5.0
+# Exactness of the analysis: share of the value of a line.
+_EXACT: Final = 1e-4
+# Of samples that were not rounded: that of the filter bank's float32, as a share of the level of a granule.
+_LEAST_NOISE: Final = 6e-7
+_SILENCE: Final = 1e-9
+# Shares of small q among coded lines, as in music at 32 to 192 kbit/s.
+_Q_SHARES: Final = (0.6, 0.15, 0.07, 0.05, 0.03, 0.02)
+# Lines that tell the gain: one of each group, so many deviations of the noise high.
+_GROUP: Final = 16
+_EXACT_LINES: Final = (300, 100, 40)
+_PHASE_BINS: Final = 512
+_REACHES: Final = (0.015, 0.006, 0.002)
+_PHASE_LINES: Final = 200
+_PHASE_CLEAR: Final = 8.0
+# How many quarter octaves below the smallest line of a band its step is looked for.
+_DEEPEST: Final = 64
+# A step is sure where fewer than this many of the coarser ones and itself would have fitted by chance.
+_BY_CHANCE: Final = 0.01
+_SURE_SHARE: Final = 0.6
+_LEAST_LINES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What a run of granules shows of its coding; planes are mid and side where ``ms``, else left and right."""
+
+    block_type: NDArray[np.uint8]
+    """0 long, 1 start, 2 short, 3 stop; shape (n, channels)."""
+    ms: NDArray[np.bool_]
+    """Granules coded as mid and side, shape (n,)."""
+    values: NDArray[np.int16]
+    """``q`` with its sign, shape (n, channels, 576); 1 or -1 where a line is coded but its step is not sure."""
+    steps: NDArray[np.float32]
+    """Step of every line, at the gain of the samples, same shape; 0 where it is not known."""
+    sure: NDArray[np.bool_]
+    """Lines whose band has a sure step, same shape."""
+    sound: NDArray[np.bool_]
+    """Granules most of whose coded lines have a sure step, shape (n,)."""
+    gain: float
+    """Gain of the samples over the decoder's output, from 1 up to the fourth root of two; 0 where none shows."""
+
+
+def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, gain: float = 0.0) -> Coding:
+    """Read the coding of consecutive granules from samples on their grid.
+
+    Parameters
+    ----------
+    samples
+        Shape (channels, 576 * count + 1056 + 512), one or two channels, any gain; granule 0 starts at sample 256.
+    count
+        Number of granules; the gain is one for all.
+    sample_rate
+        Samples per second, one of an MP3.
+    gain
+        Where these samples do not show their gain, the one to take.
+    """
+    lines, block_type, ms, noise = _planes(samples, count)
+    magnitude = np.abs(lines)
+    coded = np.flatnonzero(magnitude > _CODED * noise[:, None, None])
+    gain = _gain(magnitude, noise) or gain
+    values = np.zeros(lines.shape, np.int16)
+    values.ravel()[coded] = np.sign(lines.ravel()[coded])
+    steps, sure = np.zeros_like(lines), np.zeros(lines.shape, np.bool_)
+    sound = np.zeros(count, np.bool_)
+    if gain and coded.size:
+        slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
+        bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
+        exponents = _exponents(magnitude, noise, coded, bands, gain)
+        known = _one_parity(exponents)
+        table = np.where(known, gain * np.exp2(np.where(known, exponents, 0) / 4), 0).astype(np.float32)
+        steps, sure = table.ravel()[bands], known.ravel()[bands]
+        of_band = sure.ravel()[coded]
+        sites = coded[of_band]
+        values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
+        granule = coded // lines[0].size
+        total, right = np.bincount(granule, minlength=count), np.bincount(granule[of_band], minlength=count)
+        sound = (right >= _SURE_SHARE * total) & (total >= _LEAST_LINES)
+    return Coding(block_type, ms, values, steps, sure, sound, gain)
+
+
+def _planes(
+    samples: NDArray[np.float32], count: int
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
+    """Return lines (n, channels, 576), block types, M/S, and the noise of each granule, by what has most zeros."""
+    channels = samples.shape[0]
+    subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), _SLOTS * (count + 1))
+    block_type = np.zeros((count, channels), np.uint8)
+    lines = analyse_subbands(subbands, block_type, np.zeros((count, channels), np.bool_))
+    noise = _noise(lines)
+    zero = _CODED * noise[:, None, None]
+    ms = _in_best_planes([lines], block_type, zero)
+    doubtful = np.flatnonzero(_zeros_below_edge(np.abs(lines) < zero) < _PLAINLY_LONG)
+    if doubtful.size:
+        own, kinds = _all_types(subbands, doubtful), np.zeros((doubtful.size, channels), np.uint8)
+        ms[doubtful] = _in_best_planes(own, kinds, zero[doubtful])
+        lines[doubtful], block_type[doubtful] = own[0], kinds
+    return lines, block_type, ms, noise
+
+
+def _zeros_below_edge(zero: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return the share of zeros below the last coded line of granules (n, channels, 576), shape (n,)."""
+    edge = LINES - np.argmax(~zero[..., ::-1], axis=-1)
+    edge = np.where(zero.all(axis=-1), 0, edge).sum(axis=-1)
+    coded = np.count_nonzero(~zero, axis=(1, 2))
+    return np.asarray(1 - coded / np.maximum(edge, 1))
+
+
+def _all_types(subbands: NDArray[np.float32], rows: NDArray[np.intp]) -> list[NDArray[np.float32]]:
+    """Return some granules as blocks of each type, each of shape (rows, channels, 576)."""
+    slots = (_SLOTS * rows[:, None] + np.arange(2 * _SLOTS)).ravel()
+    # One behind the other: between two of them lies one that is of no use.
+    chosen, count = np.ascontiguousarray(subbands[:, slots]), 2 * rows.size - 1
+    shape = (count, subbands.shape[0])
+    plain = np.zeros(shape, np.bool_)
+    return [analyse_subbands(chosen, np.full(shape, kind, np.uint8), plain)[::2] for kind in range(BLOCK_TYPES)]
+
+
+def _in_best_planes(
+    readings: list[NDArray[np.float32]], block_type: NDArray[np.uint8], zero: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Turn the first of several readings into the best of each granule, and tell which are mid and side.
+
+    ``readings`` are left and right by block type. In mid and side both have the same type.
+    """
+    left_right = np.stack(readings)
+    zeros = np.count_nonzero(np.abs(left_right) < zero, axis=-1)
+    block_type[:] = np.argmax(zeros, axis=0)
+    count, channels = block_type.shape
+    ms = np.zeros(count, np.bool_)
+    if channels == 2:
+        rotated = left_right.reshape(-1, channels, LINES).copy()
+        rotate_ms(rotated, np.ones(len(rotated), np.bool_))
+        mid_side = rotated.reshape(left_right.shape)
+        joint = np.count_nonzero(np.abs(mid_side) < zero, axis=-1).sum(axis=-1)
+        ms = joint.max(axis=0) > zeros.max(axis=0).sum(axis=-1)
+        block_type[ms] = np.argmax(joint, axis=0)[ms, None]
+        left_right[:, ms] = mid_side[:, ms]
+    rows = np.arange(count)[:, None]
+    readings[0][:] = left_right[block_type, rows, np.arange(channels)]
+    return np.asarray(ms)
+
+
+def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the deviation of the rounding noise of each granule, from its highest lines, shape (n,)."""
+    top = np.abs(lines[..., -_NOISE_LINES:]).reshape(len(lines), -1)
+    own = np.quantile(top, _LOWEST, axis=1) / _LOWEST_OF_NORMAL
+    level = np.sqrt(np.mean(np.square(lines), axis=(1, 2)))
+    floor = np.maximum(_LEAST_NOISE * level, max(float(np.median(own)), _SILENCE))
+    return np.asarray(np.maximum(own, floor), dtype=np.float32)
+
+
+def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
+    """Return the gain, 1 up to ``2 ** 0.25``, that puts lines on the lattice of whole quarter octaves; 0 if none."""
+    groups = magnitude.reshape(len(magnitude), -1, _GROUP)
+    deviation = noise[:, None]
+    # The smallest coded line of some neighbours is the likeliest to have q = 1.
+    smallest = np.where(groups > _CODED * deviation[..., None], groups, np.inf).min(axis=-1)
+    for least in _EXACT_LINES:
+        exact = smallest[np.isfinite(smallest) & (smallest > least * deviation)]
+        if exact.size >= _PHASE_LINES:
+            phase = _common_phase(_phases(exact))
+            if phase is not None:
+                # Of all lines: the smallest of some are the smaller by their noise.
+                return _refined(_phases(magnitude[magnitude > least * deviation[..., None]]), phase)
+    return 0.0
+
+
+def _phases(magnitudes: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray((4 * np.log2(magnitudes.astype(np.float64))) % 1)
+
+
+def _common_phase(phase: NDArray[np.float64]) -> float | None:
+    """Return the fraction of a quarter octave that lines of ``q = 1`` have in common; None if none stands out."""
+    found = np.bincount((phase * _PHASE_BINS).astype(np.int64) % _PHASE_BINS, minlength=_PHASE_BINS).astype(float)
+    places = 16 / 3 * np.log2(np.arange(1, len(_Q_SHARES) + 1))
+    pattern = np.zeros(_PHASE_BINS)
+    np.add.at(pattern, np.round(places * _PHASE_BINS).astype(np.int64) % _PHASE_BINS, _Q_SHARES)
+    width = np.exp(-0.5 * np.square(np.minimum(np.arange(_PHASE_BINS), _PHASE_BINS - np.arange(_PHASE_BINS)) / 1.5))
+    spectrum = np.fft.rfft(found - found.mean()) * np.conj(np.fft.rfft(pattern)) * np.fft.rfft(width)
+    match = np.fft.irfft(spectrum, _PHASE_BINS)
+    best = int(np.argmax(match))
+    if match[best] < _PHASE_CLEAR * np.median(np.abs(match)) / _MEDIAN_OF_NORMAL:
+        return None
+    return (best + 0.5) / _PHASE_BINS
+
+
+def _refined(phase: NDArray[np.float64], centre: float) -> float:
+    """Return the gain of lines around a common fraction of a quarter octave."""
+    for reach in _REACHES:
+        away = (phase - centre + 0.5) % 1 - 0.5
+        near = np.abs(away) < reach
+        centre += float(np.median(away[near])) if near.any() else 0.0
+    return float(2 ** ((centre % 1) / 4))
+
+
+def _exponents(
+    magnitude: NDArray[np.float32],
+    noise: NDArray[np.float32],
+    coded: NDArray[np.intp],
+    bands: NDArray[np.int64],
+    gain: float,
+) -> NDArray[np.float64]:
+    """Return the sure steps of bands in quarter octaves over the gain, shape (n, channels, 39); NaN elsewhere.
+
+    The step is the coarsest on whose lattice all coded lines of the band lie.
+    """
+    count, channels = magnitude.shape[:2]
+    result = np.full(count * channels * SLOTS, np.nan)
+    order = np.argsort(bands.ravel()[coded], kind="stable")
+    sites = coded[order]
+    value, band = magnitude.ravel()[sites].astype(np.float64) / gain, bands.ravel()[sites]
+    allowed = _ON_LATTICE * noise[sites // magnitude[0].size] / gain + _EXACT * value
+    starts = np.flatnonzero(np.diff(band, prepend=-1))
+    lengths = np.diff(np.append(starts, band.size))
+    smallest = np.minimum.reduceat(value + allowed, starts)
+    coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
+    chance = np.zeros(starts.size)
+    for depth in range(_DEEPEST):
+        exponent = coarsest - depth
+        fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
+        chance += odds
+        sure = fits & (chance < _BY_CHANCE)
+        result[owner[sure]] = exponent[sure]
+        left = ~fits & (chance < _BY_CHANCE)
+        if not left.any():
+            break
+        keep = np.repeat(left, lengths)
+        value, allowed = value[keep], allowed[keep]
+        coarsest, owner, lengths, chance = coarsest[left], owner[left], lengths[left], chance[left]
+        starts = np.cumsum(lengths) - lengths
+    return result.reshape(count, channels, SLOTS)
+
+
+def _fit(
+    value: NDArray[np.float64],
+    allowed: NDArray[Any],
+    starts: NDArray[np.intp],
+    lengths: NDArray[np.intp],
+    step: NDArray[np.float64],
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return whether all lines of each band lie on the lattice of its step, and the chance that others would."""
+    steps = np.repeat(step, lengths)
+    scaled = value / steps
+    q = nearest(scaled.astype(np.float32))
+    lower, upper = cell_limits(q)
+    away = np.abs(scaled - lattice_values(q)) * steps <= allowed
+    chance = np.minimum(2 * allowed / ((upper - lower) * steps), 1)
+    return np.logical_and.reduceat(away, starts), np.exp(np.add.reduceat(np.log(chance), starts))
+
+
+def _one_parity(exponents: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which steps are sure: in a granule of one channel all lie an even number of quarter octaves apart.
+
+    Scale factors count half octaves or octaves, window gains two octaves (11172-3, 2.4.3.4.7).
+    """
+    known = np.isfinite(exponents)
+    odd = np.where(known, exponents, 0).astype(np.int64) % 2 == 1
+    mostly_odd = (odd & known).sum(axis=-1) > known.sum(axis=-1) / 2
+    return np.asarray(known & (odd == mostly_odd[..., None]))
