@@ -119,6 +119,16 @@ def test_what_is_added_stays_in_the_cells_of_quantised_zeros(generator, inputs):
 
 
 @torch.no_grad()
+def test_z_shapes_what_is_added_and_leaves_what_is_copied(generator, inputs):
+    spectrum, known, z, *_ = inputs
+    awake(generator)
+    torch.nn.init.normal_(generator.style_out.weight, std=0.1)
+    first, second = (generator(power_of(spectrum), known, values) for values in (z, -z))
+    torch.testing.assert_close(first[0], second[0], rtol=0, atol=0)
+    assert all(not torch.allclose(a, b, rtol=1e-2) for a, b in zip(first[1:], second[1:], strict=True))
+
+
+@torch.no_grad()
 def test_padding_gives_the_same_away_from_the_edges(generator, inputs):
     spectrum, known, z, *excitations = inputs
     awake(generator)

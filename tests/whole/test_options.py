@@ -20,6 +20,7 @@ from support import invoke
 from mp3restore import ExitCode, UsageError, restore_file
 from mp3restore.audio.decode import open_audio
 from mp3restore.batch.processes import share_cores
+from mp3restore.generator.model import load_model
 from mp3restore.options import RunOptions
 
 
@@ -100,6 +101,21 @@ def test_strength(song, tmp_path):
     assert np.max(np.abs(full - none)) > 1e-3
     with pytest.raises(UsageError, match="strength"):
         RunOptions(strength=1.1)
+
+
+def test_variety(song, tmp_path):
+    names = {value: tmp_path / f"{value}.wav" for value in ("0", "1", "plain", "own")}
+    for value in ("0", "1"):
+        assert invoke(song, "-o", names[value], "--variety", value, "--bit-depth", "32f").exit_code == 0
+    assert invoke(song, "-o", names["plain"], "--bit-depth", "32f").exit_code == 0
+    own = str(load_model().config.variety)
+    assert invoke(song, "-o", names["own"], "--variety", own, "--bit-depth", "32f").exit_code == 0
+    middle, bold, plain, asked = (samples(names[value]) for value in ("0", "1", "plain", "own"))
+    np.testing.assert_array_equal(plain, asked)
+    assert np.abs(bold - middle).max() > 1e-4
+    for variety in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="variety"):
+            RunOptions(variety=variety)
 
 
 def test_devices(song, tmp_path):
