@@ -11,6 +11,7 @@ import soundfile
 
 from mp3restore._typing import Samples
 from mp3restore.audio.external import AudioreadSource, system_decoders
+from mp3restore.audio.inflation import refuse_inflation
 from mp3restore.audio.input import InputFile, PartOfFile
 from mp3restore.audio.mpeg import begins_with_a_frame, open_mpeg
 from mp3restore.audio.ogg import ChainedOggSource, find_links
@@ -123,6 +124,7 @@ def _open_decoder(file: InputFile) -> AudioSource:
     path = file.path
     if file.size == 0:
         raise DecodeError("the file is empty", path=path, hint="get it again")
+    refuse_inflation(file)
     # libsndfile would guess at the length of MPEG audio, and warn about the guess.
     source: AudioSource | None = (
         (open_mpeg(file) if begins_with_a_frame(file) else None) or _open_soundfile(file) or open_mpeg(file)

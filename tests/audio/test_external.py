@@ -10,6 +10,7 @@ import threading
 import zlib
 from struct import pack
 
+import mutagen.id3
 import mutagen.mp4
 import numpy as np
 import pytest
@@ -252,3 +253,46 @@ def test_a_decoder_that_gives_up_is_an_error(secret):
 def test_decoders_are_named_for_people():
     assert "FFmpeg" in system_decoders()
     assert not any(name.endswith("File") for name in system_decoders())
+
+
+def id3_bomb(version, size=100_000_000, *, flags, extra=b""):
+    """A tag of 100 kB whose picture unpacks to 100 MB."""
+    content = extra + zlib.compress(b"\x00image/png\x00\x03\x00" + b"x" * size, 9)
+    length = len(content) if version == 3 else sum((len(content) >> 7 * k & 0x7F) << 8 * k for k in range(4))
+    frame = b"APIC" + pack(">I", length) + flags + content
+    return b"ID3" + bytes([version, 0, 0]) + pack(
+        ">I", sum((len(frame) >> 7 * k & 0x7F) << 8 * k for k in range(4))
+    ) + frame  # fmt: skip
+
+
+BOMBS = {
+    "2.3": id3_bomb(3, flags=b"\x00\x80", extra=pack(">I", 100_000_000)),
+    "2.4": id3_bomb(4, flags=b"\x00\x09", extra=b"\x2f\x57\x3c\x00"),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+@pytest.mark.parametrize("place", ["before an MP3", "in a WAV"])
+def test_tags_that_unpack_to_far_more_than_they_take_are_refused(tmp_path, second, bomb, place):
+    path = tmp_path / "bomb.mp3"
+    tag = BOMBS[bomb]
+    # Otherwise the refusal would show nothing: the tag is one that parsers do unpack.
+    path.write_bytes(tag + second.read_bytes())
+    assert len(mutagen.id3.ID3(path).getall("APIC")[0].data) > 90_000_000
+    if place == "in a WAV":
+        soundfile.write(path, np.zeros(44100), 44100, format="WAV")
+        wave = path.read_bytes() + b"id3 " + pack("<I", len(tag)) + tag + bytes(len(tag) % 2)
+        path.write_bytes(b"RIFF" + pack("<I", len(wave) - 8) + wave[8:])
+    result = invoke(path, "-o", tmp_path / "out.flac")
+    assert result.exit_code == ExitCode.FAILED
+    assert "unpacks to more than 64 MB" in result.stderr
+    # The advice helps.
+    if place == "before an MP3":
+        ffmpeg("-i", path, "-map", "0:a", "-map_metadata", "-1", "-c", "copy", tmp_path / "new.mp3")
+        assert decoded(tmp_path / "new.mp3")[0].any()
+
+
+def test_a_compressed_tag_of_sensible_size_is_read(tmp_path, second):
+    path = tmp_path / "small.mp3"
+    path.write_bytes(id3_bomb(4, 100_000, flags=b"\x00\x09", extra=b"\x00\x06\x0d\x20") + second.read_bytes())
+    assert invoke(path, "-o", tmp_path / "out.flac").exit_code == ExitCode.OK
