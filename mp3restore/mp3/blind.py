@@ -6,9 +6,8 @@ tell the step of their band. Decoders play the lattice at a gain of 1, but what 
 changed it. Steps are whole powers of the fourth root of two, so the gain shows, up to such powers, in the logarithms
 of the lines: those of ``q = 1`` share one fraction of a quarter octave.
 
-Reading what a decoder was given from what it made was introduced as the "inverse decoder": J. Herre, M. Schug,
-"Analysis of Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid itself is found in
-`offsets`.
+Reading a decoder's input from its output was introduced as the "inverse decoder": J. Herre, M. Schug, "Analysis of
+Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid itself is found in `offsets`.
 """
 
 from __future__ import annotations

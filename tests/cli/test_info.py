@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import soundfile
+from rich.console import Console
 from support import invoke
 
 from mp3restore import ExitCode
+from mp3restore.batch.events import Progressed, Started
+from mp3restore.batch.processes import default_jobs
 from mp3restore.cli import manual
+from mp3restore.cli.show import Bars
 
 
 def test_doctor(monkeypatch):
@@ -76,3 +82,46 @@ def test_completion(line, words, monkeypatch):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts(shell):
     assert "_MP3RESTORE_COMPLETE" in invoke("--show-completion", shell).stdout
+
+
+def test_decoders_are_named_and_not_their_classes():
+    shown = invoke("formats").stdout
+    assert "FFmpeg" in shown
+    assert "AudioFile" not in shown
+
+
+def test_a_model_card_fits_a_screen_and_its_tables_can_be_had():
+    short, whole = invoke("models", "show").stdout, invoke("models", "show", "--scores").stdout
+    assert len(short) < 6000 < len(whole)
+    assert "|" not in short
+    assert "--scores shows them" in short
+    assert "SHA-256" in short
+
+
+def test_bench_says_why_its_stages_are_more_than_the_whole():
+    assert "The stages run at the same time" in invoke("bench", "--seconds", 1).stdout
+
+
+def test_the_line_of_a_result_says_how_large_both_files_are(second, tmp_path):
+    """A lossless file is many times as large as its MP3, which surprises on a full disk."""
+    line = invoke(second, "-o", tmp_path / "x.flac").stderr.splitlines()[0]
+    sizes = [second.stat().st_size, (tmp_path / "x.flac").stat().st_size]
+    assert line.endswith(" -> ".join(f"{size / 1e3:.0f} kB" for size in sizes))
+
+
+@pytest.mark.parametrize(("files", "cores", "jobs"), [(1, 64, 1), (30, 2, 1), (30, 16, 4), (5, 64, 1), (500, 8, 2)])
+def test_many_files_use_all_cores_by_themselves(files, cores, jobs):
+    assert default_jobs(files, cores) == jobs
+
+
+def test_names_leave_room_for_their_bars(monkeypatch):
+    """On a terminal of 60 columns the bar of a long name is still one, and the run counts its files."""
+    shown = io.StringIO()
+    monkeypatch.setattr("mp3restore.cli.show.Console", lambda **_: Console(file=shown, width=60, force_terminal=True))
+    with Bars() as bars:
+        bars.take(Started(source=Path(f"{'long name ' * 12}.mp3"), target=Path("x"), index=0, total=30))
+        bars.take(Progressed(source=Path("x"), index=0, done_s=5.0, total_s=10.0))
+    text = shown.getvalue()
+    assert "0/30" in text
+    assert text.count("━") >= 5
+    assert "…" in text

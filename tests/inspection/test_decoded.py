@@ -95,12 +95,12 @@ def test_more_than_two_channels_are_not_searched(tmp_path, rng):
 
 
 def test_words_say_what_was_found_and_accuse_nobody(run, flac, tmp_path, rng):
-    found = run("inspect", flac("cbr128")).stdout
+    found = " ".join(run("inspect", flac("cbr128")).stdout.split())
     assert "decoded from an MP3 (" in found
     assert "about 128 kbit/s" in found
     assert "sure to 99.9%" in found
     path = tmp_path / "never.wav"
     soundfile.write(path, 0.1 * rng.standard_normal((40000, 2)), 44100)
-    other = run("inspect", path).stdout
+    other = " ".join(run("inspect", path).stdout.split())
     assert "nothing here shows MP3 coding" in other
-    assert "does not prove" in other
+    assert "not a proof" in other
