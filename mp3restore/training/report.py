@@ -82,8 +82,8 @@ of the mean power (below zero is too dull); rise of the power within 5 ms at att
 tones. Mel SNR is over the whole band, higher is better; the kernel distance says how unlike music a set of clips is, 0
 being the originals."""
 _SPREAD = """Band levels, averaged over so many frames: two draws differ by so much of what one differs from the
-original (1 is calibrated). Of draws that are calibrated the original is duller than all seven in an eighth of cases, and
-brighter in an eighth."""
+original (1 is calibrated). Of draws that are calibrated the original is duller than all seven in an eighth of cases,
+and brighter in an eighth."""
 
 
 def _cell(row: dict[str, Any], metric: str) -> str:
