@@ -35,11 +35,11 @@ def test_its_weights_give_in_pytorch_what_it_gives(rng):
     for ours, theirs in zip(actual, expected, strict=True):
         for part in (slice(None), treble):
             error = np.linalg.norm((ours.numpy() - theirs)[..., part]) / np.linalg.norm(theirs[..., part])
-            assert error < 0.1  # activations are in eight bits there
+            assert error < 0.15  # activations are in eight bits there
     filled = sum(np.square(gain[..., treble]).mean() for gain in expected[1:])
     assert filled > 4 * power[..., treble].mean()
 
 
 def test_another_network_is_refused():
-    with pytest.raises(ModelError, match="mid_in"):
+    with pytest.raises(ModelError, match="differs"):
         read_weights(load_model().folder, GeneratorConfig(width=16))
