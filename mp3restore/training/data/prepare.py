@@ -26,7 +26,7 @@ from mp3restore.errors import NoInputError
 from mp3restore.training.data.conditions import CONDITIONS, Condition
 from mp3restore.training.data.pairs import make_pair
 
-__all__ = ["HEADROOM", "Source", "find_sources", "measure_bandwidth", "prepare"]
+__all__ = ["HEADROOM", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
 
 # Decoded MP3s exceed full scale, and need headroom when stored as int16.
 HEADROOM = 0.7
@@ -36,7 +36,7 @@ _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Recording:
     """One recording. `bandwidth_hz` is the highest frequency it really holds, None where it must be measured.
 
     Of a recording that was never coded all is known, also that it has no treble: `math.inf`. Were it judged only as far
@@ -50,7 +50,7 @@ class Source:
     bandwidth_hz: float | None
 
 
-def find_sources(corpus: Path) -> list[Source]:
+def find_recordings(corpus: Path) -> list[Recording]:
     """Return the recordings in a folder: those of its ``manifest.tsv``, or all audio files, split by hashes of names.
 
     Raises
@@ -63,13 +63,13 @@ def find_sources(corpus: Path) -> list[Source]:
         with manifest.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
         found = [
-            Source(corpus / r["path"], r["path"], r["split"], r["genre"], _known_hz(r))
+            Recording(corpus / r["path"], r["path"], r["split"], r["genre"], _known_hz(r))
             for r in rows
             if (corpus / r["path"]).exists()
         ]
     else:
         paths = sorted(p for p in corpus.rglob("*") if p.suffix.lower() in _AUDIO_SUFFIXES)
-        found = [Source(p, name := str(p.relative_to(corpus)), _split(name), "", None) for p in paths]
+        found = [Recording(p, name := str(p.relative_to(corpus)), _split(name), "", None) for p in paths]
     if not found:
         raise NoInputError("no recordings found", path=corpus, hint="name a folder of WAV, FLAC or Ogg files")
     return found
@@ -109,7 +109,7 @@ def _draw_conditions(rng: np.random.Generator, count: int) -> list[Condition]:
     return [CONDITIONS[i] for i in drawn]
 
 
-def _excerpts(source: Source, seconds: float, most: int) -> Iterator[tuple[int, NDArray[np.float32], int]]:
+def _excerpts(source: Recording, seconds: float, most: int) -> Iterator[tuple[int, NDArray[np.float32], int]]:
     """Yield excerpts that are loud enough, evenly spread: (start sample, (channels, samples), rate)."""
     info = soundfile.info(source.path)
     count = min(most, 1 + int(info.duration // 60))
@@ -126,7 +126,7 @@ def _excerpts(source: Source, seconds: float, most: int) -> Iterator[tuple[int, 
         yield start, samples, rate
 
 
-def _prepare_source(source: Source, folder: Path, seconds: float, excerpts: int, encodes: int) -> int:
+def _prepare_source(source: Recording, folder: Path, seconds: float, excerpts: int, encodes: int) -> int:
     """Make all pairs of one recording and return their number. Existing pairs are kept."""
     made = 0
     for start, samples, rate in _excerpts(source, seconds, excerpts):
@@ -168,7 +168,7 @@ def prepare(
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
     the weights of `CONDITIONS` from a random generator keyed by the recording's name. Can be stopped and run again.
     """
-    sources = [s for s in find_sources(corpus) if s.split in splits]
+    sources = [s for s in find_recordings(corpus) if s.split in splits]
     pairs = folder / "pairs"
     pairs.mkdir(parents=True, exist_ok=True)
     total = 0

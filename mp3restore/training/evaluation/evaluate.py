@@ -22,7 +22,7 @@ from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
 from mp3restore.training.data.pairs import Pair, make_pair
-from mp3restore.training.data.prepare import Source, find_sources, measure_bandwidth
+from mp3restore.training.data.prepare import Recording, find_recordings, measure_bandwidth
 from mp3restore.training.evaluation.character import (
     describe,
     describe_draws,
@@ -96,7 +96,7 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    source: Source
+    source: Recording
     start_s: float
     full: bool
 
@@ -117,7 +117,7 @@ class _Judgement:
 
 def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
     """Return clips in a fixed pseudo-random order of recordings; a second one of a recording only when all are used."""
-    sources = [s for s in find_sources(config.corpus) if s.split == config.split]
+    sources = [s for s in find_recordings(config.corpus) if s.split == config.split]
     sources.sort(key=lambda s: hashlib.sha256(s.name.encode()).digest())
     clips: list[_Clip] = []
     for position in (0.4, 0.7, 0.15):
