@@ -16,7 +16,7 @@ from mp3restore._version import __version__
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
-    from mp3restore.api import Restoration, inspect_file, restore, restore_file
+    from mp3restore.api import inspect_file, restore, restore_file
     from mp3restore.errors import (
         BitstreamError,
         DecodeError,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     )
     from mp3restore.generator.model import Model, list_models, load_model
     from mp3restore.inspection.inspect import Inspection
-    from mp3restore.result import FileResult
+    from mp3restore.result import FileResult, Restoration
 
 __all__ = [
     "BitstreamError",
@@ -61,10 +61,10 @@ __all__ = [
 # Names are imported from their modules on first use, so that `import mp3restore` (and therefore `mp3restore --help`)
 # does not wait for NumPy, SciPy and ONNX Runtime.
 _MODULES = {
-    "api": ("Restoration", "inspect_file", "restore", "restore_file"),
+    "api": ("inspect_file", "restore", "restore_file"),
     "generator.model": ("Model", "list_models", "load_model"),
     "inspection.inspect": ("Inspection",),
-    "result": ("FileResult",),
+    "result": ("FileResult", "Restoration"),
     "errors": (
         "BitstreamError",
         "DecodeError",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mp3restore.errors import UsageError
 from mp3restore.generator.devices import Device
@@ -19,41 +18,9 @@ from mp3restore.options import RunOptions, check_rate, whole_number
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.pipeline.memory import check_samples, place_bitstream, restore_bytes, restore_samples
 from mp3restore.python_words import in_python, python_hints
-from mp3restore.result import FileResult
+from mp3restore.result import FileResult, Restoration
 
 __all__ = ["Restoration", "inspect_file", "restore", "restore_file"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restoration:
-    """A restored piece of music.
-
-    Attributes
-    ----------
-    samples : ndarray of float32
-        Shape (channels, samples), or (samples,) if the input had that shape. Peaks may be above 1.0.
-    sample_rate : int
-        Rate in Hz.
-    model : str
-        Name of the model.
-    seed, variant : int
-        Seed and variant of the draw.
-    strength : float
-        How far the samples went from the input (0.0) to the restoration (1.0).
-    held : bool
-        Whether the samples are held to a bitstream.
-    device : str
-        Device that the generator ran on.
-    """
-
-    samples: NDArray[np.float32]
-    sample_rate: int
-    model: str
-    seed: int
-    variant: int
-    strength: float
-    held: bool
-    device: str
 
 
 def restore_file(

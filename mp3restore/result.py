@@ -1,11 +1,16 @@
-"""The result of restoring one file."""
+"""Results of restorations, of files and in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["Damage", "FileResult"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Damage", "FileResult", "Restoration"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +101,35 @@ class FileResult:
     def speed(self) -> float:
         """Seconds of music per second of work."""
         return self.duration / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """A restored piece of music.
+
+    Attributes
+    ----------
+    samples : ndarray of float32
+        Shape (channels, samples), or (samples,) if the input had that shape. Peaks may be above 1.0.
+    sample_rate : int
+        Rate in Hz.
+    model : str
+        Name of the model.
+    seed, variant : int
+        Seed and variant of the draw.
+    strength : float
+        How far the samples went from the input (0.0) to the restoration (1.0).
+    held : bool
+        Whether the samples are held to a bitstream.
+    device : str
+        Device that the generator ran on.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    model: str
+    seed: int
+    variant: int
+    strength: float
+    held: bool
+    device: str

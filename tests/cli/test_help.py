@@ -50,7 +50,7 @@ def test_every_option_is_in_one_group(flag):
         (["x.mp3", "--strength", "much"], "--strength: 'much' is not a number"),
         (["x.mp3", "--bit-depth", "17"], "--bit-depth: '17' is not one of"),
         (["x.mp3", "-j", "0"], "--jobs: '0' is below 1"),
-        (["x.mp3", "--varient", "2"], "there is no option --varient; did you mean --variant"),
+        (["x.mp3", "--strenght", "1"], "there is no option --strenght; did you mean --strength?"),
         (["x.mp3", "--seed"], "--seed needs a value"),
         (["inspect"], "FILE is missing"),
         (["models", "lost"], "there is no command 'lost'"),

@@ -78,7 +78,7 @@ def test_a_run_can_begin_with_an_exported_model(data, tmp_path):
     trainer.begin_with(tmp_path / "model")
     average = torch.load(tmp_path / "one" / "checkpoint.pt", weights_only=True)["average"]
     for name, weights in trainer.generator.state_dict().items():
-        torch.testing.assert_close(weights, average[name], atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(weights, average[name], atol=1e-6, rtol=1e-3)  # they travel in float16
 
     fit(data, tmp_path / "two", replace(CONFIG, seed=1), minutes=0, start=tmp_path / "model")
     steps, hours = training_so_far(tmp_path / "two")

@@ -76,7 +76,7 @@ def test_the_same_file_can_be_chosen_again_with_other_options(page, server, seco
     info.value.save_as(path)
     assert soundfile.info(path).format == "WAV"
     frame = page.frame_locator("#report")
-    frame.get_by_text("--seed 7 --variant 1 --strength 0.25").wait_for()
+    frame.get_by_text("--seed 7 --variant 1 --variety 0.3 --strength 0.25").wait_for()
     check_accessible()
 
 
