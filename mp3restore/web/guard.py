@@ -75,7 +75,10 @@ class Guard:
 
     def _is_foreign(self, path: str, headers: Headers) -> bool:
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:  # half an IPv6 address, for instance
+            return True
         if name not in self._names and not (_is_address(name) and not self._names & {"127.0.0.1"}):
             return True
         origin = headers.get("origin")

@@ -39,8 +39,7 @@ def test_the_better_an_mp3_the_less_is_changed(encode, music, tmp_path):
         mp3 = encode("lame", music, RATE, "-b", str(kbps), "--resample", "44.1")
         result = restore_file(mp3, tmp_path / f"{kbps}.wav", bit_depth="32f")
         strengths[kbps] = result.strength
-    assert strengths[32] == strengths[64] == strengths[96] == strengths[128] == 1
-    assert strengths[192] == 0
+    assert strengths[32] == 1 > strengths[64] > strengths[96] > strengths[128] == strengths[192] == 0
 
     mono = restore_file(encode("lame", music[:1], RATE, "-b", "64", "-m", "m"), tmp_path / "mono.wav")
     assert mono.strength == strengths[96]
@@ -56,9 +55,9 @@ def test_it_is_what_the_same_strength_by_hand_gives(sample, tmp_path):
 
 
 def test_a_good_mp3_stays_as_it_is_unless_asked_for(encode, music, tmp_path):
-    mp3 = encode("lame", music, RATE, "-b", "192")
+    mp3 = encode("lame", music, RATE, "-b", "128")
     result = restore_file(mp3, tmp_path / "own.wav", bit_depth="32f")
-    assert any("192 kbit/s" in warning and "left unchanged" in warning for warning in result.warnings)
+    assert any("128 kbit/s" in warning and "left unchanged" in warning for warning in result.warnings)
     with open_audio(mp3) as source:
         expected = np.concatenate(list(source.blocks()), axis=1)
     np.testing.assert_array_equal(soundfile.read(result.target, dtype="float32")[0].T, expected)

@@ -166,6 +166,7 @@ def test_nothing_else_can_be_reached(server, path):
         {"Origin": "null"},
         {"Origin": "http://127.0.0.1:1"},
         {"Sec_Fetch_Site": "cross-site"},
+        {"Host": "["},
         {"Host": "evil.example"},
         {"Host": "127.0.0.1.evil.example"},
         {"Host": "192.168.1.1"},

@@ -1,0 +1,118 @@
+"""Random requests to the local page: no answer is a fault of ours, and nothing is left behind.
+
+``python tests/web/fuzz_uploads.py --rounds 20000`` prints one JSON line, and ends with 1 if anything went wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from urllib.parse import quote_from_bytes
+
+from mp3restore.web.app import create_app
+from mp3restore.web.guard import own_names
+from mp3restore.web.jobs import Jobs
+
+SAMPLE = Path(__file__).resolve().parents[1] / "data" / "francium-32k.mp3"
+LIMIT = 50_000
+WORDS = (b"", b"1", b"0.5", b"-1", b"nan", b"inf", b"1e400", b"9" * 400, b"\0", b"../../etc/passwd", b"a.mp3", b"\xff",
+         b"wav", b"flac", b"mp3", b"'; DROP", b"%00", b"\r\nX: y", "\u202eüß".encode())  # fmt: skip
+
+
+def words(rng: random.Random) -> bytes:
+    """A value that makes little sense."""
+    return rng.choice(WORDS) if rng.random() < 0.8 else rng.randbytes(rng.randrange(40))
+
+
+def request(rng: random.Random, song: bytes) -> tuple[dict, list[dict]]:
+    """Scope and messages of a request."""
+    others = ["/", "/jobs/x", "/jobs/x/variants", "/jobs/x/cancel", "/jobs/x/report", "/jobs/x/variants/1"]
+    path = "/jobs" if rng.random() < 0.7 else rng.choice([*others, "/jobs/" + quote_from_bytes(words(rng))])
+    names = (b"name", b"strength", b"seed", b"container", b"other")
+    query = b"&".join(rng.choice(names) + b"=" + quote_from_bytes(words(rng)).encode() for _ in range(rng.randrange(5)))
+    start = rng.randrange(len(song))
+    body = rng.choice([b"", rng.randbytes(rng.randrange(2000)), song[start : start + rng.randrange(8000)]])
+    if body and rng.random() < 0.3:
+        place = rng.randrange(len(body))
+        body = body[:place] + rng.randbytes(3) + body[place + 3 :]
+    stated = rng.choice([str(len(body)).encode()] * 4 + [words(rng), b"999999999999"])
+    headers = [(b"host", rng.choice([b"127.0.0.1:8000"] * 9 + [words(rng)])), (b"content-length", stated)]
+    if rng.random() < 0.3:
+        headers.append((rng.choice([b"origin", b"sec-fetch-site", b"content-type", b"range"]), words(rng)))
+    half = len(body) // 2
+    messages = [{"type": "http.request", "body": body[:half], "more_body": True}]
+    if rng.random() < 0.1:
+        messages.append({"type": "http.disconnect"})
+    else:
+        messages.append({"type": "http.request", "body": body[half:], "more_body": False})
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": "",
+        "method": rng.choice(["POST"] * 7 + ["GET", "PUT", "HEAD"]), "path": path,
+        "raw_path": path.encode(), "query_string": query, "headers": headers, "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+    }  # fmt: skip
+    return scope, messages
+
+
+async def ask(app, scope: dict, messages: list[dict]) -> int:
+    """Send a request, and return the status of the answer."""
+    waiting, statuses = list(messages), []
+
+    async def receive() -> dict:
+        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+
+    async def send(message: dict) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await app(scope, receive, send)
+    return statuses[0] if statuses else 0
+
+
+def fuzz(rounds: int, seed: int) -> dict:
+    """Send so many requests; returns what was counted."""
+    rng, song, faults, statuses = random.Random(seed), SAMPLE.read_bytes()[:30_000], Counter(), Counter()
+    slowest = 0.0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        jobs = Jobs(folder, lambda job, variant, _progress: job.restored(variant).write_bytes(b"done") and [])
+        app = create_app(jobs, limit_bytes=LIMIT, names=own_names("127.0.0.1"), note=lambda _: None)
+        with asyncio.Runner() as runner:
+            for _ in range(rounds):
+                scope, messages = request(rng, song)
+                started = time.perf_counter()
+                try:
+                    status = runner.run(ask(app, scope, messages))
+                except Exception as error:
+                    faults[f"{type(error).__name__}: {error}"[:160]] += 1
+                    continue
+                slowest = max(slowest, time.perf_counter() - started)
+                statuses[status] += 1
+                if status >= 500 and status != 503:
+                    faults[f"status {status}"] += 1
+        jobs.close()
+        left = len(list(folder.rglob("*.mp3")))
+    return {"requests": rounds, "faults": dict(faults), "statuses": dict(statuses), "slowest_s": round(slowest, 2),
+            "left": left}  # fmt: skip
+
+
+def main() -> int:
+    """Run the fuzz."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    found = fuzz(arguments.rounds, arguments.seed)
+    print(json.dumps(found))
+    return 1 if found["faults"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
