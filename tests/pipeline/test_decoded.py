@@ -57,6 +57,6 @@ def test_the_strength_is_that_of_the_bitrate(encode, music, decode, tmp_path):
         soundfile.write(path, decode(mp3).T, 44100, subtype="PCM_16")
         result = mp3restore.restore_file(path, tmp_path / f"{kbps}.wav")
         strengths[kbps] = result.strength
-    assert strengths["48"] == pytest.approx(0.9)
+    assert strengths["48"] == pytest.approx(0.9, abs=0.06)  # the bit rate is an estimate
     assert strengths["192"] == 0
     assert any("decoded from an MP3 of about" in warning for warning in result.warnings)
