@@ -86,13 +86,13 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
 
     Parameters
     ----------
-    samples
+    samples : ndarray of float32
         Shape (channels, 576 * count + 1056 + 512), one or two channels, any gain; granule 0 starts at sample 256.
-    count
+    count : int
         Number of granules; the gain is one for all.
-    sample_rate
+    sample_rate : int
         Samples per second, one of an MP3.
-    gain
+    gain : float
         Where these samples do not show their gain, the one to take.
     """
     lines, block_type, ms, noise = _planes(samples, count)

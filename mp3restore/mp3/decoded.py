@@ -140,9 +140,9 @@ class DecodedReader:
 
     Parameters
     ----------
-    stream
+    stream : DecodedStream
         What a part of the samples told.
-    offset
+    offset : int
         Where a granule starts, in samples.
     """
 

@@ -41,7 +41,7 @@ def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    samples
+    samples : ndarray of float32
         Shape (channels, n), one or two channels, full scale 1.0.
 
     Returns

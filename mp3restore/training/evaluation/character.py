@@ -35,9 +35,11 @@ def describe(
 
     Parameters
     ----------
-    original, other
+    original, other : ndarray of float32
         Signals, (channels, samples) each, aligned.
-    sample_rate, edge_hz, bandwidth_hz
+    sample_rate : int
+        In Hz.
+    edge_hz, bandwidth_hz : float
         In Hz, as for `levels.band_powers`.
 
     Returns

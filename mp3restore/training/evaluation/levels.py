@@ -72,13 +72,15 @@ def band_powers(
 
     Parameters
     ----------
-    original, others
-        Signals, (channels, samples) each, of one length.
-    sample_rate
+    original : ndarray of float32
+        Shape (channels, samples).
+    others : sequence of array
+        Signals of the same shape.
+    sample_rate : int
         In Hz.
-    edge_hz
+    edge_hz : float
         Up to where the MP3 holds anything, in Hz.
-    bandwidth_hz
+    bandwidth_hz : float
         Up to where the original is as it was made, in Hz: no band reaches higher.
     """
     highest = min(bandwidth_hz - 300, _HIGHEST_HZ, sample_rate / 2)

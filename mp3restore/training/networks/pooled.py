@@ -48,9 +48,9 @@ def pooled_score(
 
     Parameters
     ----------
-    original, first, second
+    original, first, second : Tensor
         Segments (batch, samples) and two draws, in units of the root mean square of the original.
-    sample_rate, bandwidth_hz
+    sample_rate, bandwidth_hz : Tensor
         Of each item, in Hz: (batch,). Bands above the bandwidth of a source do not count.
 
     Returns
