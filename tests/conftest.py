@@ -19,6 +19,7 @@ pytest_plugins = ["dummy_model", "mp3_streams"]
 
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
+SLOW_ROOMS = ("batch", "training", "web", "whole")
 
 
 @pytest.fixture
@@ -96,6 +97,13 @@ def run() -> Run:
         )  # fmt: skip
 
     return call
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole programs, browsers and trainings as slow."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in SLOW_ROOMS:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -122,7 +122,7 @@ def test_reading_ahead_passes_errors_on_and_ends_its_thread():
             next(ahead)
     with read_ahead(iter(int, 1), 3):
         pass  # endless items that nobody takes
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_writing_behind_writes_all_in_order():

@@ -38,7 +38,8 @@ def test_contents(wheel):
     pages = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/views/assets").iterdir()}
     manual = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore/manual").iterdir()}
     installed = {f"mp3restore-{__version__}.data/data/share/man/man1/mp3restore.1"}
-    documents = {"mp3restore/py.typed", "mp3restore/README.md", "mp3restore/training/README.md"}
+    documents = {f"mp3restore/{name}" for name in ("py.typed", "README.md")}
+    documents |= {f"mp3restore/training/{name}" for name in ("README.md", "offline.sh", "gpu.json")}
     assert names - code == models | pages | manual | installed | documents
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mp3restore").rglob("*.py")}
     assert code == sources
