@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,15 @@ pytest_plugins = ["dummy_model", "mp3_streams"]
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SLOW_ROOMS = ("batch", "training", "web", "whole")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_that_reach_programs() -> None:
+    """Undo what `nohup` and shells in the background do: programs inherit that they ignore these signals."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
