@@ -86,8 +86,8 @@ class UncertaintyMap:
 
     Parameters
     ----------
-    stream : Mp3Stream
-        The file, as `read_stream` returns it.
+    stream : CodedStream
+        What is known of the bitstream: of an MP3, or of one read off decoded samples.
     offset : int
         Sample of the decoder's output at which granule 0 starts.
     working_rate : int

@@ -76,8 +76,8 @@ class Projector:
 
     Parameters
     ----------
-    stream : Mp3Stream
-        The file, as `read_stream` returns it.
+    stream : CodedStream
+        What is known of the bitstream: of an MP3, or of one read off decoded samples.
     offset : int
         Sample of the decoder's output at which granule 0 starts.
     """
