@@ -13,7 +13,7 @@ from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
 from mp3restore.inspection.inspect import Inspection
 from mp3restore.inspection.inspect import inspect_file as _inspect_file
-from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, plan_jobs
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, check_jobs, lay_out
 from mp3restore.options import RunOptions, check_rate, whole_number
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.pipeline.memory import check_samples, place_bitstream, restore_bytes, restore_samples
@@ -112,9 +112,8 @@ def restore_file(
             variety=variety,
         )
         output = None if target is None else Path(target)
-        (job,) = plan_jobs(
-            Path(source), output, container=container, bit_depth=bit_depth, variants=1, overwrite=overwrite
-        )
+        jobs = lay_out(Path(source), output, container=container, bit_depth=bit_depth, overwrite=overwrite)
+        (job,) = check_jobs(jobs)
         result = run_job(
             replace(job, variant=number),
             lambda: make_restorer(model, threads=threads, device=device),

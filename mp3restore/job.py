@@ -18,9 +18,9 @@ __all__ = [
     "Job",
     "OutputFormat",
     "check_job",
+    "check_jobs",
     "lay_out",
     "path_key",
-    "plan_jobs",
 ]
 
 _LONGEST_NAME_BYTES = 255
@@ -134,23 +134,14 @@ def lay_out(
     ]
 
 
-def plan_jobs(
-    source: Path,
-    output: Path | None = None,
-    *,
-    container: Container | None = None,
-    bit_depth: BitDepth | None = None,
-    variants: int = 1,
-    overwrite: bool = False,
-) -> list[Job]:
-    """Name the results of one file as `lay_out` does, and check that they can be written, without writing anything.
+def check_jobs(jobs: list[Job]) -> list[Job]:
+    """Return the jobs, all of which can be written; nothing is written here.
 
     Raises
     ------
     UsageError, OutputError
-        If the options contradict each other, or a target cannot be written.
+        As `check_job`.
     """
-    jobs = lay_out(source, output, container=container, bit_depth=bit_depth, variants=variants, overwrite=overwrite)
     for job in jobs:
         check_job(job)
     return jobs

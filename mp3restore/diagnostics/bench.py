@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 
 from mp3restore.generator.model import Model
-from mp3restore.job import plan_jobs
+from mp3restore.job import check_jobs, lay_out
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import make_restorer, run_job
 from mp3restore.pipeline.stages import dedicated_process
@@ -102,7 +102,7 @@ def run_bench(
         if source is None:
             source = folder / "music.mp3"
             _write_music(source, seconds)
-        (job,) = plan_jobs(source, folder / "restored.flac")
+        (job,) = check_jobs(lay_out(source, folder / "restored.flac"))
         timings = Timings()
         started = perf_counter()
         with timings.measure("load"):

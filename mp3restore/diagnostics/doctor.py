@@ -20,7 +20,7 @@ from mp3restore._version import __version__
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models, load_model
-from mp3restore.job import plan_jobs
+from mp3restore.job import check_jobs, lay_out
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import make_restorer, run_job
 
@@ -69,7 +69,7 @@ def _self_test(device: Device, problems: list[str]) -> dict[str, Any]:
         source = Path(folder) / "test.mp3"
         try:
             soundfile.write(source, music, _TEST_RATE, format="MP3")
-            (job,) = plan_jobs(source)
+            (job,) = check_jobs(lay_out(source))
             started = perf_counter()
             restorer = make_restorer(device=device)
             loaded = perf_counter()

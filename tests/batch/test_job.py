@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mp3restore import OutputError, OutputExistsError, UsageError
-from mp3restore.job import plan_jobs
+from mp3restore.job import check_jobs, lay_out
 
 
 @pytest.fixture
@@ -19,18 +19,18 @@ def song(tmp_path) -> Path:
 
 
 def targets(*arguments, **options):
-    return [job.target.name for job in plan_jobs(*arguments, **options)]
+    return [job.target.name for job in check_jobs(lay_out(*arguments, **options))]
 
 
 def test_names(song, tmp_path):
     assert targets(song) == ["song.restored.flac"]
-    assert plan_jobs(song)[0].target.parent == tmp_path
+    assert check_jobs(lay_out(song))[0].target.parent == tmp_path
     assert targets(song, container="wav") == ["song.restored.wav"]
     assert targets(song, tmp_path / "b.WAV") == ["b.WAV"]
     assert targets(song, tmp_path / "b.flac", variants=2) == ["b.v1.flac", "b.v2.flac"]
     assert targets(song, variants=2) == ["song.restored.v1.flac", "song.restored.v2.flac"]
     assert targets(song, tmp_path / "b.out", container="wav") == ["b.out"]
-    assert [job.variant for job in plan_jobs(song, variants=3)] == [1, 2, 3]
+    assert [job.variant for job in check_jobs(lay_out(song, variants=3))] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("name", ["ü.mp3", "a [b] {c} %d 'e'.mp3", "x" * 200 + ".mp3", "two\nlines.mp3", "-o.mp3"])
@@ -41,15 +41,15 @@ def test_odd_names(tmp_path, name):
 
 
 def test_format_follows_the_name(song, tmp_path):
-    assert plan_jobs(song, tmp_path / "b.wav")[0].output_format.container == "wav"
+    assert check_jobs(lay_out(song, tmp_path / "b.wav"))[0].output_format.container == "wav"
     with pytest.raises(UsageError, match=r"format of 'b\.mp3' is unknown"):
-        plan_jobs(song, tmp_path / "b.mp3")
+        check_jobs(lay_out(song, tmp_path / "b.mp3"))
     with pytest.raises(UsageError, match="not that of a flac file"):
-        plan_jobs(song, tmp_path / "b.wav", container="flac")
+        check_jobs(lay_out(song, tmp_path / "b.wav", container="flac"))
     with pytest.raises(UsageError, match="FLAC cannot hold"):
-        plan_jobs(song, bit_depth="32f")
+        check_jobs(lay_out(song, bit_depth="32f"))
     with pytest.raises(UsageError, match="variants"):
-        plan_jobs(song, variants=0)
+        check_jobs(lay_out(song, variants=0))
 
 
 @pytest.mark.parametrize("link", ["symlink", "hardlink", "path"])
@@ -64,22 +64,22 @@ def test_input_is_never_the_output(tmp_path, link):
     else:
         target = tmp_path / ".." / tmp_path.name / "song.wav"
     with pytest.raises(UsageError, match="same file"):
-        plan_jobs(song, target, overwrite=True)
+        check_jobs(lay_out(song, target, overwrite=True))
 
 
 def test_existing_files_are_kept_without_force(song, tmp_path):
     target = tmp_path / "b.wav"
     target.write_bytes(b"x")
     with pytest.raises(OutputExistsError, match="exists already"):
-        plan_jobs(song, target)
+        check_jobs(lay_out(song, target))
     assert targets(song, target, overwrite=True) == ["b.wav"]
     (tmp_path / "c.v2.flac").write_bytes(b"x")
     with pytest.raises(OutputExistsError, match=r"c\.v2\.flac"):
-        plan_jobs(song, tmp_path / "c.flac", variants=2)
+        check_jobs(lay_out(song, tmp_path / "c.flac", variants=2))
     dangling = tmp_path / "d.wav"
     dangling.symlink_to(tmp_path / "nowhere")
     with pytest.raises(OutputExistsError):
-        plan_jobs(song, dangling)
+        check_jobs(lay_out(song, dangling))
 
 
 def test_what_is_no_ordinary_file_is_not_replaced(song, tmp_path):
@@ -87,13 +87,13 @@ def test_what_is_no_ordinary_file_is_not_replaced(song, tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     for target in (tmp_path / "folder.wav", tmp_path / "pipe.wav"):
         with pytest.raises(UsageError, match="not an ordinary file"):
-            plan_jobs(song, target, container="wav", overwrite=True)
+            check_jobs(lay_out(song, target, container="wav", overwrite=True))
 
 
 def test_folder_of_the_target(song, tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="folder does not exist"):
-        plan_jobs(song, tmp_path / "no" / "b.wav")
+        check_jobs(lay_out(song, tmp_path / "no" / "b.wav"))
     # The tests may run as root, who may write everywhere.
     monkeypatch.setattr(os, "access", lambda _path, _mode: False)
     with pytest.raises(OutputError, match="is not writable"):
-        plan_jobs(song, tmp_path / "b.wav")
+        check_jobs(lay_out(song, tmp_path / "b.wav"))

@@ -19,7 +19,7 @@ from mp3restore.batch.run import run_batch
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.files import atomic_file, remove_stale_parts
 from mp3restore.generator.model import load_model
-from mp3restore.job import Job, OutputFormat, plan_jobs
+from mp3restore.job import Job, OutputFormat, check_jobs, lay_out
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_devices_and_streams_are_refused(song, tmp_path, name):
     link.symlink_to(name)
     for target in (Path(name), link):
         with pytest.raises(UsageError, match=r"device or a stream .*-o - writes to stdout"):
-            plan_jobs(song, target, container="flac", overwrite=True)
+            check_jobs(lay_out(song, target, container="flac", overwrite=True))
     assert link.is_symlink()
 
 
@@ -86,7 +86,7 @@ def test_standard_output_by_its_file_name_is_refused_and_kept(song, tmp_path):
 def test_shared_memory_holds_ordinary_files(song):
     target = Path("/dev") / "shm" / f"mp3restore-test-{os.getpid()}.flac"
     try:
-        assert [job.target for job in plan_jobs(song, target)] == [target]
+        assert [job.target for job in check_jobs(lay_out(song, target))] == [target]
     finally:
         target.unlink(missing_ok=True)
 

@@ -16,7 +16,7 @@ def test_it_learns_to_tell_dull_from_bright():
     torch.manual_seed(0)
     critic = Critic(CONFIG)
     optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3)
-    known = torch.ones(4, 129)
+    known = torch.ones(4, 1, 129)
     for k in range(30):
         dull = signals(k, lowpass=True)
         loss = critic_loss(critic(signals(k), dull, 256, known), critic(dull, dull, 256, known))
@@ -36,7 +36,7 @@ def test_it_learns_to_tell_dull_from_bright():
 def test_above_what_the_source_holds_nothing_counts(size):
     torch.manual_seed(0)
     critic = Critic(CONFIG)
-    known = (torch.arange(size // 2 + 1) < size // 8).float().repeat(4, 1)
+    known = (torch.arange(size // 2 + 1) < size // 8).float().repeat(4, 1, 1)
     clean = signals(0, lowpass=True)
     time = torch.arange(8000)
     whistle = clean + torch.cos(0.9 * torch.pi * time)

@@ -55,3 +55,19 @@ def test_maps_are_withheld_at_random(pairs):
     withheld = (rows[:, 0, :MAP_BANDS] < LOG_FLOOR + 0.01).all(-1)
     assert 15 < withheld.sum() < 45
     assert (rows[withheld][:, :, 2 * MAP_BANDS :] == 1).all()
+
+
+def test_a_hit_is_known_where_it_lies(pairs, tmp_path):
+    known = np.zeros(LENGTH // HOP, np.bool_)
+    known[40:60] = True
+    np.save(tmp_path / "pairs" / "a.hits.npy", known)
+    batch = PairSet(tmp_path, "train").draw(np.random.default_rng(0), 40, 20 * HOP)
+    assert batch.dominated.shape == (40, 20)
+    for planes, dominated in zip(batch.degraded.numpy(), batch.dominated.numpy(), strict=True):
+        left, right = np.abs(planes[0] + planes[1]), np.abs(planes[0] - planes[1])
+        start = np.mean(np.minimum(left, right) / np.maximum(left, right)) * LENGTH - (20 * HOP - 1) / 2
+        share = np.mean(
+            (np.arange(start, start + 20 * HOP) >= 40 * HOP) & (np.arange(start, start + 20 * HOP) < 60 * HOP)
+        )
+        assert dominated.mean() == pytest.approx(share, abs=0.06)
+    assert not pairs.draw(np.random.default_rng(0), 4, 20 * HOP).dominated.any()

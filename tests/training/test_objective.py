@@ -3,6 +3,7 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+from mp3restore.training.networks.known import BLOCK, Known  # noqa: E402
 from mp3restore.training.networks.objective import (  # noqa: E402
     Distance,
     band_weights,
@@ -12,12 +13,17 @@ from mp3restore.training.networks.objective import (  # noqa: E402
     spectral_distance,
 )
 
-RATE, WIDE = torch.full((400,), 44100.0), torch.full((400,), 22050.0)
+RATE = torch.full((400,), 44100.0)
+
+
+def known(bandwidth_hz, dominated=False):
+    blocks = torch.full((400, 2048 // BLOCK), dominated)
+    return Known(RATE, torch.full((400,), bandwidth_hz), blocks)
 
 
 def score(draw, originals):
     """2 E d(y, g) - E d(g, g') of a generator that draws noise with `draw`."""
-    weights = band_weights(512, RATE, WIDE)
+    weights = band_weights(known(22050.0), 512, 256, 7)
     wanted, a, b = (magnitudes(s, 512) for s in (originals, draw(), draw()))
     distance = Distance()
     to_target = spectral_distance(a, wanted, weights, distance) + spectral_distance(b, wanted, weights, distance)
@@ -48,13 +54,25 @@ def test_drawing_scores_better_than_repeating_one_answer(noise):
 
 
 def test_nothing_above_the_bandwidth_counts(noise):
-    weights = band_weights(512, RATE, torch.full((400,), 8000.0))
+    weights = band_weights(known(8000.0), 512, 256, 7)
     a = noise(0.3)
     spectrum = torch.fft.rfft(a)
     spectrum[:, 900:] *= 0.01  # from 19.4 kHz on
     b = torch.fft.irfft(spectrum)
     change = spectral_distance(magnitudes(a, 512), magnitudes(b, 512), weights, Distance())
     assert change.mean() < 0.01
+    ruled = band_weights(known(8000.0, dominated=True), 512, 256, 7)
+    assert spectral_distance(magnitudes(a, 512), magnitudes(b, 512), ruled, Distance()).mean() > 0.1
+
+
+def test_the_whole_band_counts_in_frames_that_a_hit_dominates():
+    blocks = torch.zeros(1, 8, dtype=torch.bool)
+    blocks[0, 2:4] = True  # samples 1024 to 2047
+    one = Known(RATE[:1], torch.tensor([8000.0]), blocks)
+    bins = one.bins(512, 256, 15)  # centres at 256, 512, ...
+    whole = bins[0, :, -1].bool()
+    assert whole.tolist() == [1024 <= 256 * k + 256 < 2048 for k in range(15)]
+    assert (bins[0, :, :80] == 1).all()
 
 
 def test_distortion_is_in_db_of_the_original(noise):

@@ -29,7 +29,8 @@ def batch():
     spectrum[..., samples // 8 :] = 0
     degraded = torch.fft.irfft(spectrum, samples)
     rate, bandwidth = torch.full((2,), 44100.0), torch.full((2,), 20000.0)
-    return Batch(original, degraded, rate, bandwidth, uncertainty=torch.zeros(2, 0))  # the map is not looked at
+    # Neither the map nor the hits are looked at.
+    return Batch(original, degraded, rate, bandwidth, torch.zeros(2, 0), torch.zeros(2, 0))
 
 
 @pytest.fixture

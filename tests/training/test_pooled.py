@@ -3,9 +3,10 @@
 import pytest
 
 torch = pytest.importorskip("torch")
+from mp3restore.training.networks.known import Known  # noqa: E402
 from mp3restore.training.networks.pooled import pooled_score  # noqa: E402
 
-RATE, BANDWIDTH = torch.full((24,), 44100.0), torch.full((24,), 20000.0)
+KNOWN = Known(torch.full((24,), 44100.0), torch.full((24,), 20000.0), torch.zeros(24, 40, dtype=torch.bool))
 
 
 def drawn(spread_db, offset_db=0.0):
@@ -16,7 +17,7 @@ def drawn(spread_db, offset_db=0.0):
 
 def score(spread_db, offset_db=0.0):
     torch.manual_seed(1)
-    values = [pooled_score(drawn(6), *(drawn(spread_db, offset_db) for _ in "ab"), RATE, BANDWIDTH) for _ in range(8)]
+    values = [pooled_score(drawn(6), *(drawn(spread_db, offset_db) for _ in "ab"), KNOWN) for _ in range(8)]
     return float(torch.stack([found.mean() for found, _ in values]).mean()), values[0][1]
 
 
@@ -36,6 +37,6 @@ def test_levels_are_told():
 
 def test_what_was_kept_costs_nothing():
     signal = drawn(3)
-    found, levels = pooled_score(signal, signal, signal, RATE, BANDWIDTH)
+    found, levels = pooled_score(signal, signal, signal, KNOWN)
     assert float(found.abs().max()) == 0
     assert float(levels["off_level"].max()) == 0

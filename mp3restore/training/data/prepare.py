@@ -1,7 +1,8 @@
 """Turn a folder or manifest of music into training data: pairs of an original and a real encode of it.
 
 A data set is a folder with one ``pairs/<id>.npy`` per pair (int16, ``(2, channels, samples)``: original and degraded)
-and beside it ``<id>.json`` with facts about the pair and ``<id>.map.npy`` (float16) with its uncertainty map.
+and beside it ``<id>.json`` with facts about the pair and ``<id>.map.npy`` (float16) with its uncertainty map. Where
+drum hits lie over the music, ``<id>.hits.npy`` tells in which blocks they dominate.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from rich.progress import Progress
 from mp3restore.dsp.resample import resample_stream
 from mp3restore.errors import NoInputError
 from mp3restore.training.data.conditions import CONDITIONS, Condition
+from mp3restore.training.data.hits import Layered, read_hits
 from mp3restore.training.data.pairs import make_pair
+from mp3restore.training.networks.known import BLOCK
 
 __all__ = ["HEADROOM", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
 
@@ -126,31 +129,60 @@ def _excerpts(source: Recording, seconds: float, most: int) -> Iterator[tuple[in
         yield start, samples, rate
 
 
-def _prepare_source(source: Recording, folder: Path, seconds: float, excerpts: int, encodes: int) -> int:
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """What to make of each recording: excerpts, encodes of each, and as many again with hits where there are any."""
+
+    seconds: float
+    excerpts: int
+    encodes: int
+    hits: Path | None
+
+
+def _prepare_source(source: Recording, folder: Path, recipe: _Recipe) -> int:
     """Make all pairs of one recording and return their number. Existing pairs are kept."""
     made = 0
-    for start, samples, rate in _excerpts(source, seconds, excerpts):
+    hits = None if recipe.hits is None else read_hits(recipe.hits, source.split)
+    for start, samples, rate in _excerpts(source, recipe.seconds, recipe.excerpts):
         key = hashlib.sha256(f"{source.name}:{start}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
         bandwidth = source.bandwidth_hz or measure_bandwidth(samples, rate)
-        for condition in _draw_conditions(rng, encodes):
-            name = f"{key.hex()[:12]}-{condition.name}"
-            made += 1
-            if (folder / f"{name}.json").exists():
-                continue
-            pair = make_pair(samples, rate, condition)
-            data = np.stack([pair.original, pair.degraded]) * HEADROOM
-            if float(np.abs(data[1]).max()) < 0.005:
-                continue
-            np.save(folder / f"{name}.npy", np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
-            np.save(folder / f"{name}.map.npy", pair.uncertainty.astype(np.float16))
-            facts = {
-                "source": source.name, "split": source.split, "genre": source.genre, "bandwidth_hz": bandwidth,
-                "sample_rate": pair.sample_rate, "start": start, "lag": pair.lag, "lead": pair.start, "gain": pair.gain,
-                "samples": int(data.shape[2]), "condition": asdict(condition),
-            }  # fmt: skip
-            (folder / f"{name}.json").write_text(json.dumps(facts), encoding="utf-8")
+        facts = {
+            "source": source.name, "split": source.split, "genre": source.genre, "bandwidth_hz": bandwidth,
+            "start": start,
+        }  # fmt: skip
+        plain = Layered(samples, np.zeros(0, np.bool_))
+        for condition in _draw_conditions(rng, recipe.encodes):
+            made += _store(folder / f"{key.hex()[:12]}-{condition.name}", plain, rate, condition, facts)
+        if hits is not None:
+            layered = hits.over(samples, rate, bandwidth, rng)
+            for condition in _draw_conditions(rng, recipe.encodes):
+                path = folder / f"{key.hex()[:12]}-hits-{condition.name}"
+                made += _store(path, layered, rate, condition, facts)
     return made
+
+
+def _store(path: Path, music: Layered, rate: int, condition: Condition, facts: dict[str, object]) -> int:
+    """Make one pair and write it, unless it exists; return 1, or 0 where the encoder left silence."""
+    if path.with_suffix(".json").exists():
+        return 1
+    pair = make_pair(music.samples, rate, condition)
+    data = np.stack([pair.original, pair.degraded]) * HEADROOM
+    if float(np.abs(data[1]).max()) < 0.005:
+        return 0
+    np.save(path.with_suffix(".npy"), np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
+    np.save(path.with_suffix(".map.npy"), pair.uncertainty.astype(np.float16))
+    if len(music.dominated):
+        # Blocks on the pair's timeline, which begins where the decoder's output does.
+        middle = (np.arange(data.shape[2] // BLOCK) + 0.5) * BLOCK - pair.lag + pair.start
+        block = (middle / pair.sample_rate * rate / BLOCK).astype(np.intp)
+        np.save(path.with_suffix(".hits.npy"), music.dominated[np.clip(block, 0, len(music.dominated) - 1)])
+    more = {
+        "sample_rate": pair.sample_rate, "lag": pair.lag, "lead": pair.start, "gain": pair.gain,
+        "samples": int(data.shape[2]), "condition": asdict(condition),
+    }  # fmt: skip
+    path.with_suffix(".json").write_text(json.dumps(facts | more), encoding="utf-8")
+    return 1
 
 
 def prepare(
@@ -161,20 +193,23 @@ def prepare(
     seconds: float = 10.0,
     excerpts: int = 2,
     encodes: int = 2,
+    hits: Path | None = None,
     jobs: int | None = None,
 ) -> int:
     """Make the data set `folder` from the recordings in `corpus`, and return the number of pairs.
 
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
-    the weights of `CONDITIONS` from a random generator keyed by the recording's name. Can be stopped and run again.
+    the weights of `CONDITIONS` from a random generator keyed by the recording's name. With a folder of `hits`, makes as
+    many pairs again with drum hits over the music. Can be stopped and run again.
     """
     sources = [s for s in find_recordings(corpus) if s.split in splits]
+    recipe = _Recipe(seconds, excerpts, encodes, hits)
     pairs = folder / "pairs"
     pairs.mkdir(parents=True, exist_ok=True)
     total = 0
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool, Progress() as progress:
         task = progress.add_task("encoding", total=len(sources))
-        futures = {pool.submit(_prepare_source, s, pairs, seconds, excerpts, encodes): s for s in sources}
+        futures = {pool.submit(_prepare_source, s, pairs, recipe): s for s in sources}
         for future in as_completed(futures):
             total += future.result()
             progress.advance(task)

@@ -26,6 +26,7 @@ class Batch:
     """Mid and side planes of aligned segments, (batch, 2, samples); rate and bandwidth of each item in Hz, (batch,).
 
     `uncertainty` has the map for all whole frames between the contexts of the excitations: (batch, frames, 6 * bands).
+    `dominated` is true in blocks of `HOP` samples in which a hit makes the whole band known: (batch, samples // HOP).
     """
 
     original: Tensor
@@ -33,6 +34,7 @@ class Batch:
     sample_rate: Tensor
     bandwidth_hz: Tensor
     uncertainty: Tensor
+    dominated: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on another device."""
@@ -50,6 +52,7 @@ class PairSet:
         self.facts = []
         self.pairs: list[Tensor] = []
         self.maps: list[Tensor] = []
+        self.dominated: list[Tensor | None] = []
         self.device = device
         for path in sorted((folder / "pairs").glob("*.json")):
             facts = json.loads(path.read_text(encoding="utf-8"))
@@ -57,6 +60,8 @@ class PairSet:
                 self.facts.append(facts)
                 self.pairs.append(_mapped(path.with_suffix(".npy")).to(device))
                 self.maps.append(_mapped(path.with_suffix(".map.npy")).to(device))
+                hits = path.with_suffix(".hits.npy")
+                self.dominated.append(_mapped(hits).to(device) if hits.exists() else None)
         if not self.pairs:
             hint = "run `mp3restore-train prepare` first"
             raise NoInputError(f"no pairs of the split {split}", path=folder, hint=hint)
@@ -72,6 +77,7 @@ class PairSet:
         rates: list[float] = []
         bandwidths: list[float] = []
         maps: list[Tensor] = []
+        dominated: list[Tensor] = []
         while len(originals) < batch:
             index = int(rng.integers(len(self.pairs)))
             pair = self.pairs[index]
@@ -93,6 +99,7 @@ class PairSet:
             holes = rows[:, : 2 * MAP_BANDS]
             holes[holes > LOG_FLOOR + 0.01] += float(np.log(gain))
             maps.append(rows)
+            dominated.append(self._dominated(index, start, samples))
             planes = mid_side(segment)
             originals.append(planes[0])
             degradeds.append(planes[1])
@@ -104,7 +111,18 @@ class PairSet:
             torch.tensor(rates, dtype=torch.float32, device=self.device),
             torch.tensor(bandwidths, dtype=torch.float32, device=self.device),
             torch.stack(maps),
+            torch.stack(dominated),
         )
+
+    def _dominated(self, index: int, start: int, samples: int) -> Tensor:
+        """Whether a hit dominates, in blocks of `HOP` samples from `start`."""
+        known = torch.zeros(samples // HOP, dtype=torch.bool, device=self.device)
+        hits = self.dominated[index]
+        if hits is not None:
+            # A segment may begin within a block.
+            part = hits[start // HOP :][: len(known)]
+            known[: len(part)] = part
+        return known
 
     def _map(self, index: int, first: int, samples: int) -> Tensor:
         """Rows of the frames from `first` that lie within `samples`; unknown outside the file."""

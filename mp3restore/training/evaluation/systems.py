@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mp3restore._typing import Samples
 from mp3restore.generator.chunks import Passage
 from mp3restore.generator.restorer import Restorer
-from mp3restore.job import plan_jobs
+from mp3restore.job import check_jobs, lay_out
 from mp3restore.options import RunOptions
 from mp3restore.pipeline.file import run_job
 from mp3restore.training.data.pairs import Pair
@@ -70,7 +70,7 @@ class Tool:
     def restore(self, *, variant: int = 1, **options: Any) -> Samples:  # noqa: ANN401 - fields of RunOptions
         """Return one restoration, aligned with the pair: (channels, samples)."""
         target = self.source.with_name("restored.wav")
-        (job,) = plan_jobs(self.source, target, bit_depth="32f", overwrite=True)
+        (job,) = check_jobs(lay_out(self.source, target, bit_depth="32f", overwrite=True))
         chosen = RunOptions(seed=self.seed, sample_rate=self.pair.sample_rate, tags=False, **options)
         run_job(replace(job, variant=variant), lambda: self.restorer, chosen)
         samples, _ = soundfile.read(target, dtype="float32", always_2d=True)

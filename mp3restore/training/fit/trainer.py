@@ -21,12 +21,12 @@ from mp3restore.training.networks import similarity
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
 from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of
+from mp3restore.training.networks.known import BLOCK, Known
 from mp3restore.training.networks.objective import (
     RESOLUTIONS,
     Distance,
     band_weights,
     distortion_db,
-    known_bins,
     magnitudes,
     share_kept,
     spectral_distance,
@@ -76,6 +76,7 @@ class _Segment:
     degraded: Tensor
     placed: Tensor
     """Spectrum of the original in the judged frames, (batch, 2 planes, 2 parts, frames, bins)."""
+    known: Known
 
 
 class Trainer:
@@ -113,7 +114,7 @@ class Trainer:
         draws = self._draws(segment, batch)
         total, parts = self._energy(segment, batch, draws, rng)
         if self.critic is not None:
-            judged, more = self._judge(self.critic, segment, batch, draws[0], rng)
+            judged, more = self._judge(self.critic, segment, draws[0], rng)
             total, parts = total + judged, parts | more
         values = {"loss": total, **parts}
         numbers = {name: float(value.detach()) for name, value in values.items()}
@@ -140,6 +141,7 @@ class Trainer:
             target=original[..., trim:-trim],
             degraded=degraded[..., trim:-trim],
             placed=placed,
+            known=Known(batch.sample_rate, batch.bandwidth_hz, batch.dominated[:, (CONTEXT + trim) // BLOCK :]),
         )
 
     def _draws(self, segment: _Segment, batch: Batch) -> list[Tensor]:
@@ -168,8 +170,8 @@ class Trainer:
         resolution = int(rng.choice(RESOLUTIONS))
         target = (segment.target * plane).sum(1)
         level = target.square().mean(-1, keepdim=True).sqrt() + 1e-4
-        weights = band_weights(resolution, batch.sample_rate, batch.bandwidth_hz)
         wanted = magnitudes(target / level, resolution)
+        weights = band_weights(segment.known, resolution, resolution // 2, wanted.shape[1])
         degraded = (segment.degraded * plane).sum(1)
         heard, judged, spectra = [], [], []
         for draw in draws:
@@ -185,16 +187,15 @@ class Trainer:
         harm = (to_target - spectral_distance(given, wanted, weights, distance)).relu()
         placed = (segment.placed * of_spectrum).sum(1)
         kept = (segment.spectrum * of_spectrum).sum(1)[:, :, _MARGIN_FRAMES:-_MARGIN_FRAMES]
-        native = band_weights(self.config.generator.fft_size, batch.sample_rate, batch.bandwidth_hz)
+        front = self.frontend
+        native = band_weights(segment.known, self.config.generator.fft_size, front.hop, placed.shape[2])
         native = native * share_kept(kept.square().sum(1), placed.square().sum(1))
         off = torch.stack([waveform_distance(s, placed, level, native) for s in spectra]).mean(0)
         distorted = torch.stack([distortion_db(s, placed) for s in spectra]).mean(0)
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
-        unlike, worse = _unlikeness(batch, target, degraded, heard)
+        unlike, worse = _unlikeness(segment.known, target, degraded, heard)
         looks = distance.similarity * (unlike + distance.harm * worse)
-        pooled, levels = pooled_score(
-            target / level, heard[0] / level, heard[-1] / level, batch.sample_rate, batch.bandwidth_hz
-        )
+        pooled, levels = pooled_score(target / level, heard[0] / level, heard[-1] / level, segment.known)
         looks = looks + distance.pooled * pooled
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
         parts = levels | {
@@ -204,7 +205,7 @@ class Trainer:
         return total, {name: value.mean() for name, value in parts.items()}
 
     def _judge(
-        self, critic: Critic, segment: _Segment, batch: Batch, draw: Tensor, rng: np.random.Generator
+        self, critic: Critic, segment: _Segment, draw: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Train the critic for one step at a random resolution; return its terms in the loss of the generator."""
         config = self.config.critic
@@ -213,7 +214,7 @@ class Trainer:
         restored, original, degraded = (
             _left_right(planes / level) for planes in (self._samples(draw), segment.target, segment.degraded)
         )
-        known = known_bins(size, batch.sample_rate, batch.bandwidth_hz)
+        known = segment.known.bins(size, size // 2, (restored.shape[-1] - size) // (size // 2) + 1)
         with torch.autocast(self.device.type, torch.bfloat16):
             verdicts = [critic(s, degraded, size, known) for s in (original, restored.detach())]
             wrong = critic_loss(*verdicts)
@@ -285,10 +286,10 @@ def _random_planes(rng: np.random.Generator, planes: Tensor) -> Tensor:
     return drawn.unsqueeze(-1)
 
 
-def _unlikeness(batch: Batch, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
+def _unlikeness(whole: Known, target: Tensor, degraded: Tensor, draws: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Return how dissimilar the spectrograms of draws are to the original's, and by how much more than the MP3's is."""
-    known = known_bins(similarity.SIZE, batch.sample_rate, batch.bandwidth_hz).unsqueeze(1)
     original, given, *drawn = (magnitudes(s, similarity.SIZE, overlap=4) for s in (target, degraded, *draws))
+    known = whole.bins(similarity.SIZE, similarity.SIZE // 4, original.shape[1])
     before = similarity.dissimilarity(given, original, known)
     unlike = torch.stack([similarity.dissimilarity(picture, original, known) for picture in drawn])
     return unlike.mean(0), (unlike - before).relu().mean(0)

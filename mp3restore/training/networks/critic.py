@@ -84,10 +84,10 @@ class Critic(nn.Module):
     def forward(self, candidate: Tensor, degraded: Tensor, size: int, known: Tensor) -> Verdict:
         """Return the verdict at the resolution `size`, one of those in the configuration.
 
-        Signals are left and right, with a root mean square of one per segment. `known` (batch, size // 2 + 1) is zero
-        in the bins above the bandwidth of the source; there both look the same.
+        Signals are left and right, with a root mean square of one per segment. `known` (batch, frames or 1,
+        size // 2 + 1) is zero in the bins of which the original is not known; there both look the same.
         """
-        planes = [_features(signal, size) * known[:, None, None, :] for signal in (candidate, degraded)]
+        planes = [_features(signal, size) * known[:, None] for signal in (candidate, degraded)]
         verdict: Verdict = self.stacks[str(size)](torch.cat(planes, dim=1))
         return verdict
 

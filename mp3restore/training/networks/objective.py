@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mp3restore.dsp.stft import mel_bands
+from mp3restore.training.networks.known import Known
 from mp3restore.training.networks.loudness import loudness
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "Distance",
     "band_weights",
     "distortion_db",
-    "known_bins",
     "magnitudes",
     "share_kept",
     "spectral_distance",
@@ -79,17 +79,9 @@ def magnitudes(samples: Tensor, size: int, overlap: int = 2) -> Tensor:
     return power.sqrt()
 
 
-def known_bins(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
-    """Return 1 for each bin (batch, bins) within the bandwidth of the source, else 0."""
-    hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
-    return (hz < bandwidth_hz[:, None] - 300).float()
-
-
-def band_weights(size: int, sample_rate: Tensor, bandwidth_hz: Tensor) -> Tensor:
-    """Return the weight of each bin (batch, 1, bins), zero above the bandwidth of the source."""
-    hz = torch.arange(size // 2 + 1, device=sample_rate.device) * sample_rate[:, None] / size
-    weight = known_bins(size, sample_rate, bandwidth_hz) / (1 + hz / _CORNER_HZ)
-    return (weight / weight.sum(-1, keepdim=True).clamp_min(1e-9)).unsqueeze(1)
+def band_weights(known: Known, size: int, hop: int, frames: int) -> Tensor:
+    """Return the weight of each bin, (batch, frames or 1, bins): zero where the original is not known."""
+    return known.weights(size, hop, frames, _CORNER_HZ)
 
 
 def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> Tensor:

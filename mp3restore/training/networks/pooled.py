@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mp3restore.dsp.stft import mel_bands
-from mp3restore.training.networks.objective import known_bins, magnitudes
+from mp3restore.training.networks.known import Known
+from mp3restore.training.networks.objective import magnitudes
 
 __all__ = ["pooled_score"]
 
@@ -31,16 +32,13 @@ def _bands(device: torch.device) -> Tensor:
     return torch.from_numpy(mel_bands(_BANDS, _SIZE // 2 + 1)).T.contiguous().to(device)
 
 
-def _band_powers(samples: Tensor, known: Tensor) -> Tensor:
-    """Mean power of the known bins of each band: (batch, bands, frames)."""
-    bands = _bands(samples.device)
-    power = magnitudes(samples, _SIZE).square() * known
-    return (power @ bands / bands.sum(0)).transpose(1, 2)
+def _in_bands(bins: Tensor) -> Tensor:
+    """Mean of the bins (batch, frames, bins) of each band: (batch, bands, frames)."""
+    bands = _bands(bins.device)
+    return (bins @ bands / bands.sum(0)).transpose(1, 2)
 
 
-def pooled_score(
-    original: Tensor, first: Tensor, second: Tensor, sample_rate: Tensor, bandwidth_hz: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
+def pooled_score(original: Tensor, first: Tensor, second: Tensor, known: Known) -> tuple[Tensor, dict[str, Tensor]]:
     """``|y - g| + |y - g'| - |g - g'|`` of log band levels, at several lengths of averages over time.
 
     Nothing is weighted by what the original holds: draws judged only where there is treble would be bright everywhere.
@@ -50,8 +48,8 @@ def pooled_score(
     ----------
     original, first, second : Tensor
         Segments (batch, samples) and two draws, in units of the root mean square of the original.
-    sample_rate, bandwidth_hz : Tensor
-        Of each item, in Hz: (batch,). Bands above the bandwidth of a source do not count.
+    known : Known
+        What is known of the original; the rest does not count.
 
     Returns
     -------
@@ -61,15 +59,15 @@ def pooled_score(
         Of averages over the whole segment: ``level``, by how much the draws are louder (natural logarithm of power),
         ``off_level``, how far they are from the original, and ``apart``, how far from each other.
     """
-    known = known_bins(_SIZE, sample_rate, bandwidth_hz).unsqueeze(1)
-    powers = [_band_powers(s, known) for s in (original, first, second)]
-    bands = _bands(original.device)
-    share = (known @ bands / bands.sum(0)).transpose(1, 2)
-    whole = powers[0].shape[-1]
+    frames = (original.shape[-1] - _SIZE) // (_SIZE // 2) + 1
+    bins = known.bins(_SIZE, _SIZE // 2, frames)
+    powers = [_in_bands(magnitudes(s, _SIZE).square() * bins) for s in (original, first, second)]
+    shares = _in_bands(bins).expand_as(powers[0])
     scores = []
     levels: dict[str, Tensor] = {}
-    for frames in (*(f for f in _FRAMES if f < whole), whole):
-        wanted, one, other = ((functional.avg_pool1d(p, frames) + _FLOOR).log() for p in powers)
+    for pooled in (*(f for f in _FRAMES if f < frames), frames):
+        wanted, one, other = ((functional.avg_pool1d(p, pooled) + _FLOOR).log() for p in powers)
+        share = functional.avg_pool1d(shares, pooled)
         off = ((wanted - one).abs() + (wanted - other).abs()) / 2
         apart = (one - other).abs()
         scores.append(_mean(2 * off - apart, share))
@@ -79,6 +77,6 @@ def pooled_score(
 
 
 def _mean(values: Tensor, share: Tensor) -> Tensor:
-    """Mean over frames and known bands of (batch, bands, frames): (batch,)."""
-    result: Tensor = (values * share).sum((1, 2)) / (share.sum((1, 2)) * values.shape[-1]).clamp_min(1e-9)
+    """Mean over what is known of (batch, bands, frames): (batch,)."""
+    result: Tensor = (values * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(1e-9)
     return result

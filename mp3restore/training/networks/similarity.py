@@ -47,7 +47,7 @@ def _local(values: Tensor) -> Tensor:
 def dissimilarity(a: Tensor, b: Tensor, known: Tensor) -> Tensor:
     """Return 1 - NSIM of two sets of magnitudes (batch, frames, SIZE / 2 + 1) per item: 0 if they are the same.
 
-    `known` (batch, 1, SIZE / 2 + 1) is 1 where a bin counts, else 0.
+    `known` (batch, frames or 1, SIZE / 2 + 1) is 1 where a bin counts, else 0.
     """
     mel = _bands(a.device)
     powers = [(m * known) ** 2 @ mel for m in (a, b)]
@@ -64,5 +64,5 @@ def dissimilarity(a: Tensor, b: Tensor, known: Tensor) -> Tensor:
     structure = (both + _STRUCTURE_CONSTANT) / (spread + _STRUCTURE_CONSTANT)
     share = (known @ mel) / mel.sum(0)
     lack = (1 - level * structure) * share
-    result: Tensor = lack.mean(1).sum(-1) / share.squeeze(1).sum(-1).clamp_min(1e-9)
+    result: Tensor = lack.mean(1).sum(-1) / share.mean(1).sum(-1).clamp_min(1e-9)
     return result
