@@ -66,9 +66,8 @@ class Hits:
         hits = np.zeros_like(music)
         loudness = max(float(np.sqrt(np.mean(np.square(music)))), 1e-3)
         step = 60 / rng.uniform(*_TEMPI) / (_STEPS // 4) * sample_rate
-        for index in rng.choice(
-            len(self.recordings), size=min(rng.integers(1, 5), len(self.recordings)), replace=False
-        ):
+        count = min(int(rng.integers(1, _MOST_HITS + 1)), len(self.recordings))
+        for index in rng.choice(len(self.recordings), size=count, replace=False):
             recording, rate = self.recordings[index]
             stroke = recording
             if rate != sample_rate:
