@@ -60,6 +60,10 @@ def inspect(
             _print_table(found, verbose=verbose)
 
 
+def _worth(strength: float) -> str:
+    return "worth restoring" if strength == 1 else f"worth restoring, with strength {strength:g}"
+
+
 def _print_table(found: Inspection, *, verbose: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -67,11 +71,7 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "file": one_line(found.path),
-        "verdict": (
-            f"worth restoring, with strength {found.strength:g}"
-            if found.strength
-            else "has lost too little for a restoration to be safe"
-        ),
+        "verdict": (_worth(found.strength) if found.strength else "has lost too little for a restoration to be heard"),
         "sound": f"{clock(found.duration_s)}, {found.sample_rate} Hz, {_channels(found.channels)}",
     }
     if found.bitstream is not None:

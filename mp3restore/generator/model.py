@@ -6,15 +6,18 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from importlib import resources
+from math import isfinite
 from pathlib import Path
+from typing import Any
 
 from mp3restore.errors import ModelError
+from mp3restore.generator.evidence import FEATURES
 from mp3restore.generator.uncertainty import N_FFT
 
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
-_SCHEMA = 3
+_SCHEMA = 4
 _TEXTS = ("name", "version")
 _NUMBERS = ("variety",)
 
@@ -25,7 +28,8 @@ class ModelConfig:
 
     `halo_frames` frames on either side influence an output frame. `latents` is the number of z values, drawn once per
     file. `variety` is their factor where a file is restored once, which keeps the draw near the middle. `bands` is the
-    number of bands of the uncertainty map.
+    number of bands of the uncertainty map. `evidence` has the weights that say how far to go where, see
+    `generator.evidence`; a model without any always goes all the way.
     """
 
     name: str
@@ -35,6 +39,7 @@ class ModelConfig:
     latents: int
     variety: float
     bands: int
+    evidence: tuple[float, ...] = ()
     schema: int = _SCHEMA
 
     def variety_of(self, variant: int) -> float:
@@ -105,24 +110,35 @@ def _read_config(folder: Path) -> ModelConfig:
             raise ModelError(
                 f"schema {values.get('schema')} of the model is not {_SCHEMA}", path=path, hint="update mp3restore"
             )
-        config = ModelConfig(**values)
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+        config = ModelConfig(**{**values, "evidence": tuple(values["evidence"])})
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise ModelError(f"the configuration cannot be read: {error}", path=path, hint="reinstall the model") from error
     for field in fields(ModelConfig):
-        value = getattr(config, field.name)
-        if field.name in _TEXTS:
-            if not isinstance(value, str) or not value:
-                raise ModelError(f"{field.name} must be a text, not {value!r}", path=path)
-        elif field.name in _NUMBERS:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise ModelError(f"{field.name} must be a number, 0 or more, not {value!r}", path=path)
-        elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise ModelError(f"{field.name} must be a whole number, not {value!r}", path=path)
+        problem = _problem_of(field.name, getattr(config, field.name))
+        if problem:
+            raise ModelError(problem, path=path)
     if config.fft_size != N_FFT:
         raise ModelError(
             f"the model has frames of {config.fft_size} samples, not {N_FFT}", path=path, hint="update mp3restore"
         )
     return config
+
+
+def _problem_of(name: str, value: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
+    """Return what is wrong with one value of a configuration; empty if nothing is."""
+    if name in _TEXTS:
+        return "" if isinstance(value, str) and value else f"{name} must be a text, not {value!r}"
+    if name in _NUMBERS:
+        return "" if _is_number(value) and value >= 0 else f"{name} must be a number, 0 or more, not {value!r}"
+    if name == "evidence":
+        sound = len(value) in (0, len(FEATURES)) and all(map(_is_number, value))
+        return "" if sound else f"{name} must be a list of {len(FEATURES)} numbers, or an empty one"
+    whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return "" if whole else f"{name} must be a whole number, not {value!r}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _verify(folder: Path) -> str:

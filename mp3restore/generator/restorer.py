@@ -50,6 +50,14 @@ class _Chunk:
     polarity: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Draw:
+    """One restoration of a file: its noise, and whether to go only as far as the evidence supports."""
+
+    noise: NoiseSource
+    by_evidence: bool
+
+
 class _Polarity:
     """The polarity of a file: the sign of its first sample that is not zero, once that has passed; 1 before."""
 
@@ -128,6 +136,7 @@ class Restorer:
         variant: int = 1,
         variety: float | None = None,
         deterministic: bool = False,
+        by_evidence: bool = True,
         timings: Timings | None = None,
     ) -> Iterator[NDArray[np.float32]]:
         """Restore the blocks of a file, with bounded memory.
@@ -146,6 +155,9 @@ class Restorer:
             Factor of z; by default the one of the model for this variant.
         deterministic : bool
             Draw nothing: z is zero, and the noise comes from a key that no draw has.
+        by_evidence : bool
+            Go as far as the evidence supports, frame by frame and band by band, where the passages have a map;
+            otherwise all the way.
         timings : Timings, optional
             Receives the seconds spent in each stage.
 
@@ -168,16 +180,16 @@ class Restorer:
         if variety is None:
             variety = self.model.config.variety_of(variant)
         noise = NoiseSource(*CERTAIN) if deterministic else NoiseSource(seed, variant, variety=variety)
-        return without_edges(self._restored(chunks, noise, timings), edge)
+        return without_edges(self._restored(chunks, _Draw(noise, by_evidence), timings), edge)
 
     def _restored(
-        self, chunks: Iterable[_Chunk], noise: NoiseSource, timings: Timings | None
+        self, chunks: Iterable[_Chunk], draw: _Draw, timings: Timings | None
     ) -> Iterator[NDArray[np.float32]]:
         jobs: deque[tuple[Future[tuple[NDArray[np.float32], Timings]], int]] = deque()
         with ThreadPoolExecutor(self.threads) as pool:
             try:
                 for chunk in chunks:
-                    job = pool.submit(self._restore_chunk, chunk, noise)
+                    job = pool.submit(self._restore_chunk, chunk, draw)
                     jobs.append((job, chunk.length))
                     if len(jobs) > self.threads:
                         yield self._finish(*jobs.popleft(), timings)
@@ -226,14 +238,16 @@ class Restorer:
             first_hop += hops
             left -= length
 
-    def _restore_chunk(self, chunk: _Chunk, noise: NoiseSource) -> tuple[NDArray[np.float32], Timings]:
-        """Restore a chunk; `noise` draws for the first group of channels of a file that begins upwards."""
+    def _restore_chunk(self, chunk: _Chunk, draw: _Draw) -> tuple[NDArray[np.float32], Timings]:
+        """Restore a chunk; `draw.noise` is for the first group of channels of a file that begins upwards."""
         timings = Timings()
         samples = chunk.samples
 
         def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
-            drawn = replace(noise, group=group, sign=chunk.polarity)
-            return self._generator.restore(planes, chunk.uncertainty, chunk.first_hop, drawn, timings)
+            drawn = replace(draw.noise, group=group, sign=chunk.polarity)
+            return self._generator.restore(
+                planes, chunk.uncertainty, chunk.first_hop, drawn, timings, by_evidence=draw.by_evidence
+            )
 
         if samples.shape[0] == _PLANES:
             left, right = samples

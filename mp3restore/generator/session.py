@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
 from mp3restore.errors import ModelError
 from mp3restore.generator.devices import Device, device_of, providers_for
+from mp3restore.generator.evidence import evidence
 from mp3restore.generator.excitation import CONTEXT, GAINS, Excitations
 from mp3restore.generator.noise import NoiseSource
 from mp3restore.generator.uncertainty import PLANES, unknown_row
@@ -116,6 +117,8 @@ class GeneratorSession:
         first_hop: int,
         noise: NoiseSource,
         timings: Timings,
+        *,
+        by_evidence: bool = True,
     ) -> NDArray[np.float32]:
         """Restore mid and side of a chunk.
 
@@ -131,6 +134,8 @@ class GeneratorSession:
             The draws.
         timings : Timings
             Receives the seconds spent in each stage.
+        by_evidence : bool
+            Go as far as the evidence supports, where there is a map; otherwise all the way.
 
         Returns
         -------
@@ -149,6 +154,8 @@ class GeneratorSession:
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
         with timings.measure("generator"):
             gains = self._gains(power, np.ascontiguousarray(known), z, kept)
+            if by_evidence and uncertainty is not None and config.evidence:
+                _go_part_of_the_way(gains, evidence(power, uncertainty, config.evidence, halo))
 
         restored = timings.measure_items("stft", excitations.apply_gains(gains, spectra))
         samples = timings.measure_stage("inverse", partial(synthesise, size=size), restored)
@@ -180,3 +187,12 @@ class GeneratorSession:
             binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
         self._session.run_with_iobinding(binding)
         return gains
+
+
+def _go_part_of_the_way(gains: dict[str, NDArray[np.float32]], strength: NDArray[np.float32]) -> None:
+    """Reduce gains (2 planes, frames, bins) in place by a strength for every frame and bin: 0 keeps the input."""
+    copy = gains["copy"]
+    copy -= 1
+    for gain in gains.values():
+        np.multiply(gain, strength, out=gain)
+    copy += 1

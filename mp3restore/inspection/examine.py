@@ -63,6 +63,8 @@ def examine(source: AudioSource, *, strength: float | None = None) -> Examinatio
     bitstream = found if found is not None and found.believed else None
     kbps = source.kbps
     decoded = find_coding(source)
+    if strength is None:
+        strength = warranted_strength(source, kbps, decoded, mapped=bitstream is not None)
     tags, ours = read_tags(source.file.view())
     return Examination(
         bitstream=bitstream,
@@ -70,5 +72,5 @@ def examine(source: AudioSource, *, strength: float | None = None) -> Examinatio
         kbps=kbps,
         tags=tags,
         restored_before=ours,
-        strength=warranted_strength(source, kbps, decoded) if strength is None else strength,
+        strength=strength,
     )

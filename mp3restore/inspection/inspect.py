@@ -107,7 +107,8 @@ def inspect_file(path: str | Path) -> Inspection:
         found = open_bitstream(source)
         counter = None if found is None else LineCounter(found)
         grid, decoded = search_coding(source)
-        strength = warranted_strength(source, source.kbps, decoded)
+        mapped = found is not None and found.believed
+        strength = warranted_strength(source, source.kbps, decoded, mapped=mapped)
         head = _beginning(source)
         return Inspection(
             path=source.path,

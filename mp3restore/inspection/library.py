@@ -17,10 +17,11 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.audio.metadata import read_metadata
 from mp3restore.audio.mpeg import MpegSource
 from mp3restore.audio.run_decoder import decode_run
+from mp3restore.audio.source import AudioSource
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.decoded import find_coding
-from mp3restore.inspection.strength import strength_for_mp3, warranted_strength
+from mp3restore.inspection.strength import expected_strength, strength_for_mp3, warranted_strength
 from mp3restore.mp3.run_bytes import RunBytes
 
 __all__ = ["Survey", "Verdict", "survey_file", "survey_files"]
@@ -95,17 +96,17 @@ def survey_file(path: Path) -> Survey:
                 return _survey_mpeg(source)
             decoded = find_coding(source)
             readable = decoded is not None and decoded.readable
-            strength = warranted_strength(source, None, decoded) if readable else None
+            was_kbps = decoded.stream.kbps if decoded is not None and readable else None
             return Survey(
                 path=path,
-                verdict="inspect alone" if strength is None else _verdict(strength),
+                verdict="inspect alone" if was_kbps is None else _verdict(source, was_kbps),
                 seconds=read_metadata(path).seconds,
                 bytes=source.file.size,
                 kbps=source.kbps,
                 was_mp3=None if decoded is None else True,
-                was_kbps=decoded.stream.kbps if decoded is not None and readable else None,
+                was_kbps=was_kbps,
                 edge_hz=decoded.stream.edge_hz if decoded is not None and readable else None,
-                strength=strength,
+                strength=warranted_strength(source, None, decoded) if readable else None,
             )
     except (Mp3RestoreError, OSError) as error:
         reason = error.message if isinstance(error, Mp3RestoreError) else error.strerror or str(error)
@@ -116,26 +117,26 @@ def _survey_mpeg(source: MpegSource) -> Survey:
     run = max(source.runs, key=lambda each: int(each.position.size))
     sizes = run.headers.kbps[~run.silent]
     tag = run.parts[0].tag if run.parts else None
-    strength = strength_for_mp3(source.kbps, sample_rate=source.sample_rate, channels=source.channels)
     lost = int(np.count_nonzero(run.silent)) * run.frame_samples / run.sample_rate
     return Survey(
         path=source.path,
-        verdict=_verdict(strength),
+        verdict=_verdict(source, source.kbps),
         seconds=source.frames / source.sample_rate,
         bytes=source.file.size,
         kbps=source.kbps,
         rate_mode="cbr" if sizes.size and np.all(sizes == sizes[0]) else "vbr",
         encoder=tag.encoder if tag else None,
         edge_hz=_edge(source),
-        strength=strength,
+        strength=strength_for_mp3(source.kbps, sample_rate=source.sample_rate, channels=source.channels),
         lost_seconds=lost,
     )
 
 
-def _verdict(strength: float) -> Verdict:
-    if strength == 0:
+def _verdict(source: AudioSource, kbps: float) -> Verdict:
+    about = {"sample_rate": source.sample_rate, "channels": source.channels}
+    if strength_for_mp3(kbps, **about) == 0:
         return "leave"
-    return "restore" if strength >= _HEAVY else "little to gain"
+    return "restore" if expected_strength(kbps, **about) >= _HEAVY else "little to gain"
 
 
 def _edge(source: MpegSource) -> float | None:

@@ -49,6 +49,8 @@ class Chain:
         The rates on the way.
     held : bool
         Whether the restoration is held to the bitstream.
+    by_evidence : bool
+        Whether the evidence decides how far to go where.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Chain:
         self.held = options.consistency and bitstream is not None
         self._dry = SampleQueue()
         self._granules: GranuleTap | None = None
+        self.by_evidence = bitstream is not None and strength > 0 and options.strength is None
         if bitstream is not None and strength:
             bands = restorer.model.config.bands
             self._granules = GranuleTap(bitstream, working_rate=self.rates.working, bands=bands, keep=self.held)
@@ -100,6 +103,7 @@ class Chain:
             variant=self._variant,
             variety=self._options.variety,
             deterministic=self._options.deterministic,
+            by_evidence=self.by_evidence,
             timings=self._timings,
         )
         if self._granules is not None and self.held:

@@ -210,10 +210,10 @@ class FileRun:
             "SEED": "none" if self._options.deterministic else str(self._options.seed),
             "VARIANT": str(self._job.variant),
             "VARIETY": f"{self._variety:g}",
-            "STRENGTH": f"{self.found.strength:g}",
             "SOURCE_KBPS": "unknown" if kbps is None else f"{kbps:.0f}",
         }
         # What a plain run does is not worth a tag.
+        provenance |= {} if self._chain.by_evidence else {"STRENGTH": f"{self.found.strength:g}"}
         provenance |= {} if self._options.consistency else {"CONSISTENCY": "off"}
         if self._options.sample_rate is not None:
             provenance["SAMPLE_RATE"] = str(self._options.sample_rate)

@@ -122,7 +122,7 @@ def reason_to_leave(found: Examination) -> str:
         return "the input was decoded from an MP3 of unknown bitrate, but nothing shows what it has lost"
     if found.decoded is not None:
         of = f"an MP3 of about {found.decoded.stream.kbps:.0f} kbit/s"
-        return f"the input was decoded from {of}, which has lost too little for a restoration to be safe"
+        return f"the input was decoded from {of}, which has lost too little for a restoration to be heard"
     if found.kbps is None:
         return "no trace of lossy compression was found"
-    return f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be safe"
+    return f"the input has {found.kbps:.0f} kbit/s and has lost too little for a restoration to be heard"

@@ -90,6 +90,19 @@ def export(
 
 
 @app.command()
+def evidence(
+    data: Data,
+    folder: Annotated[Path, typer.Argument(help="Model folder.")],
+    pairs: Annotated[int, typer.Option(help="About how many pairs to use.")] = 400,
+) -> None:
+    """Learn from pairs how far to go where, and write it into a model folder."""
+    from mp3restore.training.fit.evidence import fit_evidence  # noqa: PLC0415
+
+    weights = fit_evidence(data, folder, pairs=pairs)
+    typer.echo(f"{folder}: {', '.join(f'{weight:g}' for weight in weights)}")
+
+
+@app.command()
 def pictures(
     data: Data,
     run: Run,

@@ -26,7 +26,8 @@ class Recorder:
     def first_row(self, first_hop):
         return first_hop - HALO - 1
 
-    def restore(self, planes, uncertainty, first_hop, _noise, _timings):
+    def restore(self, planes, uncertainty, first_hop, _noise, _timings, *, by_evidence):
+        assert by_evidence
         hops = planes.shape[1] // 512 - 2 * (HALO + 6)
         if uncertainty is None:
             self.rows[first_hop] = None

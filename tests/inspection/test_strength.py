@@ -9,6 +9,7 @@ import soundfile
 from mp3restore import restore, restore_file
 from mp3restore.audio.decode import open_audio
 from mp3restore.inspection.losses import has_low_pass
+from mp3restore.inspection.strength import expected_strength
 
 RATE = 44100
 
@@ -34,30 +35,40 @@ def transcoded(path, codec, kbps, target, *options):
 
 
 def test_the_better_an_mp3_the_less_is_changed(encode, music, tmp_path):
-    strengths = {}
+    changes = {}
     for kbps in (32, 64, 96, 128, 192):
         mp3 = encode("lame", music, RATE, "-b", str(kbps), "--resample", "44.1")
         result = restore_file(mp3, tmp_path / f"{kbps}.wav", bit_depth="32f")
-        strengths[kbps] = result.strength
-    assert strengths[32] == 1 > strengths[64] > strengths[96] > strengths[128] == strengths[192] == 0
+        assert result.strength == (kbps < 192)
+        with open_audio(mp3) as source:
+            decoded = np.concatenate(list(source.blocks()), axis=1)
+        restored = soundfile.read(result.target, dtype="float32")[0].T
+        changes[kbps] = float(np.square(restored - decoded).mean())
+    assert changes[32] > changes[64] > changes[96] > changes[128] > changes[192] == 0
 
-    mono = restore_file(encode("lame", music[:1], RATE, "-b", "64", "-m", "m"), tmp_path / "mono.wav")
-    assert mono.strength == strengths[96]
-    low = restore_file(encode("lame", music, RATE, "-b", "64", "--resample", "22.05"), tmp_path / "low.wav")
-    assert low.strength == strengths[32]
 
-
-def test_it_is_what_the_same_strength_by_hand_gives(sample, tmp_path):
+def test_only_what_the_user_asks_for_goes_beyond_the_evidence(sample, tmp_path):
     own = restore_file(sample, tmp_path / "own.wav", bit_depth="32f")
-    by_hand = restore_file(sample, tmp_path / "hand.wav", bit_depth="32f", strength=own.strength)
-    assert own.strength == 1
-    np.testing.assert_array_equal(soundfile.read(own.target)[0], soundfile.read(by_hand.target)[0])
+    full = restore_file(sample, tmp_path / "full.wav", bit_depth="32f", strength=1.0)
+    assert own.strength == full.strength == 1
+    with open_audio(sample) as source:
+        decoded = np.concatenate(list(source.blocks()), axis=1)
+    changes = [np.square(soundfile.read(each.target)[0].T - decoded).mean() for each in (own, full)]
+    assert 0.2 < changes[0] / changes[1] < 0.99
+
+
+def test_without_a_map_the_bitrate_decides():
+    strengths = [expected_strength(k, sample_rate=RATE, channels=2) for k in (32, 64, 96, 125, 126.3, 127, 192)]
+    assert strengths == [1, 0.8, 0.6, 0.06, 0, 0, 0]  # a strength that nobody can hear is none
+    assert expected_strength(64, sample_rate=RATE, channels=1) == strengths[2]
+    assert expected_strength(84.5, sample_rate=RATE, channels=1) == 0
+    assert expected_strength(64, sample_rate=22050, channels=2) == 1
 
 
 def test_a_good_mp3_stays_as_it_is_unless_asked_for(encode, music, tmp_path):
-    mp3 = encode("lame", music, RATE, "-b", "128")
+    mp3 = encode("lame", music, RATE, "-b", "192")
     result = restore_file(mp3, tmp_path / "own.wav", bit_depth="32f")
-    assert any("128 kbit/s" in warning and "left unchanged" in warning for warning in result.warnings)
+    assert any("192 kbit/s" in warning and "left unchanged" in warning for warning in result.warnings)
     with open_audio(mp3) as source:
         expected = np.concatenate(list(source.blocks()), axis=1)
     np.testing.assert_array_equal(soundfile.read(result.target, dtype="float32")[0].T, expected)
