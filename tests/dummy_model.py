@@ -14,10 +14,17 @@ from mp3restore.generator.excitation import GAINS
 from mp3restore.generator.model import Model, ModelConfig, load_model
 from mp3restore.generator.uncertainty import PLANES
 
-BINS, HALO, BANDS, LATENTS = 1025, 2, 4, 2
+BINS, HALO, BANDS, LATENTS = 1025, 16, 96, 2
 
 
-def make_dummy_model(folder: Path, *, copy: float = 1.0, noise: float = 0.0, harmonic: float = 0.0) -> Model:
+def make_dummy_model(
+    folder: Path,
+    *,
+    copy: float = 1.0,
+    noise: float = 0.0,
+    harmonic: float = 0.0,
+    evidence: tuple[float, ...] = (),
+) -> Model:
     """Write a model that multiplies the input and each excitation by one gain everywhere, whatever it hears."""
     chosen = dict(zip(GAINS, (copy, noise, harmonic), strict=True))
     nodes, constants = [], [
@@ -56,7 +63,7 @@ def make_dummy_model(folder: Path, *, copy: float = 1.0, noise: float = 0.0, har
     (folder / "SHA256").write_text(f"{hashlib.sha256(data).hexdigest()}  model.onnx\n")
     config = ModelConfig(
         name=folder.name, version="0.0.1", fft_size=2 * (BINS - 1), halo_frames=HALO, latents=LATENTS,
-        variety=0.3, bands=BANDS,
+        variety=0.3, bands=BANDS, evidence=evidence,
     )  # fmt: skip
     (folder / "config.json").write_text(config.to_json())
     return load_model(folder)

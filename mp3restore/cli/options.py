@@ -123,7 +123,7 @@ Strength = Annotated[
     float | None,
     _option(
         metavar="0..1",
-        help="How far to go from the MP3 (0) to the restoration (1); by default as far as the MP3's losses warrant.",
+        help="How far to go from the MP3 (0) to the restoration (1); by default the losses decide, band by band.",
     ),
 ]
 Variety = Annotated[

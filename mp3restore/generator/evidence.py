@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["BANDS", "FEATURES", "evidence", "features", "strengths"]
+__all__ = ["BANDS", "FEATURES", "REACH_FRAMES", "evidence", "features", "strengths"]
 
 FEATURES: Final = ("one", "zeros of mid", "zeros of side", "free lines", "cells over signal", "frequency", "level")
 """Names of the features; a model has a weight for each."""
@@ -81,7 +81,8 @@ def features(power: NDArray[np.float32], uncertainty: NDArray[np.float32]) -> ND
 
 def strengths(described: NDArray[np.float32], weights: Sequence[float]) -> NDArray[np.float32]:
     """Return strengths (frames, `BANDS`), 0 to 1, from features (frames, `BANDS`, features)."""
-    return np.asarray(1 / (1 + np.exp(-(described @ np.asarray(weights, np.float32)))), dtype=np.float32)
+    logits = described @ np.asarray(weights, np.float32)
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * logits), dtype=np.float32)  # never overflows
 
 
 def evidence(

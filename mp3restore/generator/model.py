@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mp3restore.errors import ModelError
-from mp3restore.generator.evidence import FEATURES
+from mp3restore.generator.evidence import BANDS, FEATURES, REACH_FRAMES
 from mp3restore.generator.uncertainty import N_FFT
 
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
@@ -120,6 +120,10 @@ def _read_config(folder: Path) -> ModelConfig:
     if config.fft_size != N_FFT:
         raise ModelError(
             f"the model has frames of {config.fft_size} samples, not {N_FFT}", path=path, hint="update mp3restore"
+        )
+    if config.evidence and (config.bands % BANDS or config.halo_frames < 2 * REACH_FRAMES):
+        raise ModelError(
+            f"evidence needs a multiple of {BANDS} bands, and a halo of {2 * REACH_FRAMES} frames or more", path=path
         )
     return config
 

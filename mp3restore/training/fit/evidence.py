@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.optimize
+import scipy.special
 from numpy.typing import NDArray
 
 from mp3restore.dsp.stft import analyse, mel_bands
@@ -134,7 +135,7 @@ def fit_weights(clips: list[Blocks], *, harm: float = _HARM) -> tuple[float, ...
     rows = np.arange(len(table))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        strength = 1 / (1 + np.exp(-(table @ weights)))
+        strength = scipy.special.expit(table @ weights)
         place = strength * (len(STRENGTHS) - 1)
         left = np.minimum(place.astype(np.intp), len(STRENGTHS) - 2)
         slope = errors[rows, left + 1] - errors[rows, left]
