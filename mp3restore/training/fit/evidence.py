@@ -1,8 +1,8 @@
 """Fit how far the evidence supports a restoration: the weights of `generator.evidence`, after the generator.
 
 Pairs of a data set are restored all the way. For every block of frames and every band, the error of its level is
-measured at several strengths. The weights are those of the least error on average, where an error beyond that of the
-MP3 itself counts more: what was not lost should not come back.
+measured at several strengths. The weights are those of the least error on average, where a clip that gets worse than
+its MP3 counts more. Were single blocks to count more, everything would turn dull, for each of them may be a pause.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BLOCK_FRAMES = 16  # 0.2 s; the level of a single frame is chance
 _LONGEST_FRAMES = 420
 _SHORTEST_FRAMES = 120
 _FLOOR = 3e-4  # of a band's power, over the mean power of the clip
-_HARM = 1.0  # what an error beyond the MP3's counts on top
+_HARM = 1.0  # what a clip that is worse than its MP3 counts on top
 _LEAST_ERROR = 0.05  # natural logarithm of a power; clips that lost less weigh no more
 # The map of a frame is centred where the spectrum of an analysis that starts at sample 0 is two frames later.
 _FIRST_ROW = 2
@@ -132,6 +132,7 @@ def fit_weights(clips: list[Blocks], *, harm: float = _HARM) -> tuple[float, ...
         own = (clip.errors[..., 0].ravel() * known).sum() / known.sum()
         shares.append(known / known.sum() / (own + _LEAST_ERROR))
     share = np.concatenate(shares) / len(clips)
+    clip_of = np.repeat(np.arange(len(clips)), [c.errors[..., 0].size for c in clips])
     rows = np.arange(len(table))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -139,9 +140,9 @@ def fit_weights(clips: list[Blocks], *, harm: float = _HARM) -> tuple[float, ...
         place = strength * (len(STRENGTHS) - 1)
         left = np.minimum(place.astype(np.intp), len(STRENGTHS) - 2)
         slope = errors[rows, left + 1] - errors[rows, left]
-        change = errors[rows, left] + (place - left) * slope - errors[:, 0]
-        factor = share * np.where(change > 0, 1 + harm, 1)
-        gradient = factor * slope * (len(STRENGTHS) - 1) * strength * (1 - strength)
+        change = share * (errors[rows, left] + (place - left) * slope - errors[:, 0])
+        factor = np.where(np.bincount(clip_of, change) > 0, 1 + harm, 1)[clip_of]
+        gradient = factor * share * slope * (len(STRENGTHS) - 1) * strength * (1 - strength)
         return float((factor * change).sum()), gradient @ table
 
     start = np.zeros(len(FEATURES))
