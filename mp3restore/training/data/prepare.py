@@ -23,16 +23,17 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from mp3restore.dsp.resample import resample_stream
+from mp3restore.dsp.stft import analyse
 from mp3restore.errors import NoInputError
 from mp3restore.training.data.conditions import CONDITIONS, Condition
 from mp3restore.training.data.hits import Layered, read_hits
 from mp3restore.training.data.pairs import make_pair
 from mp3restore.training.networks.known import BLOCK
 
-__all__ = ["HEADROOM", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
+__all__ = ["FULL_SCALE", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
 
-# Decoded MP3s exceed full scale, and need headroom when stored as int16.
-HEADROOM = 0.7
+FULL_SCALE = 32767 * 0.7
+"""What 1.0 is stored as: decoded MP3s exceed full scale, and need headroom in an int16."""
 _AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
 _LOSSLESS = {"flac", "wav", "aiff"}
 _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
@@ -95,11 +96,9 @@ def measure_bandwidth(samples: NDArray[np.float32], sample_rate: int) -> float:
     the noise of 16 bits. If the source is lossy, this shows its low-pass.
     """
     size = 2048
-    frames = samples.shape[1] // size
-    if frames == 0:
+    if samples.shape[1] < size:
         return 0.0
-    blocks = samples[:, : frames * size].mean(axis=0).reshape(frames, size) * np.hanning(size)
-    power = np.quantile(np.abs(np.fft.rfft(blocks)) ** 2, 0.95, axis=0)
+    power = np.quantile(np.abs(analyse(samples.mean(axis=0), size, hop=size)) ** 2, 0.95, axis=0)
     smooth = np.convolve(power, np.full(9, 1 / 9), mode="same")
     floor = max(float(smooth.max()) * 10**-7.5, 3e-6)
     above = np.flatnonzero(smooth > floor)
@@ -167,10 +166,10 @@ def _store(path: Path, music: Layered, rate: int, condition: Condition, facts: d
     if path.with_suffix(".json").exists():
         return 1
     pair = make_pair(music.samples, rate, condition)
-    data = np.stack([pair.original, pair.degraded]) * HEADROOM
+    data = np.stack([pair.original, pair.degraded]) * np.float32(FULL_SCALE)
     if float(np.abs(data[1]).max()) < 0.005:
         return 0
-    np.save(path.with_suffix(".npy"), np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
+    np.save(path.with_suffix(".npy"), np.clip(np.round(data), -32768, 32767).astype(np.int16))
     np.save(path.with_suffix(".map.npy"), pair.uncertainty.astype(np.float16))
     if len(music.dominated):
         # Blocks on the pair's timeline, which begins where the decoder's output does.
