@@ -161,6 +161,14 @@ def _prepare_source(source: Recording, folder: Path, recipe: _Recipe) -> int:
     return made
 
 
+def _try_source(source: Recording, folder: Path, recipe: _Recipe) -> tuple[int, str]:
+    """Make all pairs of one recording; returns their number, and why there are none if it cannot be read."""
+    try:
+        return _prepare_source(source, folder, recipe), ""
+    except soundfile.LibsndfileError as error:
+        return 0, f"{source.path}: left out, cannot be read: {error.error_string}"
+
+
 def _store(path: Path, music: Layered, rate: int, condition: Condition, facts: dict[str, object]) -> int:
     """Make one pair and write it, unless it exists; return 1, or 0 where the encoder left silence."""
     if path.with_suffix(".json").exists():
@@ -199,7 +207,8 @@ def prepare(
 
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
     the weights of `CONDITIONS` from a random generator keyed by the recording's name. With a folder of `hits`, makes as
-    many pairs again with drum hits over the music. Can be stopped and run again.
+    many pairs again with drum hits over the music. Recordings that cannot be read are named and left out. Can be
+    stopped and run again.
     """
     sources = [s for s in find_recordings(corpus) if s.split in splits]
     recipe = _Recipe(seconds, excerpts, encodes, hits)
@@ -208,8 +217,10 @@ def prepare(
     total = 0
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool, Progress() as progress:
         task = progress.add_task("encoding", total=len(sources))
-        futures = {pool.submit(_prepare_source, s, pairs, recipe): s for s in sources}
-        for future in as_completed(futures):
-            total += future.result()
+        for future in as_completed([pool.submit(_try_source, s, pairs, recipe) for s in sources]):
+            made, problem = future.result()
+            total += made
             progress.advance(task)
+            if problem:
+                progress.console.print(problem, markup=False, highlight=False, soft_wrap=True)
     return total
