@@ -119,6 +119,12 @@ def test_a_result_that_cannot_be_compared_fails_alone(songs, results, tmp_path, 
     }
 
 
+def test_a_result_is_one_line(songs, tmp_path):
+    lines = invoke(songs, "-o", tmp_path / "out").stderr.splitlines()
+    assert [line.partition(" -> ")[0] for line in lines[:-1]] == ["one.mp3", "one.mp3", "two.mp3"]
+    assert lines[-1].startswith("3 restored")
+
+
 def test_entries_of_a_later_version_do_not_count(songs, tmp_path):
     out = tmp_path / "out"
     assert invoke(songs, "-o", out).exit_code == 0

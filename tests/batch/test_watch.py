@@ -10,6 +10,8 @@ import threading
 import time
 
 import pytest
+import soundfile
+from support import invoke
 
 from mp3restore import NoInputError, UsageError
 from mp3restore.batch import watch
@@ -170,6 +172,28 @@ def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypat
     results = ResultOptions(model=load_model(), output=tmp_path / "out")
     watch_folder(folder, results, restore, planned.append, stop=stop, settle_s=0.3)
     assert planned == ["a.mp3"]
+
+
+def test_a_source_that_arrives_replaces_no_result_of_another(tmp_path, second):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(second, folder / "a.mp3")
+    assert invoke(folder, "-o", out).exit_code == 0
+    (folder / "a.mp3").unlink()
+    samples, rate = soundfile.read(second)
+    soundfile.write(folder / "a.ogg", samples, rate, format="OGG", subtype="VORBIS")
+    stop, planned = threading.Event(), []
+
+    def restore(tasks):
+        planned.extend(tasks)
+        stop.set()
+
+    watch_folder(
+        folder, ResultOptions(model=load_model(), output=out), restore, planned.append, stop=stop, settle_s=0.3
+    )
+    (task,) = planned
+    assert task.action == "fail"
+    assert f"is the restoration of '{folder / 'a.mp3'}'" in task.reason
 
 
 def test_without_watchfiles_the_extra_is_named(tmp_path, monkeypatch):
