@@ -134,9 +134,6 @@ def _open_decoder(file: InputFile) -> AudioSource:
             source = AudioreadSource(file)
         except (audioread.DecodeError, EOFError) as error:
             raise _no_audio(path) from error
-    if source.channels < 1:
-        source.close()
-        raise _no_audio(path)
     if source.channels > MAX_CHANNELS:
         source.close()
         raise InputError(

@@ -159,12 +159,10 @@ class MpegSource(AudioSource):
         run = self.runs[index]
         sample = frame * run.frame_samples
         found = 0.0
-        for each in self.ranges:
-            if each.run == index:
-                inside = min(max(sample, each.start), each.stop) - each.start
-                found = each.place / self.sample_rate + inside / run.sample_rate
-                if sample <= each.stop:
-                    break
+        for each in (each for each in self.ranges if each.run <= index):
+            if each.run == index and sample <= each.stop:
+                return each.place / self.sample_rate + max(0, sample - each.start) / run.sample_rate
+            found = (each.place + each.length) / self.sample_rate
         return found
 
     def _time_of_byte(self, position: int) -> float:

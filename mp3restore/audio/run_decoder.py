@@ -49,14 +49,6 @@ class _RunFile(io.RawIOBase):
         self._start = int(data.position[frame])
         self._at = 0
 
-    def readable(self) -> bool:
-        """Whether bytes can be read: always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Whether the position can be set: always."""
-        return True
-
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Set the position in bytes and return it."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: _SEEMING_BYTES}[whence]

@@ -57,9 +57,9 @@ class AudioSource(ABC):
         return self.file.path
 
     @property
+    @abstractmethod
     def kbps(self) -> float | None:
         """Mean bitrate of a file that is compressed with losses; None where it is not known."""
-        return None
 
     @property
     def missing_s(self) -> float:

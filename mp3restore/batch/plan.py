@@ -60,7 +60,7 @@ def plan_batch(sources: Sequence[Source], results: ResultOptions, *, into_folder
     OutputExistsError
         If a result exists and the policy is "error".
     OutputError
-        If a result cannot be written to its place.
+        If the only result cannot be written to its place; of several, it fails alone.
     NoInputError
         If there are no sources.
     """
@@ -76,7 +76,7 @@ def plan_batch(sources: Sequence[Source], results: ResultOptions, *, into_folder
             check_job(task.job, make_folders=into_folder or results.output is not None)
         except OutputExistsError:
             return existing.settle(task)
-        except OutputError as error:
+        except (OutputError, UsageError) as error:
             if not several:
                 raise
             return replace(task, action="fail", reason=str(error), exit_code=error.exit_code)

@@ -6,10 +6,12 @@ and can be stopped at once without leaving files behind.
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Sequence
@@ -28,9 +30,10 @@ __all__ = ["default_jobs", "run_in_processes", "run_locally", "share_cores"]
 
 _STOPPING_S = 10.0
 _CORES_OF_A_FILE = 4
+_LAST_WORDS = 4000
 
 
-def _die_with_parent() -> None:
+def _die_with_parent() -> None:  # pragma: no cover - runs in another process, whose coverage nobody sees
     """End this process, as by SIGTERM, when the one that started it ends: nobody waits for its results any more."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -38,15 +41,23 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _serve(channel: Connection, maker: ResultMaker) -> None:
+def _write_errors_to(path: str) -> None:  # pragma: no cover - runs in another process, whose coverage nobody sees
+    """Send what native libraries print, about flaws of a stream or before they crash, to a file without a name."""
+    words = os.open(path, os.O_WRONLY | os.O_APPEND)
+    os.dup2(words, 2)
+    os.close(words)
+    with suppress(PermissionError):  # Windows removes no open file
+        Path(path).unlink()
+    faulthandler.enable(file=2)
+
+
+def _serve(channel: Connection, maker: ResultMaker, words: str) -> None:  # pragma: no cover - as above
     """Make results as they are asked for, until the channel is closed."""
     for number in FROM_TERMINAL:  # they reach the parent as well, who ends us
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    # What native libraries print about flaws of a stream is not for the terminal.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    _write_errors_to(words)
     with suppress(EOFError, BrokenPipeError), dedicated_process():
         while True:
             task = channel.recv()
@@ -59,7 +70,9 @@ class _Worker:
     def __init__(self, maker: ResultMaker) -> None:
         context = multiprocessing.get_context("spawn")  # threads of the parent do not survive a fork
         self.channel, theirs = context.Pipe()
-        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, maker), daemon=True)
+        with tempfile.NamedTemporaryFile(prefix="mp3restore-", delete=False) as words:
+            self._words = Path(words.name).open("rb")  # noqa: SIM115 - closed in `stop`
+        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, maker, words.name), daemon=True)
         self.process.start()
         theirs.close()
         self.index: int | None = None
@@ -74,20 +87,32 @@ class _Worker:
 
     def hear(self) -> tuple[int, Update]:
         index = self.index
-        if index is None:
+        if index is None:  # pragma: no cover - only those that are busy are waited for
             raise RuntimeError("nothing is awaited from this process")
         try:
             update: Update = self.channel.recv()
         except (EOFError, ConnectionResetError):
             self.dead = True
-            update = Failure(f"{self.source}: the process that restored it has died", ExitCode.FAILED)
+            update = self._death()
         if isinstance(update, Outcome | Left | Failure):
             self.index = None
         return index, update
 
+    def _death(self) -> Failure:
+        self.process.join(_STOPPING_S)
+        code = self.process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        reason = f"{self.source}: the process that restored it has died: {how}"
+        advice = "-vv shows its last words; if memory ran out, -j 1 needs less"
+        words = self._words.read().decode(errors="replace")[-_LAST_WORDS:]
+        return Failure(f"{reason} ({advice})", ExitCode.FAILED, trace=words)
+
     def stop(self) -> None:
         self.channel.close()
         self.process.terminate()
+        self.process.join(_STOPPING_S)
+        self._words.close()
+        Path(self._words.name).unlink(missing_ok=True)  # if the process has not come so far
 
 
 def run_in_processes(
@@ -115,9 +140,9 @@ def run_in_processes(
                     yield idle.begin(*waiting.popleft()), Begun()
     finally:
         for worker in workers:
-            worker.stop()
+            worker.process.terminate()
         for worker in workers:
-            worker.process.join(_STOPPING_S)
+            worker.stop()
 
 
 def default_jobs(files: int, cores: int) -> int:

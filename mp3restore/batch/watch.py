@@ -91,7 +91,6 @@ def _changes(folder: Path, files: _Folder, stop: threading.Event, settle_s: floa
         import watchfiles  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise MissingExtraError("watching needs watchfiles", hint="pip install 'mp3restore[watch]'") from error
-    yield {folder}
     # Nothing wakes this up but changes, and the clock while a file is to settle.
     changes = watchfiles.watch(
         folder,
@@ -100,6 +99,8 @@ def _changes(folder: Path, files: _Folder, stop: threading.Event, settle_s: floa
         rust_timeout=max(50, int(settle_s * 500)),
         yield_on_timeout=True,
     )
+    next(changes, None)  # changes or not: from here on none is missed
+    yield {folder}
     for each in changes:
         if each or files.waits:
             yield {Path(os.path.abspath(name)) for _, name in each}  # noqa: PTH100 - links stay as they are

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import faulthandler
 import os
 import sys
 import tempfile
@@ -137,7 +138,8 @@ def exit_code_of(error: Exception, verbosity: int = 0) -> ExitCode:
 def quiet_decoders(*, active: bool = True) -> Iterator[None]:
     """Keep the messages of native libraries off the terminal: mpg123 comments on every flaw of a stream.
 
-    Inside the block, file descriptor 2 leads to the null device, and `sys.stderr` to the old destination.
+    Inside the block, file descriptor 2 leads to the null device. `sys.stderr` leads to the old destination, and so does
+    what Python says of a crash of a native library.
     """
     captured = sys.stderr is not sys.__stderr__  # a caller in this process (pytest, for instance) may have replaced it
     original: TextIO | None = sys.stderr
@@ -151,9 +153,11 @@ def quiet_decoders(*, active: bool = True) -> Iterator[None]:
     os.close(nowhere)
     with os.fdopen(kept, "w", encoding=original.encoding, errors=original.errors, buffering=1) as stream:
         sys.stderr = stream
+        faulthandler.enable(stream)
         try:
             yield
         finally:
+            faulthandler.disable()
             stream.flush()
             sys.stderr = original
             os.dup2(kept, 2)

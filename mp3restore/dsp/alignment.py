@@ -6,9 +6,22 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["find_delay"]
+__all__ = ["cross_correlation", "find_delay"]
 
 _LONGEST_DELAY_SECONDS = 0.2
+
+
+def cross_correlation(
+    reference: NDArray[np.floating], samples: NDArray[np.floating], reach: int
+) -> NDArray[np.floating]:
+    """Return the sums of products of two signals (n,), the second moved back by -`reach` to `reach` samples.
+
+    Shape (2 * reach + 1,); `reach` is shorter than either signal.
+    """
+    size = scipy.fft.next_fast_len(len(reference) + len(samples), real=True)
+    spectrum = scipy.fft.rfft(samples, size) * np.conj(scipy.fft.rfft(reference, size))
+    found: NDArray[np.floating] = scipy.fft.irfft(spectrum, size)[np.arange(-reach, reach + 1)]
+    return found
 
 
 def find_delay(reference: NDArray[np.float32], samples: NDArray[np.float32], sample_rate: int) -> int:
@@ -18,8 +31,5 @@ def find_delay(reference: NDArray[np.float32], samples: NDArray[np.float32], sam
     lag of the largest cross-correlation within 0.2 s. `sample_rate` is in Hz.
     """
     a, b = reference.mean(axis=0), samples.mean(axis=0)
-    size = scipy.fft.next_fast_len(len(a) + len(b), real=True)
-    correlation = scipy.fft.irfft(scipy.fft.rfft(b, size) * np.conj(scipy.fft.rfft(a, size)), size)
     reach = min(round(_LONGEST_DELAY_SECONDS * sample_rate), min(len(a), len(b)) - 1)
-    lags = np.arange(-reach, reach + 1)
-    return int(lags[np.argmax(correlation[lags])])
+    return int(np.argmax(cross_correlation(a, b, reach))) - reach

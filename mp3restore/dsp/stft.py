@@ -15,7 +15,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["OVERLAP", "analyse", "analyse_stretches", "mel_bands", "synthesise", "window"]
+__all__ = ["OVERLAP", "analyse", "analyse_stretches", "mel_bands", "noise_level", "synthesise", "window"]
 
 OVERLAP = 4  # frames that cover each sample
 _STRETCH = 32  # frames transformed at once: few enough for intermediate results to stay in the cache
@@ -27,10 +27,20 @@ def window(size: int) -> NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
 
 
-def analyse(samples: NDArray[np.float32], size: int) -> NDArray[np.complex64]:
-    """Return the spectra, shape (..., frames, size // 2 + 1), of all whole frames in `samples` (..., n)."""
-    hop = size // OVERLAP
-    framed = sliding_window_view(samples, size, axis=-1)[..., ::hop, :]
+def noise_level(size: int) -> float:
+    """Return the root mean square of the bins that `analyse` makes of white noise of unit variance.
+
+    The power of a Hann window sums to 3/8 of its length.
+    """
+    return float((0.375 * size) ** 0.5)
+
+
+def analyse(samples: NDArray[np.float32], size: int, *, hop: int | None = None) -> NDArray[np.complex64]:
+    """Return the spectra, shape (..., frames, size // 2 + 1), of all whole frames in `samples` (..., n).
+
+    Frames are `hop` samples apart, by default a quarter of their size. A sine of full scale has the modulus size / 4.
+    """
+    framed = sliding_window_view(samples, size, axis=-1)[..., :: hop or size // OVERLAP, :]
     return np.asarray(scipy.fft.rfft(framed * window(size), axis=-1, overwrite_x=True), dtype=np.complex64)
 
 

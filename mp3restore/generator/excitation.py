@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.dsp.running_mean import running_mean
-from mp3restore.dsp.stft import analyse_stretches
+from mp3restore.dsp.stft import analyse_stretches, noise_level
 
 __all__ = ["CONTEXT", "EXCITATIONS", "GAINS", "Excitations"]
 
@@ -100,8 +100,7 @@ class Excitations:
         self._size = size
         self._waves = {"harmonic": np.stack([_saturate(plane)[inner] for plane in planes])}
         if noise is not None:
-            # A Hann window's power sums to 3/8 of its length.
-            self._waves["noise"] = noise * (_envelope(planes)[inner] * np.float32((0.375 * size) ** -0.5))
+            self._waves["noise"] = noise * (_envelope(planes)[inner] * np.float32(1 / noise_level(size)))
 
     def apply_gains(
         self, gains: Mapping[str, NDArray[np.float32]], spectra: NDArray[np.complex64]

@@ -223,7 +223,7 @@ def _parts(opening: InfoTag | None, borders: list[tuple[int, InfoTag | None]], f
         # A tag in the middle of a file does not divide it: the count of frames continues after it.
         if last is not None and tag is None and last.tag is not None and not _ends(last):
             parts[-1] = Part(last.start, stop, last.tag)
-        elif start < stop:
+        else:
             parts.append(Part(start, stop, tag))
     return tuple(parts)
 

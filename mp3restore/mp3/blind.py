@@ -256,7 +256,7 @@ def _exponents(
     smallest = np.minimum.reduceat(value + allowed, starts)
     coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
     chance = np.zeros(starts.size)
-    for depth in range(_DEEPEST):
+    for depth in range(_DEEPEST):  # pragma: no branch - the odds add up: a finer lattice fits by chance long before
         exponent = coarsest - depth
         fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
         chance += odds

@@ -130,12 +130,10 @@ def _tag_header(run: Run, old: bytes) -> tuple[int, int]:
         # Free format: all frames of a stream have one size.
         size = int(run.size[0])
         return (base, size) if size >= needed else (base, 0)
-    for index in (own, *range(own + 1, 15)):
-        bits = (base & _BITRATE_MASK) | (index << 12)
-        size = int(FrameHeaders(np.array([bits])).size[0])
-        if size >= needed:
-            return bits, size
-    return base, 0
+    bits = (base & _BITRATE_MASK) | (np.arange(own, 15) << 12)
+    sizes = FrameHeaders(bits).size
+    first = int(np.argmax(sizes >= needed))  # at the highest bitrate there is always room
+    return int(bits[first]), int(sizes[first])
 
 
 def _tag_frame(run: Run, data: RunBytes, old: bytes) -> bytes:

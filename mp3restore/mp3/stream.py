@@ -12,6 +12,7 @@ import numpy as np
 from mp3restore.errors import BitstreamError
 from mp3restore.mp3.assembly import find_runs
 from mp3restore.mp3.blocks import BlockReader
+from mp3restore.mp3.coded import CodedStream
 from mp3restore.mp3.foreign import Read
 from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.headers import frames_of
@@ -22,8 +23,6 @@ from mp3restore.mp3.tables import LINES, LONG_LAYOUT, MIXED_LAYOUT, SHORT_BLOCK,
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from mp3restore.mp3.coded import CodedStream
 
 Version = Literal["1", "2", "2.5"]
 
@@ -96,16 +95,6 @@ class Mp3Stream:
         """Share of the known granules that use M/S or intensity stereo, 0 to 1."""
         joint = (self.ms | self.intensity)[self.known]
         return float(joint.mean()) if joint.size else 0.0
-
-    @property
-    def duration_s(self) -> float:
-        """Length of all frames in seconds, encoder delay and padding included."""
-        return self.granules * self.granule_samples / self.sample_rate
-
-    @property
-    def layout(self) -> NDArray[np.uint8]:
-        """Band layout of ``tables`` (long, short or mixed), shape (granules, channels)."""
-        return band_layout(self.block_type, self.mixed)
 
     def steps(self, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """Return quantiser steps of granules ``start`` to ``stop``, shape (n, channels, 39), at full scale 1.0."""

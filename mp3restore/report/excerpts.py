@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.stft import analyse
 
 __all__ = ["Excerpt", "Profile", "choose_excerpts", "profile"]
 
@@ -73,7 +73,6 @@ def profile(path: str | Path) -> Profile:
     with open_audio(path) as source:
         rate = source.sample_rate
         size = round(_BLOCK_SECONDS * rate)
-        window = np.hanning(size).astype(np.float32)
         band = np.minimum(np.fft.rfftfreq(size, 1 / rate) * _BANDS / _HIGHEST_BAND_HZ, _BANDS).astype(int)
         bins = np.eye(_BANDS + 1, dtype=np.float32)[band]
 
@@ -84,7 +83,7 @@ def profile(path: str | Path) -> Profile:
                 yield block
 
         for frames in _even_blocks(counted(), size):
-            spectrum = np.abs(scipy.fft.rfft(frames * window)) ** 2 / (window.sum() / 2) ** 2
+            spectrum = np.abs(analyse(frames, size)[:, 0]) ** 2 / (size / 4) ** 2
             levels.append(10 * np.log10(spectrum @ bins[:, :_BANDS] + 10 ** (_FLOOR_DB / 10)))
             powers.append(np.mean(frames.astype(np.float64) ** 2, axis=1))
     return Profile(np.concatenate(levels).astype(np.float32), np.concatenate(powers), done / rate)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mp3restore.errors import Mp3RestoreError
+from mp3restore.errors import MissingExtraError, Mp3RestoreError
 
 app = typer.Typer(help="Train generators for mp3restore.", no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -164,9 +164,15 @@ def card(
 
 
 def main() -> None:
-    """Run the command; turn `Mp3RestoreError` into one line and an exit code."""
+    """Run the command; turn `Mp3RestoreError`, and packages that are missing, into one line and an exit code."""
     try:
-        app()
+        try:
+            app()
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.startswith("mp3restore"):
+                raise
+            hint = "pip install 'mp3restore[train,eval]'"
+            raise MissingExtraError(f"this command needs {error.name}", hint=hint) from error
     except Mp3RestoreError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

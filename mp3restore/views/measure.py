@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyloudnorm
-import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from mp3restore.dsp.stft import analyse
 
 __all__ = ["Measures", "measure"]
 
@@ -67,9 +67,8 @@ def _loudness(samples: NDArray[np.float32], sample_rate: int) -> float | None:
 
 def _bandwidth(samples: NDArray[np.float32], sample_rate: int) -> list[float]:
     padded = np.pad(samples, ((0, 0), (0, max(0, _FRAME_SAMPLES - samples.shape[1]))))
-    window = np.hanning(_FRAME_SAMPLES).astype(np.float32)
-    frames = sliding_window_view(padded, _FRAME_SAMPLES, axis=1)[:, ::_HOP_SAMPLES]
-    power = ((np.abs(scipy.fft.rfft(frames * window, axis=-1)) / (window.sum() / 2)) ** 2).mean(axis=0)
+    spectra = analyse(padded, _FRAME_SAMPLES, hop=_HOP_SAMPLES)
+    power = ((np.abs(spectra) / (_FRAME_SAMPLES / 4)) ** 2).mean(axis=0)
     step = np.arange(len(power)) * _HOP_SAMPLES // round(_BANDWIDTH_STEP_SECONDS * sample_rate)
     first = np.searchsorted(step, np.arange(step[-1] + 1))
     counts = np.diff(first, append=len(power))

@@ -95,6 +95,22 @@ def test_wav_beyond_its_limit_becomes_rf64(tmp_path, monkeypatch):
     assert struct.unpack("<QQQ", head[20:44]) == (path.stat().st_size - 8, 60_000, 10_000)
     assert soundfile.info(path).format == "RF64"
     assert np.abs(soundfile.read(path, dtype="float32")[0].T - samples).max() <= 2.0**-24
+    with path.open("rb") as file:
+        start, size = wav.find_samples(file)
+        assert (start + size, size) == (path.stat().st_size, 60_000)
+
+
+@pytest.mark.parametrize("depth", ["16", "24", "32f"])
+def test_the_samples_of_a_wav_are_found_behind_other_chunks(tmp_path, depth):
+    path = tmp_path / "a.wav"
+    write(path, [noise(2, 100)], OutputFormat("wav", depth))
+    data = path.read_bytes()
+    width = {"16": 2, "24": 3, "32f": 4}[depth]
+    for extra in (b"", b"odd " + struct.pack("<I", 3) + b"abc\0"):
+        moved = data[:12] + extra + data[12:]
+        start, size = wav.find_samples(io.BytesIO(moved))
+        assert size == 100 * 2 * width
+        assert moved[start - 8 : start - 4] == b"data"
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3])
@@ -124,6 +140,28 @@ def test_full_disk_is_told_as_it_is(container, depth):
         writer.close()
     assert caught.value.errno == errno.ENOSPC
     writer.discard()
+
+
+@pytest.mark.parametrize("failing", ["write", "seek"])
+def test_a_disk_that_fills_up_at_the_very_end_is_told(failing):
+    class Disk(io.BytesIO):
+        """Works until it is told to fail."""
+
+    file = Disk()
+    writer = open_writer(file, OutputFormat("flac", "16"), sample_rate=44100, channels=2)
+    writer.write(noise(2, 1000))
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    setattr(file, failing, fail)
+    with pytest.raises(OSError, match="No space left"):
+        writer.close()
+
+
+def test_what_flac_cannot_hold_is_a_line():
+    with pytest.raises(UsageError, match=r"FLAC cannot hold 2 channels at 700000 Hz \(use WAV\)"):
+        open_writer(io.BytesIO(), OutputFormat("flac", "16"), sample_rate=700_000, channels=2)
 
 
 @pytest.mark.parametrize(("container", "depth"), [("mp3", "16"), ("wav", "8"), ("flac", "32f")])

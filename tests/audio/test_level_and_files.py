@@ -53,6 +53,12 @@ def test_peaks_at_full_scale_need_no_gain(tmp_path, depth):
     assert write(tmp_path / "a", samples, OutputFormat("flac", depth)).gain_db == 0
 
 
+def test_blocks_without_samples_change_nothing(tmp_path):
+    samples = np.array([[0.25, -0.5]], np.float32)  # in seven blocks: five are empty
+    assert write(tmp_path / "a", samples, OutputFormat("wav", "24")).peak == 0.5
+    np.testing.assert_array_equal(soundfile.read(tmp_path / "a", dtype="float32")[0], samples[0])
+
+
 def test_float_keeps_its_peaks(tmp_path):
     samples = np.array([[3.0, -1.0, 0.5] * 100], np.float32)
     level = write(tmp_path / "a", samples, OutputFormat("wav", "32f"))

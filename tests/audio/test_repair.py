@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
@@ -66,6 +67,35 @@ def test_a_damaged_file_plays_whole_afterwards(encode, music, tmp_path, rng, opt
     assert not find_file_flaws(out).any
     np.testing.assert_array_equal(played(out), expected)
     assert ID3(out)["TIT2"] == ID3(path)["TIT2"]
+
+
+@pytest.mark.parametrize("options", [("-b", "100"), ("-b", "32", "-m", "m")])  # with room for a tag, and without
+def test_free_format_without_a_tag_gets_none(encode, music, tmp_path, rng, options):
+    path = encode("lame", np.tile(music, 2), 44100, "--freeformat", *options, "--resample", "44.1", "-t")
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + rng.bytes(500) + data[middle + 500 :])
+    before = decoded(path)
+    assert repair_file(path, tmp_path / "out.mp3").flaws.any
+    assert b"Info" not in (tmp_path / "out.mp3").read_bytes()
+    assert not find_file_flaws(tmp_path / "out.mp3").any
+    after = decoded(tmp_path / "out.mp3")
+    assert after.shape == before.shape
+    np.testing.assert_allclose(after[:, :50_000], before[:, :50_000], atol=1e-6)
+
+
+def test_the_tag_of_another_encoder_than_lame_stays_without_its_extension(encode, music, tmp_path):
+    path = encode("lame", music, 44100, "-V", "5")
+    data = bytearray(path.read_bytes())
+    at = data.find(b"Xing")
+    data[at + 8 : at + 12] = (3).to_bytes(4, "big")
+    data[at + 120 : at + 156] = bytes(36)
+    path.write_bytes(data)
+    assert repair_file(path, tmp_path / "out.mp3").flaws.wrong_tags == 1
+    made = (tmp_path / "out.mp3").read_bytes()
+    assert made[at + 120 : at + 156] == bytes(36)
+    table = read_table(io.BytesIO(made))
+    assert int.from_bytes(made[at + 8 : at + 12], "big") == np.count_nonzero(~table.is_tag)
 
 
 def test_what_players_stop_at_is_dropped(encode, music, tmp_path):

@@ -14,7 +14,7 @@ from mp3restore import ExitCode, UsageError
 from mp3restore.batch.maker import Left, Outcome, ResultMaker
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.urls import is_url, plan_remote, url_path
-from mp3restore.errors import MissingExtraError
+from mp3restore.errors import InputError, MissingExtraError, NoInputError
 from mp3restore.generator.model import load_model
 from mp3restore.options import RunOptions
 
@@ -86,3 +86,38 @@ def test_urls_are_never_taken_for_folders_of_this_machine(tmp_path, monkeypatch,
         assert result.exit_code == ExitCode.USAGE, arguments
         assert "URL" in result.stderr
         assert [path.name for path in Path().iterdir()] == ["a.mp3"]
+
+
+def test_plans_that_make_no_sense_for_urls(memory):
+    memory.pipe("/words/cover.jpg", b"x")
+    memory.pipe("/words/.hidden.mp3", b"x")
+    with pytest.raises(NoInputError, match="no audio files found"):
+        plan("memory://words")
+    with pytest.raises(UsageError, match="rename is for files"):
+        plan("memory://in", on_exists="rename")
+
+
+def refuse(*_, **__):
+    raise OSError("connection lost")
+
+
+def test_a_place_that_cannot_be_listed_is_named(memory, monkeypatch):
+    monkeypatch.setattr(type(memory), "find", refuse)
+    with pytest.raises(InputError, match=r"memory://in: cannot be listed: connection lost"):
+        plan("memory://in")
+
+
+def test_a_file_that_cannot_be_fetched_fails_alone(memory, monkeypatch):
+    tasks = plan("memory://in")
+    monkeypatch.setattr(type(memory), "get_file", refuse)
+    failure = make(tasks[0])
+    assert failure.error.startswith("memory://in/one.mp3: cannot be fetched: connection lost")
+    assert not memory.exists("/out")
+
+
+def test_a_result_that_cannot_be_stored_leaves_no_part(memory, monkeypatch):
+    tasks = plan("memory://in")
+    monkeypatch.setattr(type(memory), "mv", refuse)
+    failure = make(tasks[0])
+    assert failure.error.startswith("memory://out/one.flac: cannot be stored: connection lost")
+    assert memory.find("/out") == []

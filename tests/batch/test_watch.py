@@ -10,12 +10,15 @@ import threading
 import time
 
 import pytest
+import soundfile
+from support import invoke
 
 from mp3restore import NoInputError, UsageError
 from mp3restore.batch import watch
 from mp3restore.batch.manifest import MANIFEST_NAME
 from mp3restore.batch.task import ResultOptions
 from mp3restore.batch.watch import watch_folder
+from mp3restore.errors import MissingExtraError
 from mp3restore.generator.model import load_model
 
 
@@ -146,6 +149,57 @@ def test_command(tmp_path, second):
     assert process.returncode == 130
     assert stderr.count("bad.mp3: no audio found") == 1
     assert stderr.count("a.mp3 -> ") == 1
+
+
+def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypatch):
+    import watchfiles  # noqa: PLC0415 - patched below
+
+    folder = tmp_path / "in"
+    folder.mkdir()
+    begin = watchfiles.watch
+
+    def late(*arguments, **options):
+        shutil.copy(second, folder / "a.mp3")
+        yield from begin(*arguments, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", late)
+    stop, planned = threading.Event(), []
+
+    def restore(tasks):
+        planned.extend(task.job.source.name for task in tasks)
+        stop.set()
+
+    results = ResultOptions(model=load_model(), output=tmp_path / "out")
+    watch_folder(folder, results, restore, planned.append, stop=stop, settle_s=0.3)
+    assert planned == ["a.mp3"]
+
+
+def test_a_source_that_arrives_replaces_no_result_of_another(tmp_path, second):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(second, folder / "a.mp3")
+    assert invoke(folder, "-o", out).exit_code == 0
+    (folder / "a.mp3").unlink()
+    samples, rate = soundfile.read(second)
+    soundfile.write(folder / "a.ogg", samples, rate, format="OGG", subtype="VORBIS")
+    stop, planned = threading.Event(), []
+
+    def restore(tasks):
+        planned.extend(tasks)
+        stop.set()
+
+    watch_folder(
+        folder, ResultOptions(model=load_model(), output=out), restore, planned.append, stop=stop, settle_s=0.3
+    )
+    (task,) = planned
+    assert task.action == "fail"
+    assert f"is the restoration of '{folder / 'a.mp3'}'" in task.reason
+
+
+def test_without_watchfiles_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'mp3restore\[watch\]'"):
+        watch_folder(tmp_path, ResultOptions(model=load_model(), output=tmp_path / "out"), print, print)
 
 
 def test_folders_that_cannot_be_watched(tmp_path):

@@ -64,6 +64,24 @@ def test_layer_ii_is_inspected_without_a_map(music, tmp_path):
     assert 9000 < report.bandwidth_hz < 22050
 
 
+def test_what_can_be_restored_can_be_inspected(encoded, tmp_path):
+    """Files are opened in one way, which says what they are."""
+    mp3 = encoded("cbr128").read_bytes()
+    unusual = {
+        "free format": encoded("free100").read_bytes(),
+        "junk in front": b"\0" * 3000 + mp3,
+        "ID3 twice": 2 * (b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000)) + mp3,
+        "in a RIFF file": b"RIFF" + bytes(4) + b"WAVEfmt " + bytes([16, 0, 0, 0, 0x55, 0]) + bytes(14) + b"data"
+        + len(mp3).to_bytes(4, "little") + mp3,
+    }  # fmt: skip
+    for name, data in unusual.items():
+        path = tmp_path / f"{name}.mp3"
+        path.write_bytes(data)
+        report = inspect_file(path)
+        assert report.decoder == "libsndfile, MPEG layer III", name
+        assert report.bitstream is not None, name
+
+
 def test_the_share_that_is_held(encoded, tmp_path):
     whole = inspect_file(encoded("cbr128")).bitstream
     assert whole.held_share > 0.97

@@ -103,6 +103,7 @@ def test_a_wav_has_no_bitstream(tmp_path, music):
     assert not mp3restore.restore_file(path, tmp_path / "out.wav").consistent
 
 
+@pytest.mark.slow
 def test_the_bitstream_of_an_hour_needs_little_memory(encode, music, tmp_path):
     # Untagged frames can be joined to any length; constant bitrate at 44.1 kHz is what fills the tables most.
     minute = encode("lame", np.tile(music, 30), 44100, "-t", "-b", "128").read_bytes()

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("torch")
 from mp3restore.generator.uncertainty import HOP, LOG_FLOOR, PLANES
 from mp3restore.training.data.pairs import MAP_BANDS
-from mp3restore.training.data.prepare import HEADROOM
+from mp3restore.training.data.prepare import FULL_SCALE
 from mp3restore.training.data.segments import PairSet
 
 LENGTH, LEAD = 60000, 700
@@ -18,7 +18,7 @@ def pairs(tmp_path):
     folder = tmp_path / "pairs"
     folder.mkdir()
     signal = np.stack([np.full(LENGTH, 0.5), 0.5 * np.arange(LENGTH) / LENGTH])
-    np.save(folder / "a.npy", (np.stack([signal, signal]) * HEADROOM * 32767).astype(np.int16))
+    np.save(folder / "a.npy", (np.stack([signal, signal]) * FULL_SCALE).astype(np.int16))
     rows = np.zeros((1 + (LEAD + LENGTH) // HOP, PLANES * MAP_BANDS), np.float16)
     rows[:] = np.arange(len(rows))[:, None] / 256
     np.save(folder / "a.map.npy", rows)

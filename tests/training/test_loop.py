@@ -11,7 +11,7 @@ from mp3restore.generator.restorer import Restorer  # noqa: E402
 from mp3restore.generator.uncertainty import unknown_row  # noqa: E402
 from mp3restore.training.configs import read_config  # noqa: E402
 from mp3restore.training.data.pairs import MAP_BANDS  # noqa: E402
-from mp3restore.training.data.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.data.prepare import FULL_SCALE  # noqa: E402
 from mp3restore.training.export.export import export  # noqa: E402
 from mp3restore.training.export.lineage import training_so_far  # noqa: E402
 from mp3restore.training.fit.loop import fit  # noqa: E402
@@ -30,7 +30,7 @@ def data(tmp_path, rng):
     for k in range(2):
         original = rng.standard_normal((2, 90000)) * 0.1
         degraded = original + rng.standard_normal((2, 90000)) * 0.01
-        data = np.stack([original, degraded]) * HEADROOM * 32767
+        data = np.stack([original, degraded]) * FULL_SCALE
         np.save(pairs / f"{k}.npy", data.astype(np.int16))
         np.save(pairs / f"{k}.map.npy", np.tile(unknown_row(MAP_BANDS), (176, 1)).astype(np.float16))
         facts = {"split": "train", "sample_rate": 44100, "bandwidth_hz": 20000.0, "lead": 100}

@@ -11,7 +11,7 @@ from mp3restore.errors import NoInputError  # noqa: E402
 from mp3restore.generator.model import load_model  # noqa: E402
 from mp3restore.training.data.conditions import CONDITIONS  # noqa: E402
 from mp3restore.training.data.pairs import make_pair  # noqa: E402
-from mp3restore.training.data.prepare import HEADROOM  # noqa: E402
+from mp3restore.training.data.prepare import FULL_SCALE  # noqa: E402
 from mp3restore.training.fit.curves import plot_curves  # noqa: E402
 from mp3restore.training.fit.loop import fit  # noqa: E402
 from mp3restore.training.fit.trainer import FitConfig  # noqa: E402
@@ -31,7 +31,7 @@ def data(tmp_path, music):
     for split in ("train", "val"):
         for name, kbps in KBPS.items():
             pair = make_pair(music, 44100, conditions[name])
-            samples = np.stack([pair.original, pair.degraded]) * HEADROOM * 32767
+            samples = np.stack([pair.original, pair.degraded]) * FULL_SCALE
             np.save(folder / f"{split}-{name}.npy", samples.astype(np.int16))
             np.save(folder / f"{split}-{name}.map.npy", pair.uncertainty)
             facts = {

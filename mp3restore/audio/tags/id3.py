@@ -122,8 +122,6 @@ def _others(frame: Any) -> Iterator[tuple[str, list[str]]]:  # noqa: ANN401
         yield "TERMSOFUSE", [frame.text]
     elif name == "UFID" and frame.owner == _MUSICBRAINZ:
         yield "MUSICBRAINZ_TRACKID", [frame.data.decode("ascii")]
-    elif name.startswith("T") and hasattr(frame, "text"):
-        yield name, [str(text) for text in frame.text]
 
 
 def _numbers(names: tuple[str, str], text: str) -> Iterator[tuple[str, list[str]]]:

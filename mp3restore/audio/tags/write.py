@@ -62,8 +62,6 @@ def _fitting(comments: dict[str, list[str]], lost: list[str]) -> dict[str, list[
 def _write_flac(file: BinaryIO, comments: dict[str, list[str]], pictures: list[Picture]) -> None:
     file.seek(0)
     flac = FLAC(file)
-    if flac.tags is None:
-        flac.add_tags()
     flac.tags.clear()
     flac.tags.extend((key, value) for key, values in comments.items() for value in values)
     for picture in pictures:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mp3restore.dsp.resample import resample_stream
 from mp3restore.errors import NoInputError
-from mp3restore.training.networks.known import BLOCK
+from mp3restore.training.networks.known import BLOCK, GUARD_HZ
 
 __all__ = ["Hits", "Layered", "read_hits"]
 
@@ -105,7 +105,7 @@ def _dominated(
     """Return in which blocks the hits are far louder than the music, in a band just below the edge of the source."""
     blocks = hits.shape[1] // BLOCK
     hz = np.fft.rfftfreq(BLOCK, 1 / sample_rate)
-    top = min(edge_hz - 300.0, sample_rate / 2)
+    top = min(edge_hz - GUARD_HZ, sample_rate / 2)
     band = (hz > top - _BELOW_EDGE_HZ) & (hz <= top)
     window = np.hanning(BLOCK).astype(np.float32)
     powers = [

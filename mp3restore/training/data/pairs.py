@@ -11,7 +11,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mp3restore.dsp.alignment import cross_correlation
 from mp3restore.dsp.resample import output_rate, resample_stream
+from mp3restore.dsp.stft import analyse
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.generator.uncertainty import HOP, PLANES, UncertaintyMap
 from mp3restore.mp3.granules import coded_granules
@@ -77,15 +79,13 @@ def _convert(samples: NDArray[np.float32], source_rate: int, target_rate: int) -
 
 def _lag(original: NDArray[np.float32], degraded: NDArray[np.float32], limit: int) -> float:
     """Return by how many samples `degraded` lags behind, to a fraction: the peak of the cross-correlation."""
-    n = 1 << (max(original.shape[1], degraded.shape[1]) + limit).bit_length()
-    a, b = (np.fft.rfft(signal.sum(axis=0), n) for signal in (original, degraded))
-    correlation = np.fft.irfft(b * a.conj(), n)
-    window = np.concatenate([correlation[-limit:], correlation[: limit + 1]])
+    reach = min(limit, min(original.shape[1], degraded.shape[1]) - 1)
+    window = cross_correlation(original.sum(axis=0, dtype=np.float64), degraded.sum(axis=0, dtype=np.float64), reach)
     peak = int(np.argmax(window))
     if not 0 < peak < len(window) - 1:
-        return float(peak - limit)
+        return float(peak - reach)
     left, centre, right = window[peak - 1 : peak + 2]
-    return float(peak - limit + 0.5 * (left - right) / (left - 2 * centre + right))
+    return float(peak - reach + 0.5 * (left - right) / (left - 2 * centre + right))
 
 
 def _delay(samples: NDArray[np.float32], lag: float) -> NDArray[np.float32]:
@@ -102,13 +102,9 @@ def _encoder_gain(original: NDArray[np.float32], degraded: NDArray[np.float32]) 
     Over all bins, least squares would take the bins that the encoder dropped for a lower level.
     """
     size = 2048
-    frames = original.shape[1] // size
-    if frames == 0:
+    if original.shape[1] < size:
         return 1.0
-    window = np.hanning(size).astype(np.float32)
-    a, b = (
-        np.fft.rfft(signal[:, : frames * size].reshape(-1, size) * window).ravel() for signal in (original, degraded)
-    )
+    a, b = (analyse(signal, size, hop=size).ravel() for signal in (original, degraded))
     power = np.abs(a) ** 2
     strongest = power >= np.quantile(power, 0.998)
     energy = float(power[strongest].sum())

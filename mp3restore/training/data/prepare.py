@@ -23,16 +23,17 @@ from numpy.typing import NDArray
 from rich.progress import Progress
 
 from mp3restore.dsp.resample import resample_stream
+from mp3restore.dsp.stft import analyse
 from mp3restore.errors import NoInputError
 from mp3restore.training.data.conditions import CONDITIONS, Condition
 from mp3restore.training.data.hits import Layered, read_hits
 from mp3restore.training.data.pairs import make_pair
 from mp3restore.training.networks.known import BLOCK
 
-__all__ = ["HEADROOM", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
+__all__ = ["FULL_SCALE", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
 
-# Decoded MP3s exceed full scale, and need headroom when stored as int16.
-HEADROOM = 0.7
+FULL_SCALE = 32767 * 0.7
+"""What 1.0 is stored as: decoded MP3s exceed full scale, and need headroom in an int16."""
 _AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
 _LOSSLESS = {"flac", "wav", "aiff"}
 _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
@@ -95,11 +96,9 @@ def measure_bandwidth(samples: NDArray[np.float32], sample_rate: int) -> float:
     the noise of 16 bits. If the source is lossy, this shows its low-pass.
     """
     size = 2048
-    frames = samples.shape[1] // size
-    if frames == 0:
+    if samples.shape[1] < size:
         return 0.0
-    blocks = samples[:, : frames * size].mean(axis=0).reshape(frames, size) * np.hanning(size)
-    power = np.quantile(np.abs(np.fft.rfft(blocks)) ** 2, 0.95, axis=0)
+    power = np.quantile(np.abs(analyse(samples.mean(axis=0), size, hop=size)) ** 2, 0.95, axis=0)
     smooth = np.convolve(power, np.full(9, 1 / 9), mode="same")
     floor = max(float(smooth.max()) * 10**-7.5, 3e-6)
     above = np.flatnonzero(smooth > floor)
@@ -162,15 +161,23 @@ def _prepare_source(source: Recording, folder: Path, recipe: _Recipe) -> int:
     return made
 
 
+def _try_source(source: Recording, folder: Path, recipe: _Recipe) -> tuple[int, str]:
+    """Make all pairs of one recording; returns their number, and why there are none if it cannot be read."""
+    try:
+        return _prepare_source(source, folder, recipe), ""
+    except soundfile.LibsndfileError as error:
+        return 0, f"{source.path}: left out, cannot be read: {error.error_string}"
+
+
 def _store(path: Path, music: Layered, rate: int, condition: Condition, facts: dict[str, object]) -> int:
     """Make one pair and write it, unless it exists; return 1, or 0 where the encoder left silence."""
     if path.with_suffix(".json").exists():
         return 1
     pair = make_pair(music.samples, rate, condition)
-    data = np.stack([pair.original, pair.degraded]) * HEADROOM
+    data = np.stack([pair.original, pair.degraded]) * np.float32(FULL_SCALE)
     if float(np.abs(data[1]).max()) < 0.005:
         return 0
-    np.save(path.with_suffix(".npy"), np.clip(np.round(data * 32767), -32768, 32767).astype(np.int16))
+    np.save(path.with_suffix(".npy"), np.clip(np.round(data), -32768, 32767).astype(np.int16))
     np.save(path.with_suffix(".map.npy"), pair.uncertainty.astype(np.float16))
     if len(music.dominated):
         # Blocks on the pair's timeline, which begins where the decoder's output does.
@@ -200,7 +207,8 @@ def prepare(
 
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
     the weights of `CONDITIONS` from a random generator keyed by the recording's name. With a folder of `hits`, makes as
-    many pairs again with drum hits over the music. Can be stopped and run again.
+    many pairs again with drum hits over the music. Recordings that cannot be read are named and left out. Can be
+    stopped and run again.
     """
     sources = [s for s in find_recordings(corpus) if s.split in splits]
     recipe = _Recipe(seconds, excerpts, encodes, hits)
@@ -209,8 +217,10 @@ def prepare(
     total = 0
     with ProcessPoolExecutor(jobs or os.cpu_count()) as pool, Progress() as progress:
         task = progress.add_task("encoding", total=len(sources))
-        futures = {pool.submit(_prepare_source, s, pairs, recipe): s for s in sources}
-        for future in as_completed(futures):
-            total += future.result()
+        for future in as_completed([pool.submit(_try_source, s, pairs, recipe) for s in sources]):
+            made, problem = future.result()
+            total += made
             progress.advance(task)
+            if problem:
+                progress.console.print(problem, markup=False, highlight=False, soft_wrap=True)
     return total

@@ -14,7 +14,7 @@ from mp3restore.errors import NoInputError
 from mp3restore.generator.excitation import CONTEXT
 from mp3restore.generator.uncertainty import HOP, LOG_FLOOR, N_FFT, unknown_row
 from mp3restore.training.data.pairs import MAP_BANDS
-from mp3restore.training.data.prepare import HEADROOM
+from mp3restore.training.data.prepare import FULL_SCALE
 
 __all__ = ["Batch", "PairSet"]
 
@@ -86,7 +86,7 @@ class PairSet:
             start = int(rng.integers(pair.shape[2] - samples))
             lead = self.facts[index]["lead"]
             start = max(start // HOP * HOP - lead % HOP, -lead % HOP)
-            segment = pair[:, :, start : start + samples].float() / (32767 * HEADROOM)
+            segment = pair[:, :, start : start + samples].float() / FULL_SCALE
             if segment[0].abs().max() < 0.01:
                 continue
             if segment.shape[1] == 2 and rng.random() < 0.5:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mp3restore.training.evaluation.levels import POOLS, REGIONS, band_powers, level_error, rank_counts, spread
 from mp3restore.training.evaluation.likeness import kernel_distance
 from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["describe", "describe_draws", "summarise_character", "summarise_likeness", "summarise_spread"]
 
@@ -51,7 +52,7 @@ def describe(
     bands = band_powers(original, [other], sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
     mel_snr = multi_mel_snr(original, other, bandwidth_hz, sample_rate)
     result: Row = {"levels": level_error(bands), "mel_snr": mel_snr}
-    highest = min(bandwidth_hz - 300, _HIGHEST_HZ, sample_rate / 2)
+    highest = min(bandwidth_hz - GUARD_HZ, _HIGHEST_HZ, sample_rate / 2)
     if edge_hz + _LEAST_TREBLE_HZ < highest:
         result["attack"] = [attack_sharpness(s, sample_rate, edge_hz) for s in (original, other)]
         result["tonal"] = [tonal_share(s, sample_rate, edge_hz, highest) for s in (original, other)]

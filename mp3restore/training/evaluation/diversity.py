@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
 from mp3restore.dsp.stft import analyse
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["REGIONS", "distances", "regions"]
 
@@ -38,7 +39,7 @@ def regions(
     """
     power = _powers(degraded)
     hz = np.arange(power.shape[-1]) * sample_rate / _SIZE
-    known = hz <= bandwidth_hz - 300.0
+    known = hz <= bandwidth_hz - GUARD_HZ
     coded = hz <= edge_hz
     empty = power < _HOLE * uniform_filter1d(power, _NEIGHBOURS, axis=-1, mode="nearest")
     return {

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.dsp.stft import analyse
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["POOLS", "REGIONS", "BandLevels", "band_powers", "level_error", "rank_counts", "spread"]
 
@@ -83,7 +84,7 @@ def band_powers(
     bandwidth_hz : float
         Up to where the original is as it was made, in Hz: no band reaches higher.
     """
-    highest = min(bandwidth_hz - 300, _HIGHEST_HZ, sample_rate / 2)
+    highest = min(bandwidth_hz - GUARD_HZ, _HIGHEST_HZ, sample_rate / 2)
     edge = float(np.clip(edge_hz, _LOWEST_HZ, highest))
     below = edge - _BAND_HZ * np.arange(int((edge - _LOWEST_HZ) // _BAND_HZ), -1, -1)
     above = edge + _BAND_HZ * np.arange(1, int((highest - edge) // _BAND_HZ) + 1)

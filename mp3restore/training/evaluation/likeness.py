@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from mp3restore.dsp.stft import analyse
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["kernel_distance", "patches"]
 
@@ -44,7 +45,7 @@ def patches(signal: NDArray[np.float32], sample_rate: int, bandwidth_hz: float) 
 
     Levels are relative to the mean power of the patch, so that loudness does not decide.
     """
-    bands = _erb_bands(sample_rate, min(bandwidth_hz - 300, 16000.0))
+    bands = _erb_bands(sample_rate, min(bandwidth_hz - GUARD_HZ, 16000.0))
     power = (np.abs(analyse(signal, _SIZE)) ** 2).mean(0)
     count = len(power) // _FRAMES
     whole = power[: count * _FRAMES].reshape(count, _FRAMES, -1)

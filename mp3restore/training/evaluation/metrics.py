@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mp3restore.dsp.resample import resample_stream
 from mp3restore.dsp.stft import analyse, mel_bands
 from mp3restore.errors import MissingExtraError
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["HIGHER_IS_BETTER", "METRICS", "Scorer", "mono_mix"]
 
@@ -51,7 +52,7 @@ class Scorer:
         - ``visqol``, ``zimtohrli``: mean opinion scores of the mono mix at 48 kHz, all signals cut at `bandwidth_hz`.
         """
         hz = np.arange(_SIZE // 2 + 1) * sample_rate / _SIZE
-        known = hz <= max(bandwidth_hz - 300.0, 1000.0)
+        known = hz <= max(bandwidth_hz - GUARD_HZ, 1000.0)
         powers = [np.abs(analyse(signal, _SIZE)).astype(np.float64) ** 2 for signal in (original, other)]
         result = {"log_mel": _log_mel(powers[0], powers[1], known)}
         difference = 10 * (np.log10(powers[0] + 1e-8) - np.log10(powers[1] + 1e-8))

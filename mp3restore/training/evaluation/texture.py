@@ -10,6 +10,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import butter, sosfiltfilt
 
 from mp3restore.dsp.stft import analyse, mel_bands
+from mp3restore.training.networks.known import GUARD_HZ
 
 __all__ = ["attack_sharpness", "multi_mel_snr", "tonal_share"]
 
@@ -68,7 +69,7 @@ def multi_mel_snr(original: NDArray[np.float32], other: NDArray[np.float32], ban
     ratios = []
     for size in _MEL_SIZES:
         bands = mel_bands(min(64, size // 8), size // 2 + 1)
-        known = np.arange(size // 2 + 1) * rate / size < bandwidth_hz - 300
+        known = np.arange(size // 2 + 1) * rate / size < bandwidth_hz - GUARD_HZ
         inside = (bands * known).sum(1) > 0.5 * bands.sum(1)
         weights = (bands * known)[inside].T / (bands * known)[inside].sum(1)
         wanted, given = (

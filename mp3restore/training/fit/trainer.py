@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from mp3restore.dsp.stft import OVERLAP
-from mp3restore.errors import Mp3RestoreError, UsageError
+from mp3restore.errors import UsageError
 from mp3restore.generator.excitation import CONTEXT
 from mp3restore.training.data.segments import Batch
 from mp3restore.training.export.weights import read_weights
-from mp3restore.training.fit.descent import descend
+from mp3restore.training.fit.descent import check_finite, descend, follow, write_checkpoint
 from mp3restore.training.networks import similarity
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
@@ -118,14 +118,10 @@ class Trainer:
             total, parts = total + judged, parts | more
         values = {"loss": total, **parts}
         numbers = {name: float(value.detach()) for name, value in values.items()}
-        if not all(math.isfinite(v) for v in numbers.values()):
-            raise Mp3RestoreError(f"the loss is not finite at step {self.step}", hint="lower the learning rate")
+        check_finite(numbers, self.step)
         descend(self.generator, self.optimiser, total)
         self.step += 1
-        decay = min(self.config.ema_decay, self.step / (self.step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        follow(self.average, self.generator, step=self.step, decay=self.config.ema_decay)
         return numbers
 
     @torch.no_grad()
@@ -244,9 +240,7 @@ class Trainer:
         }
         if self.critic is not None:
             state |= {"critic": self.critic.state_dict(), "critic_optimiser": self.critic_optimiser.state_dict()}
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        write_checkpoint(path, state)
 
     def begin_with(self, path: Path) -> None:
         """Load the averaged weights of another run's checkpoint, or those of a model folder."""

@@ -17,7 +17,7 @@ from mp3restore.generator.chunks import Passage
 from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.generator.uncertainty import HOP
-from mp3restore.training.data.prepare import HEADROOM
+from mp3restore.training.data.prepare import FULL_SCALE
 from mp3restore.training.data.segments import PairSet
 from mp3restore.training.evaluation.metrics import Scorer
 from mp3restore.training.export.export import export
@@ -109,7 +109,7 @@ def draw_clips(restore: Restore, data: Path, file: BinaryIO, *, count: int = 3) 
             facts = pairs.facts[index]
             # The rows of the map lie on the file's grid of hops.
             start = -facts["lead"] % HOP
-            original, degraded = pairs.pairs[index][:, :, start:].float().numpy() / np.float32(32767 * HEADROOM)
+            original, degraded = pairs.pairs[index][:, :, start:].float().numpy() / np.float32(FULL_SCALE)
             rows = pairs.maps[index][(facts["lead"] + start) // HOP :].float().numpy()
             restored = restore(Passage(degraded, rows[: 1 + degraded.shape[1] // HOP]), facts["sample_rate"])
             signals = {"original": original, facts["condition"]["name"]: degraded, "restored": restored}

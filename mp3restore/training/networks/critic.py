@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
+from mp3restore.dsp.stft import noise_level
+
 __all__ = ["Critic", "CriticConfig", "Verdict", "critic_loss", "generator_losses"]
 
 # Magnitudes are raised to this power, phases kept: this maps the ear's range of loudness to that of a network.
@@ -94,7 +96,7 @@ class Critic(nn.Module):
 
 def _features(signal: Tensor, size: int) -> Tensor:
     """Return compressed real parts, imaginary parts and moduli (batch, 3 * channels, frames, bins) of a signal."""
-    window = torch.hann_window(size, device=signal.device) / (0.375 * size) ** 0.5
+    window = torch.hann_window(size, device=signal.device) / noise_level(size)
     spectrum = torch.fft.rfft(signal.unfold(-1, size, size // 2) * window)
     real, imaginary = spectrum.real, spectrum.imag
     power = real**2 + imaginary**2 + _FLOOR

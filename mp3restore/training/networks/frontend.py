@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from mp3restore.dsp.stft import OVERLAP, window
+from mp3restore.dsp.stft import OVERLAP, noise_level, window
 from mp3restore.generator import excitation as ref
 
 __all__ = ["Frontend", "to_parts"]
@@ -87,4 +87,4 @@ class Frontend:
 
     def noise(self, noise: Tensor, envelope: Tensor) -> Tensor:
         """Return the noise excitation, complex (batch, 2 planes, frames, bins), from white noise of unit variance."""
-        return self.analyse(noise * (envelope * (0.375 * self.size) ** -0.5))
+        return self.analyse(noise * (envelope / noise_level(self.size)))

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "Known"]
+__all__ = ["BLOCK", "GUARD_HZ", "Known"]
 
 BLOCK = 512
 """Samples for which one value of `dominated` stands."""
 
-_GUARD_HZ = 300.0  # the slope of a low-pass
+GUARD_HZ = 300.0
+"""The slope of a low-pass: so far below its bandwidth all of an original is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Known:
     def below_bandwidth(self, size: int) -> Tensor:
         """Return 1 for each bin of a spectrum of `size` within the bandwidth of the source, else 0: (batch, bins)."""
         hz = torch.arange(size // 2 + 1, device=self.sample_rate.device) * self.sample_rate[:, None] / size
-        return (hz < self.bandwidth_hz[:, None] - _GUARD_HZ).float()
+        return (hz < self.bandwidth_hz[:, None] - GUARD_HZ).float()
 
     def bins(self, size: int, hop: int, frames: int) -> Tensor:
         """Return 1 for each bin that is known, else 0, for frames of `size` that are `hop` apart.

@@ -13,7 +13,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from mp3restore.dsp.stft import mel_bands
+from mp3restore.dsp.stft import mel_bands, noise_level
 from mp3restore.training.networks.known import Known
 from mp3restore.training.networks.loudness import loudness
 
@@ -64,7 +64,7 @@ def _mel(size: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _hann(size: int, device: torch.device) -> Tensor:
-    window: Tensor = torch.hann_window(size, device=device) / (0.375 * size) ** 0.5
+    window: Tensor = torch.hann_window(size, device=device) / noise_level(size)
     return window
 
 
@@ -92,7 +92,7 @@ def waveform_distance(a: Tensor, b: Tensor, level: Tensor, weights: Tensor) -> T
     Loud bins dominate this distance; missing treble contributes little.
     """
     size = 2 * (a.shape[-1] - 1)
-    difference = (a - b) / (level * (0.375 * size) ** 0.5)[..., None, None]
+    difference = (a - b) / (level * noise_level(size))[..., None, None]
     modulus = (difference[:, 0] ** 2 + difference[:, 1] ** 2 + 1e-10).sqrt()
     result: Tensor = (modulus * weights).sum(-1).mean(-1)
     return result

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,10 +11,12 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from mp3restore.errors import Mp3RestoreError, UsageError
+from mp3restore.errors import UsageError
 from mp3restore.generator.excitation import CONTEXT
 from mp3restore.training.data.segments import Batch
+from mp3restore.training.fit.descent import check_finite, follow, write_checkpoint
 from mp3restore.training.networks.frontend import Frontend
+from mp3restore.training.networks.known import GUARD_HZ
 from mp3restore.training.paper.networks import _DRIFT, PaperConfig, PaperCritic, PaperGenerator, compress
 
 __all__ = ["PaperTrainer"]
@@ -58,7 +59,7 @@ class PaperTrainer:
         with torch.no_grad():
             signals = (s[:, 0, CONTEXT:-CONTEXT] for s in (batch.degraded, batch.original))
             hz = torch.arange(self.config.bins, device=self.device) * batch.sample_rate[:, None] / self.config.fft_size
-            known = (hz < batch.bandwidth_hz[:, None] - 300).float()[:, None, None, :]
+            known = (hz < batch.bandwidth_hz[:, None] - GUARD_HZ).float()[:, None, None, :]
             degraded, original = (compress(self.frontend.analyse(s)) for s in signals)
         seen = degraded * known
         restored = self.generator(degraded, self.latents(len(degraded))) * known
@@ -66,13 +67,9 @@ class PaperTrainer:
         loss = -self.critic(restored, seen).mean()
         self._descend("generator", loss)
         values["loss"] = float(loss.detach())
-        if not all(math.isfinite(v) for v in values.values()):
-            raise Mp3RestoreError(f"the loss is not finite at step {self.step}", hint="lower the learning rate")
+        check_finite(values, self.step)
         self.step += 1
-        decay = min(self.config.ema_decay, self.step / (self.step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        follow(self.average, self.generator, step=self.step, decay=self.config.ema_decay)
         return values
 
     def latents(self, count: int) -> Tensor:
@@ -108,9 +105,7 @@ class PaperTrainer:
             "step": self.step,
             "config": asdict(self.config),
         }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        write_checkpoint(path, state)
 
     def load(self, path: Path) -> None:
         """Resume from a checkpoint."""
