@@ -262,8 +262,13 @@ def open_mpeg(file: InputFile) -> MpegSource | None:
     read: Read = file.read_bytes
     metadata = find_metadata(table, read)
     if metadata is not None:
-        read = metadata.without(read)
-        table = read_table(io.BufferedReader(BytesFile(read, file.size - int(metadata.length.sum()))))
+        rest = metadata.without(read)
+        whole = read_table(io.BufferedReader(BytesFile(rest, file.size - int(metadata.length.sum()))))
+        # Frames that were torn apart are whole without it, or it was none.
+        if whole.position.size > table.position.size or len(whole.blocks) < len(table.blocks):
+            table, read = whole, rest
+        else:
+            metadata = None
     runs = find_runs(table, read)
     if not any(run.music() for run in runs):
         return None

@@ -87,14 +87,12 @@ def find_metadata(table: FileTable, read: Read) -> Metadata | None:
     read : callable
         Returns its bytes.
     """
-    torn = np.flatnonzero(table.position[1:] != table.end[:-1])
-    if not torn.size:
-        return None
-    anchors = list(_titles(read, table.length))
+    begins, ends = np.append(0, table.position), np.append(table.position, table.length)
+    torn = np.append(0, table.end) != ends
+    anchors = list(_titles(read, table.length)) if torn.any() else []
     if not anchors:
         return None
-    spans = table.position[torn], table.position[torn + 1]
-    search = _Search(read, table.length, anchors, spans)
+    search = _Search(read, table.length, anchors, (begins[torn], ends[torn]))
     interval = search.interval()
     return None if interval is None else search.walk(interval)
 
@@ -130,7 +128,7 @@ class _Search:
         self._spans = spans
 
     def _torn(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return whether places lie where one frame does not follow another."""
+        """Return whether places lie where one frame does not follow another, or where no frame is."""
         begins, ends = self._spans
         at = np.searchsorted(begins, places, side="right") - 1
         return np.asarray((at >= 0) & (places <= ends[np.maximum(at, 0)]))
