@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["Damage", "FileResult", "Restoration"]
+__all__ = ["Damage", "FileResult", "Restoration", "StreamMetadata"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,28 @@ class Damage:
     length: int
     seconds: float
     silence_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMetadata:
+    """Titles of songs that a radio server put between the bytes of a saved stream; they are left out of the music.
+
+    Attributes
+    ----------
+    interval : int
+        Bytes of music from one place to the next.
+    places : int
+        Number of places, most of them without a title.
+    bytes : int
+        Bytes that they take in all.
+    titles : tuple of str
+        The titles in order; repetitions are left out.
+    """
+
+    interval: int
+    places: int
+    bytes: int
+    titles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,8 @@ class FileResult:
         Warnings about the input or the result.
     damage : tuple of Damage
         Stretches of the input without readable sound.
+    stream_metadata : StreamMetadata or None
+        What was taken out of the input if it is a saved radio stream.
     """
 
     source: Path
@@ -91,6 +115,7 @@ class FileResult:
     source_kbps: float | None
     warnings: tuple[str, ...]
     damage: tuple[Damage, ...] = ()
+    stream_metadata: StreamMetadata | None = None
 
     @property
     def duration(self) -> float:

@@ -13,14 +13,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from mp3restore.mp3.framing import read_table
 from mp3restore.mp3.tables import (
     BITRATES_LSF,
     BITRATES_MPEG1,
+    LINES,
     LSF_COUNTS,
     SAMPLE_RATES,
     SLEN1,
     SLEN2,
     line_of_position,
+    slot_of_line,
 )
 
 LONG, SHORT, MIXED = 0, 1, 2
@@ -78,23 +81,29 @@ def _scale_factor_widths(lsf, compress, layout, right_intensity):
     return [w for w, n in zip(widths, LSF_COUNTS[row][layout], strict=True) for _ in range(n)]
 
 
-def _main_data(rng, rate, lsf, layout, compress, right_intensity, shared):
-    """Scale factors and 144 quadruples of table B with q of -1, 0 or 1; returns bits and q by line."""
+def _main_data(rng, rate, lsf, layout, compress, right_intensity, shared, stop=LINES):
+    """Scale factors and quadruples of table B with q of -1, 0 or 1 in front of line `stop`; returns bits and q by line.
+
+    In bands behind `stop` scale factors reach 7: they are the positions of intensity stereo.
+    """
     bits = Bits()
+    slots = slot_of_line(rate)[layout]
     for index, width in enumerate(_scale_factor_widths(lsf, compress, layout, right_intensity)):
         group = sum(index >= edge for edge in (6, 11, 16))
         if not shared[group]:
             # Small values only: a step 60 dB below its neighbours drowns in the decoder's float32.
-            bits.put(int(rng.integers(0, min(1 << width, 6))), width)
-    levels = rng.integers(-1, 2, 576)
+            largest = 7 if (np.flatnonzero(slots == index) >= stop).all() else 5
+            bits.put(int(rng.integers(0, min((1 << width) - 1, largest) + 1)), width)
+    by_line = rng.integers(-1, 2, 576)
+    by_line[stop:] = 0
     # The last line of every window is coded: a band above the last one of the right channel would be intensity-coded.
-    levels[np.argsort(line_of_position(rate)[layout])[-3:]] = 1
-    for quad in levels.reshape(-1, 4):
+    by_line[stop - 3 : stop] = 1
+    levels = by_line[line_of_position(rate)[layout]]
+    coded = 4 * -(-(np.flatnonzero(levels).max(initial=-1) + 1) // 4)
+    for quad in levels[:coded].reshape(-1, 4):
         bits.put(15 - int(np.abs(quad) @ [8, 4, 2, 1]), 4)
         for value in quad[quad != 0]:
             bits.put(int(value < 0), 1)
-    by_line = np.zeros(576, dtype=np.int64)
-    by_line[line_of_position(rate)[layout]] = levels
     return bits, by_line
 
 
@@ -138,8 +147,11 @@ def _header(version, rate_index, mode, extension):
     return head.to_bytes(4)
 
 
-def write_stream(rate, channels, layout, *, granules=24, seed=0, ms=False, intensity=False):
-    """Write a stream of random content with every field of side information in use."""
+def write_stream(rate, channels, layout, *, granules=24, seed=0, ms=False, intensity=False, panned=LINES):
+    """Write a stream of random content with every field of side information in use.
+
+    In intensity stereo the right channel ends at line `panned`, which is a multiple of 12: there positions begin.
+    """
     rng = np.random.default_rng(seed)
     version, rate_index = (int(v[0]) for v in np.nonzero(rate == SAMPLE_RATES))
     lsf = version != 3
@@ -165,7 +177,8 @@ def write_stream(rate, channels, layout, *, granules=24, seed=0, ms=False, inten
             own = (MIXED if mixed else SHORT) if block_type == 2 else LONG
             compress = int(rng.integers(0, 512 if lsf else 16))
             right_intensity = intensity and lsf and channel == 1
-            data, by_line = _main_data(rng, rate, lsf, own, compress, right_intensity, shared[channel] * part)
+            stop = panned if intensity and channel == 1 else LINES
+            data, by_line = _main_data(rng, rate, lsf, own, compress, right_intensity, shared[channel] * part, stop)
             levels[frame * per_frame + part, channel] = by_line
             _record(side, rng, lsf, own, block_type, mixed, compress, len(data.digits))
             main.digits.extend(data.digits)
@@ -274,6 +287,20 @@ def ffmpeg_decode():
 def written():
     """Return `write_stream`."""
     return write_stream
+
+
+def with_intensity(path):
+    """Switch intensity stereo on in the joint frames of a file of MPEG-1.
+
+    The bands in which the second channel has no coded line become bands of intensity stereo, and the scale factors that
+    it has there become positions.
+    """
+    data = bytearray(path.read_bytes())
+    table = read_table(io.BytesIO(bytes(data)))
+    for place in table.position[~table.is_tag].tolist():
+        if data[place + 3] >> 6 == 1:
+            data[place + 3] |= 0x10
+    return bytes(data)
 
 
 def blocks_of(samples, size):

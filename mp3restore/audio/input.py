@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-__all__ = ["InputFile", "PartOfFile"]
+__all__ = ["BytesFile", "InputFile", "PartOfFile"]
 
 
 class InputFile:
@@ -70,15 +71,17 @@ class InputFile:
         self._file.close()
 
 
-class PartOfFile(io.RawIOBase):
-    """The bytes of a file from `start` to `end` as a file object, read-only."""
+class _ReadOnly(io.RawIOBase):
+    """A file object of bytes that lie elsewhere, read-only."""
 
-    def __init__(self, file: InputFile, *, start: int = 0, end: int | None = None) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._input = file
-        self._start = start
         self._position = 0
-        self._size = (file.size if end is None else end) - start
+        self._size = size
+
+    def _fill(self, position: int, view: memoryview) -> int:
+        """Fill `view` from `position` on; returns the number of bytes."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         """Whether bytes can be read: always."""
@@ -102,9 +105,42 @@ class PartOfFile(io.RawIOBase):
         """Fill `buffer` as far as there are bytes and return their number."""
         view = memoryview(buffer).cast("B")
         wanted = max(0, min(len(view), self._size - self._position))
-        count = self._input.read_into(self._start + self._position, view[:wanted])
+        count = self._fill(self._position, view[:wanted])
         self._position += count
         return count
+
+
+class PartOfFile(_ReadOnly):
+    """The bytes of a file from `start` to `end` as a file object, read-only."""
+
+    def __init__(self, file: InputFile, *, start: int = 0, end: int | None = None) -> None:
+        super().__init__((file.size if end is None else end) - start)
+        self._input = file
+        self._start = start
+
+    def _fill(self, position: int, view: memoryview) -> int:
+        return self._input.read_into(self._start + position, view)
+
+
+class BytesFile(_ReadOnly):
+    """The bytes that a function returns, as a file object, read-only.
+
+    Parameters
+    ----------
+    read : callable
+        Returns the bytes from one position up to another.
+    size : int
+        How many there are.
+    """
+
+    def __init__(self, read: Callable[[int, int], bytes], size: int) -> None:
+        super().__init__(size)
+        self._bytes = read
+
+    def _fill(self, position: int, view: memoryview) -> int:
+        data = self._bytes(position, position + len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 class _NamedFile(PartOfFile):

@@ -7,6 +7,7 @@ left out, and silence stands for lost frames. It is asked for exactly the sample
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,20 +15,21 @@ import numpy as np
 
 from mp3restore._typing import Samples
 from mp3restore.audio.gapless import itunes_music
-from mp3restore.audio.input import InputFile
+from mp3restore.audio.input import BytesFile, InputFile
 from mp3restore.audio.joining import main_kind, with_channels
 from mp3restore.audio.run_decoder import decode_run
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
 from mp3restore.errors import DecodeError
 from mp3restore.mp3.assembly import find_runs
-from mp3restore.mp3.foreign import PADDING, Block, id3v2_bytes
+from mp3restore.mp3.foreign import PADDING, Block, Read, id3v2_bytes
 from mp3restore.mp3.frame_header import HEADER_BYTES, FrameHeaders
 from mp3restore.mp3.framing import FileTable, read_table
+from mp3restore.mp3.icy import Metadata, find_metadata
 from mp3restore.mp3.run_bytes import RunBytes
 from mp3restore.mp3.runs import Gap, Run
 from mp3restore.mp3.stream import Mp3Stream, stream_of
-from mp3restore.result import Damage
+from mp3restore.result import Damage, StreamMetadata
 
 __all__ = ["MpegSource", "MusicRange", "begins_with_a_frame", "open_mpeg"]
 
@@ -68,15 +70,19 @@ class MpegSource(AudioSource):
         What is decoded.
     ranges : tuple of MusicRange
         Where their music lies.
+    read : callable
+        Returns the bytes in which `table` and `runs` have their places: those of the file, without the metadata of a
+        saved stream.
     """
 
     lossless = False
     frames: int  # known exactly
 
-    def __init__(self, file: InputFile, table: FileTable, runs: list[Run]) -> None:
+    def __init__(self, file: InputFile, table: FileTable, runs: list[Run], metadata: Metadata | None = None) -> None:
         super().__init__(file)
         self.table, self.runs = table, tuple(runs)
-        self._read = file.read_bytes
+        self._metadata = metadata
+        self.read = file.read_bytes if metadata is None else metadata.without(file.read_bytes)
         self._music = [run.music() for run in runs]
         if len(runs) == 1 and (stated := itunes_music(file, runs[0])) is not None:
             self._music = [[stated]]
@@ -109,6 +115,19 @@ class MpegSource(AudioSource):
         found += [self._outside(block) for block in self._untold()]
         return tuple(sorted([*found, *self._failed], key=lambda each: each.position))
 
+    @property
+    def stream_metadata(self) -> StreamMetadata | None:
+        """Metadata of a saved radio stream between the bytes of its music; None where there is none."""
+        found = self._metadata
+        if found is None:
+            return None
+        titles = tuple(_text(title) for title in found.titles)
+        return StreamMetadata(found.interval, found.position.size, int(found.length.sum()), titles)
+
+    def _place(self, position: int) -> int:
+        """Return where in the file a byte is that `read` has at a position."""
+        return position if self._metadata is None else self._metadata.place(position)
+
     def _untold(self) -> list[Block]:
         """Return the damage that is in no gap of a run: between runs, and behind the last frame."""
         first = int(self.table.position[0])
@@ -129,16 +148,16 @@ class MpegSource(AudioSource):
         return [block for block, known in zip(blocks, told.tolist(), strict=True) if not known]
 
     def _outside(self, block: Block) -> Damage:
-        return Damage(block.position, block.length, self._time_of_byte(block.position), 0.0)
+        return Damage(self._place(block.position), block.length, self._time_of_byte(block.position), 0.0)
 
     def stream(self, run: int) -> Mp3Stream:
         """Read what a run of layer III says about its granules."""
-        return stream_of(self.runs[run], RunBytes(self.runs[run], self._read))
+        return stream_of(self.runs[run], RunBytes(self.runs[run], self.read))
 
     def _gap(self, index: int, gap: Gap) -> Damage:
         run = self.runs[index]
         silence = run.silent_around(gap) * run.frame_samples / run.sample_rate
-        return Damage(gap.position, gap.length, self._time(index, gap.frame), silence)
+        return Damage(self._place(gap.position), gap.length, self._time(index, gap.frame), silence)
 
     def _places(self) -> Iterator[MusicRange]:
         place = 0
@@ -186,7 +205,7 @@ class MpegSource(AudioSource):
 
     def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
         """Decode a run to exactly the samples of its frames; where the decoder gives up, it begins again behind."""
-        data = RunBytes(run, self._read)
+        data = RunBytes(run, self.read)
         frames, samples = run.position.size, run.frame_samples
         frame = 0
         while frame < frames:
@@ -203,8 +222,16 @@ class MpegSource(AudioSource):
             yield np.zeros((run.channels, min(wanted, (failed + 1 - frame) * samples) - done), np.float32)
             at, size = int(run.position[failed]), int(run.size[failed])
             if at >= 0 and not run.silent[failed]:
-                self._failed.append(Damage(at, size, self._time(index, failed), samples / run.sample_rate))
+                self._failed.append(Damage(self._place(at), size, self._time(index, failed), samples / run.sample_rate))
             frame = failed + 1
+
+
+def _text(title: bytes) -> str:
+    """Decode a title, of which servers do not say how it is encoded."""
+    try:
+        return title.decode()
+    except UnicodeDecodeError:
+        return title.decode("latin-1")
 
 
 def _cut(blocks: Iterable[Samples], ranges: list[tuple[int, int]]) -> Iterator[Samples]:
@@ -230,10 +257,20 @@ def begins_with_a_frame(file: InputFile) -> bool:
 def open_mpeg(file: InputFile) -> MpegSource | None:
     """Open MPEG audio; None if this is something else, or less than a second in much else."""
     table = read_table(file.view())
-    runs = find_runs(table, file.read_bytes)
+    read: Read = file.read_bytes
+    metadata = find_metadata(table, read)
+    if metadata is not None:
+        rest = metadata.without(read)
+        whole = read_table(io.BufferedReader(BytesFile(rest, file.size - int(metadata.length.sum()))))
+        # Frames that were torn apart are whole without it, or it was none.
+        if whole.position.size > table.position.size or len(whole.blocks) < len(table.blocks):
+            table, read = whole, rest
+        else:
+            metadata = None
+    runs = find_runs(table, read)
     if not any(run.music() for run in runs):
         return None
-    source = MpegSource(file, table, runs)
+    source = MpegSource(file, table, runs, metadata)
     other = sum(block.length for block in table.blocks if not block.is_tag)
     if source.frames < _LEAST_SECONDS * source.sample_rate and other > int(table.size.sum()):
         return None

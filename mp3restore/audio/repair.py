@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mp3restore.audio.decode import open_audio
@@ -58,9 +58,9 @@ def repair_file(source: str | Path, target: str | Path, *, overwrite: bool = Fal
     with _open_mpeg(source) as opened:
         runs = list(opened.runs)
         with atomic_file(target, overwrite=overwrite) as file:
-            for piece in repaired(opened.table, runs, opened.file.read_bytes):
+            for piece in repaired(opened.table, runs, opened.read):
                 file.write(piece)
-        flaws = find_flaws(opened.table, runs)
+        flaws = _flaws(opened)
         return Repair(opened.path, target, flaws, opened.frames / opened.sample_rate)
 
 
@@ -73,7 +73,13 @@ def find_file_flaws(path: str | Path) -> Flaws:
         As `repair_file`.
     """
     with _open_mpeg(path) as opened:
-        return find_flaws(opened.table, list(opened.runs))
+        return _flaws(opened)
+
+
+def _flaws(opened: MpegSource) -> Flaws:
+    flaws = find_flaws(opened.table, list(opened.runs))
+    taken_out = opened.stream_metadata
+    return flaws if taken_out is None else replace(flaws, dropped_bytes=flaws.dropped_bytes + taken_out.bytes)
 
 
 def _open_mpeg(path: str | Path) -> MpegSource:

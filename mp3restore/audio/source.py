@@ -13,7 +13,7 @@ import numpy as np
 from mp3restore._typing import Samples
 from mp3restore.audio.input import InputFile
 from mp3restore.errors import DecodeError, InputError
-from mp3restore.result import Damage
+from mp3restore.result import Damage, StreamMetadata
 
 __all__ = ["MAX_CHANNELS", "AudioSource"]
 
@@ -70,6 +70,11 @@ class AudioSource(ABC):
     def damage(self) -> tuple[Damage, ...]:
         """Stretches of the file that are no sound, complete when all has been decoded."""
         return ()
+
+    @property
+    def stream_metadata(self) -> StreamMetadata | None:
+        """Metadata of a saved radio stream between the bytes of its music; None where there is none."""
+        return None
 
     @abstractmethod
     def _decode(self) -> Iterator[Samples]:

@@ -83,6 +83,9 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["history"] = _history(found.grid, found.decoded)
     if found.restored_before:
         rows["restored"] = "by mp3restore, as its tags say"
+    if (stream := found.stream_metadata) is not None:
+        titles = f": {one_line(', '.join(stream.titles))}" if stream.titles else ""
+        rows["stream"] = f"saved from a radio station, titles every {stream.interval} bytes{titles}"
     if found.damage:
         silence = sum(each.silence_s for each in found.damage)
         rows["damage"] = f"{len(found.damage)} places, replaced by {silence:.2f} s of silence"

@@ -21,7 +21,7 @@ class Examination:
     ----------
     bitstream : Bitstream or None
         What an MP3 says about every granule; None where the decoder's output is not what the bitstream says (another
-        format, damage throughout, intensity stereo, free format): then nothing can be guaranteed.
+        format, damage throughout): then nothing can be guaranteed.
     decoded : DecodedMp3 or None
         What the samples of another file tell of the MP3 that they were decoded from; None where nothing shows one.
     kbps : float or None

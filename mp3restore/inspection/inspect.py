@@ -18,7 +18,7 @@ from mp3restore.inspection.decoded import DecodedReport, decoded_report, search_
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.grid import GridResult
-from mp3restore.result import Damage
+from mp3restore.result import Damage, StreamMetadata
 
 __all__ = ["BitstreamReport", "DecodedReport", "Inspection", "inspect_file"]
 
@@ -48,6 +48,8 @@ class Inspection:
         How far `restore` goes with this file if no strength is given, 0 to 1.
     damage : tuple of Damage
         Stretches of the file that are no sound.
+    stream_metadata : StreamMetadata or None
+        What lies between the bytes of the music if the file is a saved radio stream.
     bitstream : BitstreamReport or None
         What the bitstream of an MP3 says.
     grid : GridResult or None
@@ -67,6 +69,7 @@ class Inspection:
     bandwidth_hz: float
     strength: float
     damage: tuple[Damage, ...]
+    stream_metadata: StreamMetadata | None
     bitstream: BitstreamReport | None
     grid: GridResult | None
     decoded: DecodedReport | None
@@ -120,6 +123,7 @@ def inspect_file(path: str | Path) -> Inspection:
             bandwidth_hz=bandwidth_of(head, source.sample_rate),
             strength=strength,
             damage=source.damage,
+            stream_metadata=source.stream_metadata,
             bitstream=None if counter is None else counter.report(),
             grid=grid,
             decoded=None if decoded is None else decoded_report(decoded),

@@ -64,7 +64,7 @@ class LineCounter:
         ]
         self._counts = np.zeros(3)
         self._edges: list[NDArray[np.int16]] = []
-        self._sound = self._intensity = self._unknown = self._misfit = 0
+        self._sound = self._unknown = self._misfit = 0
         self._place = 0
 
     def push(self, block: Samples) -> None:
@@ -77,12 +77,10 @@ class LineCounter:
         self._place += block.shape[1]
 
     def _count(self, stretch: Stretch, run: CodedGranules) -> None:
-        part = slice(run.first, run.first + len(run.sound))
-        known, intensity = stretch.stream.known[part], stretch.stream.intensity[part]
+        known = stretch.stream.known[run.first : run.first + len(run.sound)]
         self._sound += int(np.count_nonzero(run.sound))
         self._unknown += int(np.count_nonzero(~run.sound & ~known))
-        self._intensity += int(np.count_nonzero(~run.sound & known & intensity))
-        self._misfit += int(np.count_nonzero(~run.sound & known & ~intensity))
+        self._misfit += int(np.count_nonzero(~run.sound & known))
         edge = run.edges[run.sound]
         coded = int(np.count_nonzero(run.magnitudes[run.sound]))
         self._counts += (coded, int(edge.sum()) - coded, edge.size * LINES - int(edge.sum()))
@@ -135,7 +133,6 @@ class LineCounter:
             return {"decoded otherwise than the bitstream says": 1.0}
         counted = {
             "damaged, or in need of lost data": self._unknown,
-            "intensity stereo": self._intensity,
             "decoded otherwise than the bitstream says": self._misfit,
         }
         reasons = {reason: self._held_share(count) for reason, count in counted.items() if count}

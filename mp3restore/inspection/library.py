@@ -143,7 +143,7 @@ def _edge(source: MpegSource) -> float | None:
     """Return the highest frequency of a second from the middle of the longest run; None where it is too short."""
     run = max(source.runs, key=lambda each: int(each.position.size))
     middle = int(run.position.size) // 2
-    data = RunBytes(run, source.file.read_bytes)
+    data = RunBytes(run, source.read)
     block = next(islice(decode_run(data, middle, run.sample_rate), _SKIPPED_BLOCKS, None), None)
     return None if block is None or not block.any() else bandwidth_of(block, run.sample_rate)
 

@@ -5,7 +5,7 @@ The quantiser steps of three hours of music would fill 130 MB, and ten times tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -38,6 +38,10 @@ class FrameBlock:
     global_gain: NDArray[np.uint8]
     edge_bound: NDArray[np.int16]
     exponents: NDArray[np.int16]
+    positions: NDArray[np.uint8]
+    """Scale factors of the last channel, which are positions in intensity stereo; (frames, granules, 39)."""
+    coarse: NDArray[np.bool_]
+    """Whether positions of LSF are in steps of 3 dB instead of 1.5 dB; (frames, granules)."""
     known: NDArray[np.bool_]
     ms: NDArray[np.bool_]
     intensity: NDArray[np.bool_]
@@ -59,13 +63,24 @@ class BlockReader:
 
     def exponents(self, start: int, stop: int) -> NDArray[np.int16]:
         """Return the quantiser steps of granules ``start`` to ``stop`` in quarters of an octave, (n, channels, 39)."""
-        per_frame = 1 if self._all.lsf else 2
-        size = _BLOCK_FRAMES * per_frame
-        parts = [np.zeros((0, self._all.channels, SLOTS), dtype=np.int16)]
-        for index in range(start // size, -(-stop // size)):
-            values = self.block(index).exponents.reshape(-1, self._all.channels, SLOTS)
-            parts.append(values[max(0, start - index * size) : stop - index * size])
+        channels = self._all.channels
+        parts = [np.zeros((0, channels, SLOTS), dtype=np.int16)]
+        parts += [block.exponents.reshape(-1, channels, SLOTS)[rows] for block, rows in self._within(start, stop)]
         return np.concatenate(parts)
+
+    def positions(self, start: int, stop: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Return `FrameBlock.positions` and `FrameBlock.coarse` of granules ``start`` to ``stop``: (n, 39) and (n,)."""
+        found, coarse = [np.zeros((0, SLOTS), dtype=np.uint8)], [np.zeros(0, dtype=np.bool_)]
+        for block, rows in self._within(start, stop):
+            found.append(block.positions.reshape(-1, SLOTS)[rows])
+            coarse.append(block.coarse.reshape(-1)[rows])
+        return np.concatenate(found), np.concatenate(coarse)
+
+    def _within(self, start: int, stop: int) -> Iterator[tuple[FrameBlock, slice]]:
+        """Yield the blocks of granules ``start`` to ``stop``, and which of their granules are meant."""
+        size = _BLOCK_FRAMES * (1 if self._all.lsf else 2)
+        for index in range(start // size, -(-stop // size)):
+            yield self.block(index), slice(max(0, start - index * size), stop - index * size)
 
     def _read(self, index: int) -> FrameBlock:
         start = index * _BLOCK_FRAMES
@@ -79,7 +94,7 @@ class BlockReader:
         intensity = joint & ((frames.mode_extension & 1) == 1)
         ms = joint & ((frames.mode_extension & 2) == 2)
         main = gather_main_data(data, frames, side)
-        exponents, known = quantiser_exponents(frames, side, main, intensity)
+        exponents, known, positions = quantiser_exponents(frames, side, main, intensity)
         if not mixed_is_defined(frames.sample_rate):
             known &= ~np.any((side.block_type == SHORT_BLOCK) & side.mixed, axis=(1, 2))
         own = slice(start - low, stop - low)
@@ -89,6 +104,8 @@ class BlockReader:
             global_gain=side.global_gain[own].astype(np.uint8),
             edge_bound=_edge_bound(side, frames.sample_rate)[own],
             exponents=exponents[own],
+            positions=positions[own],
+            coarse=side.scalefac_compress[own, :, -1] % 2 == 1,
             known=known[own],
             ms=ms[own],
             intensity=intensity[own],

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT, analyse
-from mp3restore.mp3.lattice import cell_limits, coded_lines, lattice_values, rotate_ms
+from mp3restore.mp3.intensity import Panning, coded_planes
+from mp3restore.mp3.lattice import cell_limits, coded_lines, lattice_values, peak_around
 from mp3restore.mp3.stream import GRANULE_SAMPLES
 from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule, lead_in
 
@@ -31,7 +32,7 @@ _REACH: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class CodedGranules:
-    """A run of granules, in the planes as coded (mid and side, or left and right)."""
+    """A run of granules, in the planes as coded (mid and side, left and right, or those of intensity stereo)."""
 
     first: int
     """Index of the first granule in the stream."""
@@ -49,6 +50,8 @@ class CodedGranules:
     """Granules coded as mid and side, shape (n,)."""
     free: NDArray[np.bool_] | None = None
     """Lines of which nothing is certain, shape (n, channels, 576); None where there are none."""
+    panning: Panning | None = None
+    """The lines whose planes are along and across a direction; None where there are none."""
     shift: int = 0
     """Samples, 0 to 575, by which the granules of this run start later than the grid of the stream has it."""
 
@@ -102,17 +105,38 @@ class GranuleReader:
             place = GRANULE_SAMPLES * (low - first)
             span = GRANULE_SAMPLES * (high - low) + OVERLAP + 2 * HALO
             lines = analyse(window[:, place : place + span], stream.block_type[low:high], stream.mixed[low:high])
-            rotate_ms(lines, stream.ms[low:high])
-            steps = stream.line_steps(low, high)
+            steps, panning = coded_planes(stream, lines, low)
             scaled: NDArray[np.float32] = np.divide(np.abs(lines), steps)
             scaled[inaudible_lines(lines, stream.edge_bound[low:high])] = 0
+            free = _uncoded_lines(panning, lines.shape)
+            if free is not None:
+                scaled[free] = 0
             coded, magnitudes = coded_lines(scaled)
             inside = complete_granules(self._offset, first, filled)[low - first : high - first]
             sound = self._trusted[low:high] & inside & fits_lattice(scaled, coded, magnitudes)
             values = np.zeros(lines.shape, np.int16)
             values.ravel()[coded] = np.where(lines.ravel()[coded] < 0, -magnitudes, magnitudes)
             part = slice(low, high)
-            yield CodedGranules(low, values, steps, sound, stream.block_type[part], stream.mixed[part], stream.ms[part])
+            yield CodedGranules(
+                first=low,
+                values=values,
+                steps=steps,
+                sound=sound,
+                block_type=stream.block_type[part],
+                mixed=stream.mixed[part],
+                ms=stream.ms[part],
+                free=free,
+                panning=panning,
+            )
+
+
+def _uncoded_lines(panning: Panning | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """Return the lines of which intensity stereo says nothing; None where there are none."""
+    if panning is None:
+        return None
+    free = np.zeros(shape, np.bool_)
+    free[panning.rows, 1] = panning.uncoded
+    return free
 
 
 def coded_granules(
@@ -126,11 +150,11 @@ def coded_granules(
 
 
 def trusted_granules(stream: Mp3Stream) -> NDArray[np.bool_]:
-    """Return which granules can be projected: known and without intensity stereo, with two such neighbours each side.
+    """Return which granules can be projected: known, with two such neighbours on each side.
 
     The result has shape (granules,).
     """
-    good = np.pad(stream.known & ~stream.intensity, _REACH, constant_values=True)
+    good = np.pad(stream.known, _REACH, constant_values=True)
     windows = np.lib.stride_tricks.sliding_window_view(good, 2 * _REACH + 1)
     return np.asarray(windows.all(axis=1))
 
@@ -142,9 +166,7 @@ def inaudible_lines(lines: NDArray[np.float32], edge_bound: NDArray[np.int16]) -
     rounding of float32. If the quantiser step is as small as that, as in the silence of some encoders, such lines miss
     every lattice.
     """
-    level = np.abs(lines).max(axis=(1, 2))
-    level = np.maximum.reduce([level, np.append(level[1:], 0), np.insert(level[:-1], 0, 0)])
-    below = np.abs(lines) < _INAUDIBLE * level[:, None, None]
+    below = np.abs(lines) < _INAUDIBLE * peak_around(lines)[:, None, None]
     return np.asarray(below | (np.arange(lines.shape[2]) >= edge_bound[..., None]))
 
 

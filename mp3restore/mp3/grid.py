@@ -10,7 +10,8 @@ import numpy as np
 
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.granules import inaudible_lines
-from mp3restore.mp3.lattice import lattice_distance, quantise, rotate_ms
+from mp3restore.mp3.intensity import coded_planes
+from mp3restore.mp3.lattice import lattice_distance, quantise
 from mp3restore.mp3.offsets import zeros_by_offset
 from mp3restore.mp3.runs import DECODER_DELAY
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
@@ -133,13 +134,14 @@ def _fit_of(stream: Mp3Stream, samples: NDArray[np.float32], offset: int, start:
     begin = offset + GRANULE_SAMPLES * start - HALO
     length = GRANULE_SAMPLES * (stop - start) + OVERLAP + 2 * HALO
     lines = analyse(samples[:, begin : begin + length], stream.block_type[start:stop], stream.mixed[start:stop])
-    rotate_ms(lines, stream.ms[start:stop])
-    steps = stream.line_steps(start, stop)
+    steps, panning = coded_planes(stream, lines, start)
+    if panning is not None:
+        lines[panning.rows, 1] *= ~panning.uncoded
     magnitudes = quantise(lines, steps)
     distance = lattice_distance(lines, steps, magnitudes)
     # Zeros of a coarse lattice say nothing: quiet samples are near zero at every offset. So only lines that are not.
-    readable = stream.known[start:stop] & ~stream.intensity[start:stop]
-    use = (magnitudes > 0) & readable[:, None, None] & ~inaudible_lines(lines, stream.edge_bound[start:stop])
+    known = stream.known[start:stop, None, None]
+    use = (magnitudes > 0) & known & ~inaudible_lines(lines, stream.edge_bound[start:stop])
     return float(np.mean(distance[use] < _ON_LATTICE)) if use.any() else 0.0
 
 

@@ -41,6 +41,12 @@ def rotate_ms(lines: FloatArray, ms: NDArray[np.bool_]) -> None:
     lines[rows, 1] = (left - right) * half
 
 
+def peak_around(lines: FloatArray) -> NDArray[np.float64]:
+    """Return the largest magnitude in a granule and its two neighbours, shape (n,); ``lines`` is (n, channels, 576)."""
+    peak = np.abs(lines).max(axis=(1, 2)).astype(np.float64)
+    return np.asarray(np.maximum.reduce([peak, np.append(peak[1:], 0), np.insert(peak[:-1], 0, 0)]))
+
+
 def nearest(scaled: FloatArray) -> NDArray[np.intp]:
     """Return for each magnitude in steps the ``q``, 0 to 8206, of the nearest lattice point."""
     bounded = np.minimum(scaled, _VALUES[LARGEST])

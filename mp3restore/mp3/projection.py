@@ -19,7 +19,8 @@ import numpy as np
 from mp3restore._typing import FloatArray
 from mp3restore.errors import InputError
 from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
-from mp3restore.mp3.lattice import cell_limits, rotate_ms
+from mp3restore.mp3.intensity import turn
+from mp3restore.mp3.lattice import cell_limits
 from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
 from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_windows, lead_in
 
@@ -43,7 +44,7 @@ def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> 
     Parameters
     ----------
     restored : ndarray of float32
-        Coefficients as coded (mid and side where the granule is), shape (n, channels, 576).
+        Coefficients in the planes as coded (mid and side, or others), shape (n, channels, 576).
     run : CodedGranules
         The granules of these coefficients.
     first_free : int
@@ -137,7 +138,7 @@ class Projector:
         """Return the correction of a run whose first granule starts at sample `HALO`: (channels, 576 n + 1056)."""
         span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
         lines = analyse(samples[:, :span], run.block_type, run.mixed)
-        rotate_ms(lines, run.ms)
+        turn(lines, run.ms, run.panning)
         change = clip_to_cells(lines, run, self._first_free)
-        rotate_ms(change, run.ms)
+        turn(change, run.ms, run.panning)
         return synthesise(change, run.block_type, run.mixed)

@@ -145,7 +145,7 @@ def _pre_emphasis(layout: NDArray[np.int64], sample_rate_bands: int) -> NDArray[
 
 def quantiser_exponents(
     frames: FrameTable, side: SideInfo, main: MainData, intensity: NDArray[np.bool_]
-) -> tuple[NDArray[np.int16], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.int16], NDArray[np.bool_], NDArray[np.uint8]]:
     """Read all scale factors and return the quantiser steps as powers of the fourth root of two.
 
     Returns
@@ -155,6 +155,9 @@ def quantiser_exponents(
         requantisation formula of 11172-3, 2.4.3.4.7.
     readable : ndarray of bool
         Shape (frames,): whether the scale factors lie inside the main data; if not, the exponents mean nothing.
+    positions : ndarray of uint8
+        Shape (frames, granules, 39): the scale factors of the last channel as they were sent. In intensity stereo they
+        are positions.
     """
     widths = _lsf_widths(side, intensity) if frames.lsf else _mpeg1_widths(side)
     part2 = widths.sum(axis=-1)
@@ -162,12 +165,13 @@ def quantiser_exponents(
     lengths = side.part2_3_length.reshape(len(readable), -1)
     before = (np.cumsum(lengths, axis=1) - lengths).reshape(side.part2_3_length.shape)
     start = 8 * main.begin[:, None, None] + before
-    positions = start[..., None] + np.cumsum(widths, axis=-1) - widths
+    places = start[..., None] + np.cumsum(widths, axis=-1) - widths
     widths[~readable] = 0
-    positions[~readable] = 0
-    factors = short_fields(main.data, positions, widths)
+    places[~readable] = 0
+    factors = short_fields(main.data, places, widths)
     if not frames.lsf:
         factors[:, 1] = np.where(_shared(side), factors[:, 0], factors[:, 1])
+    positions = factors[:, :, -1].astype(np.uint8)
     flag = _preflag(side, frames.lsf, intensity)
     factors += flag[..., None] * _pre_emphasis(side.layout, 6 if frames.lsf else 8)
     exponents = (
@@ -176,7 +180,7 @@ def quantiser_exponents(
         - 8 * _window_gains(side)
         - 2 * (1 + side.scalefac_scale[..., None]) * factors
     )
-    return exponents.astype(np.int16), readable
+    return exponents.astype(np.int16), readable, positions
 
 
 def _window_gains(side: SideInfo) -> NDArray[np.int64]:

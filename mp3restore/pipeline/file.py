@@ -130,6 +130,7 @@ def run_job(
         device=loaded.device,
         source_kbps=run.found.kbps,
         damage=source.damage,
+        stream_metadata=source.stream_metadata,
         warnings=(*run.warnings(), *([tag_problem] if tag_problem else [])),
     )
 

@@ -86,6 +86,11 @@ def warnings_of(
             f"the input goes beyond full scale in {clipping.overshoots} places, as music does that was clipped before "
             "it was encoded; this is not repaired"
         )
+    if (titles := source.stream_metadata) is not None:
+        yield (
+            f"the input is a saved radio stream: titles between the bytes of its music ({titles.places} places, one "
+            f"after every {titles.interval} bytes) were left out"
+        )
     yield from _damage(source.damage)
     if source.missing_s >= _LEAST_MISSING_S:
         yield f"the input is cut off: by its tag, {source.missing_s:.1f} seconds more belong to it"

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+from mp3_streams import with_intensity
 
 from mp3restore.errors import BitstreamError, DecodeError, MissingExtraError, NoInputError
 from mp3restore.inspection.inspect import inspect_file
@@ -25,6 +26,14 @@ def test_report_on_an_mp3(encoded):
     assert stream.block_shares["short"] > 0
     assert stream.coded_share + stream.hole_share + stream.above_edge_share == pytest.approx(1)
     assert 1000 < stream.edge_hz[0] <= stream.edge_hz[1] <= stream.edge_hz[2] <= 17500
+
+
+def test_intensity_stereo_is_held(encoded, tmp_path):
+    path = tmp_path / "intensity.mp3"
+    path.write_bytes(with_intensity(encoded("abr112")))
+    stream = inspect_file(path).bitstream
+    assert stream.held_share > 0.95
+    assert stream.lattice_fit > 0.99
 
 
 def test_fewer_bits_leave_fewer_lines(encoded):

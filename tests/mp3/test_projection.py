@@ -8,7 +8,6 @@ from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.projection import Projector
 from mp3restore.mp3.stream import first_free_line, lowpass_hz, parse_stream, read_stream
-from mp3restore.mp3.tables import LONG_LAYOUT
 
 
 def project(stream, decoded, restored, cut, size=30000, offset=None):
@@ -114,13 +113,6 @@ def test_unknown_granules_and_their_neighbours_stay_free(encoded, decode, cut):
     free = slice(start + 500, start + 1152)
     assert np.array_equal(projected[:, free], restored[:, free])
     assert not np.array_equal(projected[:, start - 3000 : start - 2000], restored[:, start - 3000 : start - 2000])
-
-
-def test_intensity_stereo_stays_free(written, decode, cut):
-    made = written(44100, 2, LONG_LAYOUT, intensity=True)
-    decoded = decode(made.data)
-    restored = decoded + noise_like(decoded)
-    assert np.array_equal(project(parse_stream(made.data), decoded, restored, cut), restored)
 
 
 def test_a_wrong_offset_leaves_the_restoration_alone(encoded, decode, cut):

@@ -117,6 +117,19 @@ def garbage(rng: random.Random) -> tuple[str, bytes]:
     return kind, made[kind]
 
 
+def broadcast(case: Case, rng: random.Random) -> None:
+    """Put ICY metadata into a file, as a radio server sends it, and begin and end anywhere."""
+    interval, sent = rng.choice((1024, 4096, 8192, 16000, 5000)), bytearray()
+    for start in range(0, len(case.data), interval):
+        sent += case.data[start : start + interval]
+        if start + interval < len(case.data):
+            text = b"StreamTitle='song %d';StreamUrl='';" % start if start == 0 or rng.random() < 0.1 else b""
+            units = -(-len(text) // 16)
+            sent += bytes([units]) + text.ljust(16 * units, b"\0")
+    case.story.append(f"broadcast every {interval}")
+    case.data = bytes(sent)
+
+
 def damage(case: Case, rng: random.Random) -> None:
     """Do one thing to a file."""
     data = bytearray(case.data)
@@ -158,6 +171,8 @@ def make(found: dict[str, bytes], rng: random.Random) -> Case:
         kind, between = garbage(rng) if rng.random() < 0.3 else ("", b"")
         case.story += [kind, name] if kind else [name]
         case.data += between + found[name]
+    if rng.random() < 0.1:
+        broadcast(case, rng)
     for _ in range(rng.choice((0, 1, 1, 1, 2, 4))):
         damage(case, rng)
     return case
