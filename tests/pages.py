@@ -21,14 +21,16 @@ LIMIT = 1_000_000
 class Server:
     """A running ``mp3restore serve``."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *options, **environment):
         self.folder = folder
+        command = ["serve", "--port", "0", "--max-upload", "1", "--threads", "1", *options]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mp3restore", "serve", "--port", "0", "--max-upload", "1", "--threads", "1"],
-            stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder), "PYTHONWARNINGS": "error"},
+            [sys.executable, "-m", "mp3restore", *command],
+            stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "TMPDIR": str(folder), "PYTHONWARNINGS": "error", **environment},
         )  # fmt: skip
         self.url = self.process.stderr.readline().split()[0]
-        self.port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", self.url)[1])
+        self.port = int(re.search(r"http://[^/]+:(\d+)/", self.url)[1])
 
     def ask(self, method, path, body=None, **headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

@@ -183,8 +183,8 @@ LogFile = Annotated[
 Report = Annotated[
     Path | None,
     _option(
-        metavar="DIR",
-        help="For each file, write a page here to hear and see what changed.",
+        metavar="DIR|PAGE",
+        help="For each file, write a page into this folder to hear and see what changed; or one page of all (.html).",
         callback=local,
         show_default=False,
     ),

@@ -110,12 +110,18 @@ def plot(  # noqa: PLR0917 - one parameter per option
 
 
 def report(  # noqa: PLR0917 - one parameter per option
-    original: Annotated[Path, typer.Argument(metavar="ORIGINAL_MP3", help="The MP3 before restoration.")],
-    restored: Annotated[list[Path], typer.Argument(metavar="RESTORED...", help="Its restorations.")],
+    original: Annotated[
+        Path, typer.Argument(metavar="ORIGINAL_MP3", help="The MP3 before restoration, or a folder of several.")
+    ],
+    restored: Annotated[
+        list[Path], typer.Argument(metavar="RESTORED...", help="Its restorations, or folders with files of its names.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The page to write.")],
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="LOSSLESS", help="The recording that the MP3 was made from.", show_default=False),
+        typer.Option(
+            metavar="LOSSLESS", help="The recording that the MP3 was made from, or a folder.", show_default=False
+        ),
     ] = None,
     start: Annotated[
         float | None,
@@ -124,12 +130,38 @@ def report(  # noqa: PLR0917 - one parameter per option
     duration: Annotated[float | None, typer.Option(metavar="SECONDS", help="Length of the part.")] = None,
     force: Annotated[bool, typer.Option("-f", "--force", help="Overwrite an existing page.")] = False,
 ) -> None:
-    """Write a self-contained web page that plays an MP3 and its restorations in sync and shows what changed."""
+    """Write a self-contained web page that plays MP3s and their restorations in sync and shows what changed."""
     with user_errors(), quiet_decoders():
-        from mp3restore.report.page import ReportRequest, write_report  # noqa: PLC0415 - keeps --help quick
+        if original.is_dir():
+            _gallery(original, restored, output, reference=reference, start=start, duration=duration, force=force)
+            return
+        from mp3restore.report.page import write_report  # noqa: PLC0415 - keeps --help quick
+        from mp3restore.report.request import ReportRequest  # noqa: PLC0415
 
         request = ReportRequest(original, restored, reference, start, duration)
         check_output(output, request.paths, overwrite=force)
         for warning in write_report(request, output, overwrite=force):
             message(f"mp3restore: {warning}")
         message(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+
+
+def _gallery(
+    originals: Path,
+    restored: list[Path],
+    output: Path,
+    *,
+    reference: Path | None,
+    start: float | None,
+    duration: float | None,
+    force: bool,
+) -> None:
+    from mp3restore.report.page import Gallery, write_gallery  # noqa: PLC0415
+    from mp3restore.report.pairs import songs_in  # noqa: PLC0415
+    from mp3restore.report.request import report_command  # noqa: PLC0415
+
+    songs = songs_in(originals, restored, reference, start=start, duration=duration)
+    check_output(output, [path for song in songs for path in song.request.paths], overwrite=force)
+    command = report_command([originals, *restored], output, reference, start=start, duration=duration)
+    for warning in write_gallery(Gallery("MP3s and restorations", songs, command=command), output, overwrite=force):
+        message(f"mp3restore: {warning}")
+    message(f"{output}: {len(songs)} songs, {output.stat().st_size / 1e6:.1f} MB")

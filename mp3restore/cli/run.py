@@ -16,7 +16,7 @@ from mp3restore.batch.sources import Source, find_sources, read_list
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.batch.urls import is_url, plan_remote, url_path
 from mp3restore.cli.pipes import STREAM, Pipes, open_pipes
-from mp3restore.cli.run_pages import Pages
+from mp3restore.cli.run_pages import pages_of
 from mp3restore.cli.show import OutputOptions, RunReporter, show_plan
 from mp3restore.cli.streams import check_stream
 from mp3restore.errors import InputError, Mp3RestoreError, NoInputError, UsageError
@@ -90,7 +90,7 @@ def run(
             return
         if report is not None and pipes.folder is not None:
             raise UsageError("--report needs files that stay", hint="name files instead of -")
-        pages = None if report is None else Pages(report, tasks, results)
+        pages = None if report is None else pages_of(report, tasks, results)
         with RunReporter(output, hidden=pipes.folder, bars_of_files=execution.cluster is None) as reporter:
             tell = reporter.tell if pages is None else pages.listen(reporter.tell)
             code = _restore(tasks, results, execution, reporter, tell)

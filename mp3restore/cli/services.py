@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -17,26 +18,34 @@ from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 __all__ = ["serve", "watch"]
 
 
-def serve(
+def serve(  # noqa: PLR0917 - one parameter per option
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 opens the page to the network.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 8765,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     max_upload: Annotated[int, typer.Option(min=1, metavar="MB", help="Largest file accepted.")] = 200,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.", show_default=False)] = None,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the generator (default: all cores).", show_default=False)
     ] = None,
 ) -> None:
-    """Serve a web page, to this computer only, for restoring files: drop one, listen, download."""
+    """Serve a web page, to this computer only, for restoring files: drop them, listen, download."""
     with user_errors(), quiet_decoders():
         for name in ("fastapi", "uvicorn"):
             if find_spec(name) is None:
                 raise MissingExtraError(f"the local page needs {name}", hint="pip install 'mp3restore[web]'")
         from mp3restore.web.server import serve_forever  # noqa: PLC0415 - keeps --help quick
 
-        def ready(address: str) -> None:
+        def ready(address: str, shared: bool) -> None:
             message(f"{address} (press Ctrl-C to stop)")
+            if shared:
+                message(
+                    "mp3restore: whoever knows this whole address can use the page, from every computer that reaches "
+                    "this one; nothing is encrypted on the way"
+                )
+            if open_page and not webbrowser.open(address):
+                message("mp3restore: no browser could be opened; open the address above in one")
 
         serve_forever(
             host=host, port=port, limit_bytes=max_upload * 1_000_000, model=model, threads=threads, ready=ready,

@@ -14,10 +14,10 @@ import jinja2
 
 from mp3restore._version import __version__
 
-__all__ = ["render"]
+__all__ = ["render", "render_part"]
 
 _ASSETS = Path(__file__).parent / "assets"
-_CONNECTS = "; connect-src 'self'; frame-src 'self'"
+_CONNECTS = "; connect-src 'self'"
 
 
 @cache
@@ -61,7 +61,7 @@ def render(
     audio : mapping of str to bytes, optional
         Audio files, by the identifier of the element that contains them.
     connects : bool
-        Whether the page may send requests to its own server, and show the server's pages in frames.
+        Whether the page may send requests to its own server.
     **values
         Values for the template.
 
@@ -92,3 +92,21 @@ def render(
             **values,
         )
     )
+
+
+def render_part(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template asks for
+    """Render a part of a page, which its scripts put into their places.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    **values
+        Values for the template.
+
+    Returns
+    -------
+    str
+        The part in HTML.
+    """
+    return _environment().get_template(template).render(**values)

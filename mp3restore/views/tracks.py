@@ -1,13 +1,14 @@
-"""Excerpts of several recordings of one piece: aligned, at the same rate and length, as FLAC."""
+"""Excerpts of several recordings of one piece: aligned, at the same rate and length, as FLAC or Opus."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from mp3restore.audio.decode import open_audio
@@ -17,7 +18,14 @@ from mp3restore.dsp.alignment import find_delay
 from mp3restore.job import OutputFormat
 from mp3restore.views.measure import Measures, measure
 
-__all__ = ["Track", "common_rate", "flac", "load_track", "matching_gains", "measured", "read_delay"]
+__all__ = [
+    "FLAC", "OPUS", "Coding", "Track", "common_rate", "flac", "load_track", "matching_gains", "measured", "read_delay",
+]  # fmt: skip
+
+_OPUS_RATE = 48000
+# libsndfile spreads 6 to 256 kbit/s of each channel over 1 to 0.
+_OPUS_KBPS = 64  # of a channel
+_OPUS_COMPRESSION = (256 - _OPUS_KBPS) / 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +110,69 @@ def flac(track: Track) -> bytes:
     writer.write(track.samples)
     writer.close()
     return file.getvalue()
+
+
+def opus(track: Track) -> bytes:
+    """Encode a track of 48 kHz as Ogg Opus, with about 64 kbit/s of each channel."""
+    file = io.BytesIO()
+    shape = {"channels": track.samples.shape[0], "format": "OGG", "subtype": "OPUS"}
+    with soundfile.SoundFile(
+        file, "w", samplerate=track.sample_rate, compression_level=_OPUS_COMPRESSION, **shape
+    ) as out:
+        out.write(track.samples.T)
+    return _without_chance(file.getvalue())
+
+
+def _without_chance(ogg: bytes) -> bytes:
+    """Give all pages of an Ogg file the serial number 1: libsndfile draws one at random (RFC 3533, section 6)."""
+    result = bytearray(ogg)
+    place = 0
+    while place < len(result):
+        segments = result[place + 26]
+        end = place + 27 + segments + sum(result[place + 27 : place + 27 + segments])
+        result[place + 14 : place + 18] = (1).to_bytes(4, "little")
+        result[place + 22 : place + 26] = bytes(4)
+        result[place + 22 : place + 26] = _ogg_crc(bytes(result[place:end])).to_bytes(4, "little")
+        place = end
+    return bytes(result)
+
+
+def _ogg_crc(page: bytes) -> int:
+    crc = 0
+    for byte in page:
+        crc = (crc << 8 & 0xFFFFFFFF) ^ _OGG_CRCS[crc >> 24 ^ byte]
+    return crc
+
+
+def _ogg_crc_of_byte(byte: int) -> int:
+    crc = byte << 24
+    for _ in range(8):
+        crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc >> 31 else 0)
+    return crc
+
+
+# The polynomial 0x04c11db7, bits not reflected, start value 0.
+_OGG_CRCS = [_ogg_crc_of_byte(byte) for byte in range(256)]
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How a page codes its audio.
+
+    Attributes
+    ----------
+    words : str
+        Its name in a sentence.
+    sample_rate : int or None
+        The only rate in Hz that it knows; None if any will do.
+    encode : callable
+        Makes an audio file of a track.
+    """
+
+    words: str
+    sample_rate: int | None
+    encode: Callable[[Track], bytes]
+
+
+FLAC = Coding("16-bit FLAC with dither", None, flac)
+OPUS = Coding("Opus with about 64 kbit/s of each channel, which a page of several songs needs", _OPUS_RATE, opus)

@@ -6,29 +6,31 @@ player of the report. Files come as the bare body of a request: no form has to b
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any, TypeVar, get_args
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse, HTMLResponse
-from starlette.requests import ClientDisconnect
+from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
 
 from mp3restore.errors import Mp3RestoreError, UsageError
-from mp3restore.report.page import ReportRequest, write_report
+from mp3restore.job import AUDIO_SUFFIXES, CONTAINERS, DEFAULT_BIT_DEPTH, BitDepth
 from mp3restore.views.render import render
-from mp3restore.web.guard import Guard
+from mp3restore.web.archive import stream_zip
+from mp3restore.web.comparison import comparison_audio, comparison_page, comparison_part
+from mp3restore.web.guard import Guard, cookie_name, keep_cookie
 from mp3restore.web.jobs import BusyError, Job, Jobs
-from mp3restore.web.limits import check_upload, read_container, read_options
+from mp3restore.web.limits import read_format, read_options
+from mp3restore.web.upload import Intake
 
 __all__ = ["create_app", "shown_name"]
 
 _LONGEST_NAME = 120
+_LONGEST_OWNER = 40  # ours are shorter; what a browser sends may be anything
 _MOST_VARIANTS = 8  # with the MP3 one for each key of the player
-_LONGEST_PAUSE_S = 30.0  # an upload that stands still keeps the place of another one
-_MEDIA_TYPES: Final = {"flac": "audio/flac", "wav": "audio/wav"}
+_DEPTHS = {"16": "16", "24": "24", "32f": "32, floating point (WAV)"}
+_T = TypeVar("_T")
 
 
 def shown_name(name: str) -> str:
@@ -37,7 +39,9 @@ def shown_name(name: str) -> str:
     return "".join(c for c in last if c.isprintable())[:_LONGEST_NAME].strip(" .") or "music"
 
 
-def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], note: Callable[[str], None]) -> FastAPI:
+def create_app(
+    jobs: Jobs, *, limit_bytes: int, names: Iterable[str], note: Callable[[str], None], token: str | None = None
+) -> FastAPI:
     """Make the application.
 
     Parameters
@@ -50,16 +54,23 @@ def create_app(jobs: Jobs, *, limit_bytes: int, names: Iterable[str], note: Call
         Names under which the server may be addressed.
     note : callable
         Called with a line about an upload that was broken off.
+    token : str, optional
+        What every request must bring; by default nothing.
     """
     app = FastAPI(openapi_url=None)
-    app.add_middleware(Guard, names=frozenset(names))
+    app.add_middleware(Guard, names=frozenset(names), token=token)
     api = _Api(jobs, limit_bytes, note)
     app.add_api_route("/", api.start_page, response_class=HTMLResponse)
+    app.add_api_route("/jobs", api.queue)
     app.add_api_route("/jobs", api.upload, methods=["POST"], status_code=201)
+    app.add_api_route("/archive", api.archive, response_class=StreamingResponse)
     app.add_api_route("/jobs/{identifier}", api.status)
+    app.add_api_route("/jobs/{identifier}", api.remove, methods=["DELETE"])
     app.add_api_route("/jobs/{identifier}/variants", api.draw, methods=["POST"], status_code=202)
     app.add_api_route("/jobs/{identifier}/cancel", api.cancel, methods=["POST"], status_code=202)
-    app.add_api_route("/jobs/{identifier}/report", api.report, response_class=HTMLResponse)
+    app.add_api_route("/jobs/{identifier}/comparison", api.comparison)
+    app.add_api_route("/jobs/{identifier}/comparison/{audio}", api.audio, response_class=FileResponse)
+    app.add_api_route("/jobs/{identifier}/page", api.page, response_class=FileResponse)
     app.add_api_route("/jobs/{identifier}/variants/{variant}", api.download, response_class=FileResponse)
     return app
 
@@ -70,45 +81,49 @@ class _Api:
     def __init__(self, jobs: Jobs, limit_bytes: int, note: Callable[[str], None]) -> None:
         self._jobs = jobs
         self._limit = limit_bytes
-        self._note = note
+        self._intake = Intake(jobs, limit_bytes, note)
         self._start_page = render(
-            "serve.html", scripts=["serve.js"], data={"limit": limit_bytes}, connects=True,
-            title="mp3restore", limit=limit_bytes // 1_000_000,
+            "serve.html", scripts=["player.js", "spectrogram.js", "compare.js", "serve.js"],
+            data={"limit": limit_bytes, "suffixes": sorted(AUDIO_SUFFIXES), "variants": _MOST_VARIANTS}, connects=True,
+            title="mp3restore", limit=limit_bytes // 1_000_000, suffixes=sorted(AUDIO_SUFFIXES),
+            containers=sorted(dict.fromkeys(CONTAINERS.values())),
+            depths=[(each, _DEPTHS[each]) for each in get_args(BitDepth)], depth=DEFAULT_BIT_DEPTH,
         )  # fmt: skip
 
-    def start_page(self) -> str:
-        return self._start_page
+    def start_page(self, request: Request) -> HTMLResponse:
+        answer = HTMLResponse(self._start_page)
+        if not _owner(request):
+            keep_cookie(answer, cookie_name(request.scope, "queue"), secrets.token_urlsafe(16))
+        return answer
 
-    async def upload(
-        self, request: Request, name: str = "", strength: str = "", seed: str = "", container: str = ""
+    def queue(self, request: Request) -> list[dict[str, Any]]:
+        return [_status(job) for job in self._jobs.of(_owner(request))]
+
+    async def upload(  # noqa: PLR0917 - one parameter per option
+        self, request: Request, name: str = "", strength: str = "", seed: str = "", container: str = "", depth: str = ""
     ) -> dict[str, Any]:
-        length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self._limit:
-            raise self._too_large()
+        size = self._intake.stated_size(request)
         try:
-            options, kind = read_options(strength, seed), read_container(container)
-            job = self._jobs.new(shown_name(name), options=options, container=kind)
+            job = self._jobs.new(
+                shown_name(name), size, owner=_owner(request), options=read_options(strength, seed),
+                output_format=read_format(container, depth),
+            )  # fmt: skip
         except UsageError as error:
             raise HTTPException(422, f"{error.message}.") from None
         except BusyError:
             raise _too_busy() from None
-        try:
-            await self._receive(request, job.original)
-            job.longest_s = await run_in_threadpool(_check_audio, job.original)
-            return self._queue(job)
-        except ClientDisconnect:
-            self._jobs.discard(job)
-            self._note(f"{job.name}: the upload was broken off")
-            raise HTTPException(400, "The upload was broken off.") from None
-        except BaseException:
-            self._jobs.discard(job)
-            raise
+        await self._intake.take(request, job)
+        return self._queue(job)
 
     def status(self, identifier: str) -> dict[str, Any]:
         return _status(self._find(identifier))
 
     def draw(self, identifier: str) -> dict[str, Any]:
         job = self._find(identifier)
+        if job.state == "uploading":
+            raise HTTPException(409, "The file is not complete.")
+        if job.state == "removed":
+            raise HTTPException(410, "Its file made room for newer ones: add it again.")
         if job.variants >= _MOST_VARIANTS:
             raise HTTPException(409, f"There are {_MOST_VARIANTS} variants already.")
         return self._queue(job)
@@ -118,23 +133,48 @@ class _Api:
         self._jobs.cancel(job)
         return _status(job)
 
-    def report(self, identifier: str) -> str:
+    def remove(self, identifier: str) -> dict[str, Any]:
         job = self._find(identifier)
-        if not job.variants:
-            raise HTTPException(404, "There is no restoration yet.")
-        return _report(job)
+        self._jobs.discard(job)
+        return _status(job)
+
+    def comparison(self, identifier: str) -> dict[str, Any]:
+        return _read(self._find_done(identifier), comparison_part)
+
+    def page(self, identifier: str) -> FileResponse:
+        job = self._find_done(identifier)
+        return FileResponse(_read(job, comparison_page), media_type="text/html", filename=f"{job.stem}.html")
+
+    def audio(self, identifier: str, audio: str) -> FileResponse:
+        path = _read(self._find_done(identifier), lambda job: comparison_audio(job, audio))
+        if path is None:
+            raise HTTPException(404, "There is no such recording.")
+        return FileResponse(path, media_type="audio/flac")
 
     def download(self, identifier: str, variant: int) -> FileResponse:
         job = self._find(identifier)
         if not 1 <= variant <= job.variants:
             raise HTTPException(404, "There is no such variant.")
-        kind = _MEDIA_TYPES[job.container]
+        kind = f"audio/{job.output_format.container}"
         return FileResponse(job.restored(variant), media_type=kind, filename=job.shown(variant))
+
+    def archive(self, request: Request) -> StreamingResponse:
+        jobs = [job for job in self._jobs.of(_owner(request)) if job.variants]
+        if not jobs:
+            raise HTTPException(404, "There is nothing to download yet.")
+        head = {"Content-Disposition": 'attachment; filename="mp3restore.zip"'}
+        return StreamingResponse(stream_zip(_results(jobs)), media_type="application/zip", headers=head)
 
     def _find(self, identifier: str) -> Job:
         job = self._jobs.get(identifier)
         if job is None:
             raise HTTPException(404, "There is no such job.")
+        return job
+
+    def _find_done(self, identifier: str) -> Job:
+        job = self._find(identifier)
+        if not job.variants:
+            raise HTTPException(404, "There is no restoration yet.")
         return job
 
     def _queue(self, job: Job) -> dict[str, Any]:
@@ -144,27 +184,16 @@ class _Api:
             raise _too_busy() from None
         return _status(job)
 
-    async def _receive(self, request: Request, target: Path) -> None:
-        """Write the body of a request to a file; its stated length may be missing or wrong."""
-        size = 0
-        stream = aiter(request.stream())
-        try:
-            with target.open("xb") as file:
-                while True:
-                    chunk = await asyncio.wait_for(anext(stream, None), _LONGEST_PAUSE_S)
-                    if chunk is None:
-                        return
-                    size += len(chunk)
-                    if size > self._limit:
-                        raise self._too_large()
-                    file.write(chunk)
-        except TimeoutError:
-            raise HTTPException(408, f"Nothing has come for {_LONGEST_PAUSE_S:.0f} seconds.") from None
-        except OSError as error:
-            raise HTTPException(507, f"The file cannot be kept: {error.strerror}.") from None
 
-    def _too_large(self) -> HTTPException:
-        return HTTPException(413, f"The file is larger than {self._limit // 1_000_000} MB.")
+def _owner(request: Request) -> str:
+    """Return the secret name of a browser: each sees its own files alone."""
+    return request.cookies.get(cookie_name(request.scope, "queue"), "")[:_LONGEST_OWNER]
+
+
+def _results(jobs: Iterable[Job]) -> Iterator[tuple[Any, str]]:
+    for job in jobs:
+        for variant in range(1, job.variants + 1):
+            yield job.restored(variant), job.shown(variant)
 
 
 def _too_busy() -> HTTPException:
@@ -178,21 +207,9 @@ def _status(job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _check_audio(path: Path) -> float:
+def _read(job: Job, read: Callable[[Job], _T]) -> _T:
+    """Read something of the files of a job, which may be removed meanwhile."""
     try:
-        return check_upload(path)
-    except Mp3RestoreError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        raise HTTPException(415, f"This file cannot be restored: {error.message}{hint}.") from error
-
-
-def _report(job: Job) -> str:
-    """Make the page of all variants, or take the one that was made."""
-    with job.reading:
-        count = job.variants
-        target = job.folder / f"report-{count}.html"
-        if not target.exists():
-            restored = {job.restored(k + 1): job.shown(k + 1) for k in range(count)}
-            names = {job.original: job.name, **restored, target: f"{job.stem}.html"}
-            write_report(ReportRequest(job.original, list(restored), names=names), target)
-        return target.read_text(encoding="utf-8")
+        return read(job)
+    except (Mp3RestoreError, OSError) as error:
+        raise HTTPException(410, "The files of this job are gone, or cannot be read.") from error

@@ -7,10 +7,10 @@ from typing import Final, cast
 
 from mp3restore.audio.decode import open_audio
 from mp3restore.errors import InputError, UsageError
-from mp3restore.job import CONTAINERS, Container
+from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, OutputFormat
 from mp3restore.options import RunOptions
 
-__all__ = ["LONGEST_SECONDS", "TooLongError", "check_upload", "read_container", "read_options"]
+__all__ = ["LONGEST_SECONDS", "TooLongError", "check_upload", "read_format", "read_options"]
 
 LONGEST_SECONDS: Final = 2 * 3600.0
 """Longest stereo music at 48 kHz, in seconds; of more channels, or at higher rates, less is taken."""
@@ -66,14 +66,12 @@ def read_options(strength: str, seed: str) -> RunOptions:
         raise UsageError("the strength must be 0 to 1, and the seed a whole number") from error
 
 
-def read_container(text: str) -> Container:
-    """Read the format of the results; FLAC where it is empty.
+def read_format(container: str, depth: str) -> OutputFormat:
+    """Read the format of the results and its bits per sample; what is empty is as on the command line.
 
     Raises
     ------
     UsageError
-        If there is no such format.
+        If there is no such format, or it cannot hold so many bits.
     """
-    if f".{text or 'flac'}" not in CONTAINERS:
-        raise UsageError("the format must be flac or wav")
-    return cast("Container", text or "flac")
+    return OutputFormat(cast("Container", container or "flac"), cast("BitDepth", depth or DEFAULT_BIT_DEPTH))

@@ -1,6 +1,6 @@
 """Random requests to the local page: no answer is a fault of ours, and nothing is left behind.
 
-``python tests/web/fuzz_uploads.py --rounds 20000`` prints one JSON line, and ends with 1 if anything went wrong.
+``python tests/web/fuzz_uploads.py --rounds 20000`` prints JSON lines, and ends with 1 if anything went wrong.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from mp3restore.web.jobs import Jobs
 
 SAMPLE = Path(__file__).resolve().parents[1] / "data" / "francium-32k.mp3"
 LIMIT = 50_000
+OWNER, TOKEN = "fuzz", "sesame"
+COOKIE = f"mp3restore-queue-8000={OWNER}; mp3restore-token-8000={TOKEN}".encode()
 WORDS = (b"", b"1", b"0.5", b"-1", b"nan", b"inf", b"1e400", b"9" * 400, b"\0", b"../../etc/passwd", b"a.mp3", b"\xff",
          b"wav", b"flac", b"mp3", b"'; DROP", b"%00", b"\r\nX: y", "\u202eüß".encode())  # fmt: skip
 
@@ -31,11 +33,13 @@ def words(rng: random.Random) -> bytes:
     return rng.choice(WORDS) if rng.random() < 0.8 else rng.randbytes(rng.randrange(40))
 
 
-def request(rng: random.Random, song: bytes) -> tuple[dict, list[dict]]:
+def request(rng: random.Random, song: bytes, jobs: list[str]) -> tuple[dict, list[dict]]:
     """Scope and messages of a request."""
-    others = ["/", "/jobs/x", "/jobs/x/variants", "/jobs/x/cancel", "/jobs/x/report", "/jobs/x/variants/1"]
-    path = "/jobs" if rng.random() < 0.7 else rng.choice([*others, "/jobs/" + quote_from_bytes(words(rng))])
-    names = (b"name", b"strength", b"seed", b"container", b"other")
+    places = ["", "/variants", "/cancel", "/comparison", "/comparison/audio-1", "/page", "/variants/1"]
+    known = rng.choice([*jobs, "x"])
+    others = ["/", "/archive", *(f"/jobs/{known}{place}" for place in places)]
+    path = "/jobs" if rng.random() < 0.6 else rng.choice([*others, "/jobs/" + quote_from_bytes(words(rng))])
+    names = (b"name", b"strength", b"seed", b"container", b"depth", b"token", b"other")
     query = b"&".join(rng.choice(names) + b"=" + quote_from_bytes(words(rng)).encode() for _ in range(rng.randrange(5)))
     start = rng.randrange(len(song))
     body = rng.choice([b"", rng.randbytes(rng.randrange(2000)), song[start : start + rng.randrange(8000)]])
@@ -45,7 +49,9 @@ def request(rng: random.Random, song: bytes) -> tuple[dict, list[dict]]:
     stated = rng.choice([str(len(body)).encode()] * 4 + [words(rng), b"999999999999"])
     headers = [(b"host", rng.choice([b"127.0.0.1:8000"] * 9 + [words(rng)])), (b"content-length", stated)]
     if rng.random() < 0.3:
-        headers.append((rng.choice([b"origin", b"sec-fetch-site", b"content-type", b"range"]), words(rng)))
+        headers.append((rng.choice([b"origin", b"sec-fetch-site", b"content-type", b"range", b"cookie"]), words(rng)))
+    if rng.random() < 0.7:
+        headers.append((b"cookie", COOKIE))
     half = len(body) // 2
     messages = [{"type": "http.request", "body": body[:half], "more_body": True}]
     if rng.random() < 0.1:
@@ -54,7 +60,7 @@ def request(rng: random.Random, song: bytes) -> tuple[dict, list[dict]]:
         messages.append({"type": "http.request", "body": body[half:], "more_body": False})
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": "",
-        "method": rng.choice(["POST"] * 7 + ["GET", "PUT", "HEAD"]), "path": path,
+        "method": rng.choice(["POST"] * 7 + ["GET", "GET", "DELETE", "PUT", "HEAD"]), "path": path,
         "raw_path": path.encode(), "query_string": query, "headers": headers, "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8000),
     }  # fmt: skip
@@ -66,7 +72,9 @@ async def ask(app, scope: dict, messages: list[dict]) -> int:
     waiting, statuses = list(messages), []
 
     async def receive() -> dict:
-        return waiting.pop(0) if waiting else {"type": "http.disconnect"}
+        if not waiting:
+            await asyncio.Event().wait()  # the browser waits for the answer
+        return waiting.pop(0)
 
     async def send(message: dict) -> None:
         if message["type"] == "http.response.start":
@@ -76,17 +84,24 @@ async def ask(app, scope: dict, messages: list[dict]) -> int:
     return statuses[0] if statuses else 0
 
 
-def fuzz(rounds: int, seed: int) -> dict:
+def restore(job, variant, _progress) -> list[str]:
+    """Stands for the restoration."""
+    job.restored(variant).write_bytes(job.original.read_bytes())
+    return []
+
+
+def fuzz(rounds: int, seed: int, token: str | None) -> dict:
     """Send so many requests; returns what was counted."""
     rng, song, faults, statuses = random.Random(seed), SAMPLE.read_bytes()[:30_000], Counter(), Counter()
     slowest = 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        jobs = Jobs(folder, lambda job, variant, _progress: job.restored(variant).write_bytes(b"done") and [])
-        app = create_app(jobs, limit_bytes=LIMIT, names=own_names("127.0.0.1"), note=lambda _: None)
+        jobs = Jobs(folder, restore, waiting_bytes=4 * LIMIT, kept_bytes=20 * LIMIT)
+        app = create_app(jobs, limit_bytes=LIMIT, names=own_names("127.0.0.1"), note=lambda _: None, token=token)
         with asyncio.Runner() as runner:
             for _ in range(rounds):
-                scope, messages = request(rng, song)
+                known = [job.identifier for job in jobs.of(OWNER)]
+                scope, messages = request(rng, song, known)
                 started = time.perf_counter()
                 try:
                     status = runner.run(ask(app, scope, messages))
@@ -98,8 +113,9 @@ def fuzz(rounds: int, seed: int) -> dict:
                 if status >= 500 and status != 503:
                     faults[f"status {status}"] += 1
         jobs.close()
-        left = len(list(folder.rglob("*.mp3")))
-    return {"requests": rounds, "faults": dict(faults), "statuses": dict(statuses), "slowest_s": round(slowest, 2),
+        left = len(list(folder.iterdir())) - sum(job.folder.exists() for job in jobs._jobs.values())
+    return {"requests": rounds, "token": token is not None, "faults": dict(faults), "statuses": dict(statuses),
+            "slowest_s": round(slowest, 2),
             "left": left}  # fmt: skip
 
 
@@ -109,9 +125,12 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    found = fuzz(arguments.rounds, arguments.seed)
-    print(json.dumps(found))
-    return 1 if found["faults"] else 0
+    failed = False
+    for token in (None, TOKEN):
+        found = fuzz(arguments.rounds // 2, arguments.seed, token)
+        print(json.dumps(found))
+        failed |= bool(found["faults"] or found["left"])
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@
 
 const test = pageData();
 const player = new SyncPlayer();
-const by = (name) => document.getElementById(name);
 let started = new Date().toISOString();
 /* What one page keeps in the browser, so that a reload or a closed window loses nothing. */
 const STORE = `mp3restore-${test.mode}-${test.test}`;

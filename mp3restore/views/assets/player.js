@@ -1,5 +1,7 @@
 "use strict";
 
+const by = (name) => document.getElementById(name);
+
 /* Long enough to avoid clicks, short enough to seem immediate. */
 const FADE_SECONDS = 0.01;
 
@@ -34,7 +36,7 @@ class SyncPlayer extends EventTarget {
     this.#gains = gains;
     this.#offset = 0;
     this.#loop = null;
-    this.#active = Math.min(this.#active, buffers.length - 1);
+    this.#active = Math.max(0, Math.min(this.#active, buffers.length - 1));
     this.#changed();
   }
 
@@ -166,8 +168,13 @@ function pageData() {
   return JSON.parse(document.getElementById("data").textContent);
 }
 
-/** Decode the audio file in an element, without converting its rate in Hz. */
-async function embeddedAudio(id, rate) {
+/** Decode an audio file (an ArrayBuffer), without converting its rate in Hz. */
+function decodeAudio(file, rate) {
+  return new OfflineAudioContext(1, 1, rate).decodeAudioData(file);
+}
+
+/** Decode the audio file in an element. */
+function embeddedAudio(id, rate) {
   const text = document.getElementById(id).textContent;
   let bytes;
   if (Uint8Array.fromBase64) {
@@ -176,7 +183,7 @@ async function embeddedAudio(id, rate) {
     const binary = atob(text);
     bytes = Uint8Array.from({ length: binary.length }, (_, index) => binary.charCodeAt(index));
   }
-  return new OfflineAudioContext(1, 1, rate).decodeAudioData(bytes.buffer);
+  return decodeAudio(bytes.buffer, rate);
 }
 
 /** Format seconds as minutes, seconds and tenths. */
@@ -191,7 +198,6 @@ function clock(seconds) {
  * @param start a function that returns where the recordings begin in the whole piece, in seconds.
  */
 function connectDeck(player, { start = () => 0, keys = (index) => player.select(index) } = {}) {
-  const by = (name) => document.getElementById(name);
   const seek = by("seek");
   const loopStart = () => player.setLoop({
     start: player.position,
@@ -228,7 +234,7 @@ function connectDeck(player, { start = () => 0, keys = (index) => player.select(
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || !player.duration) return;
     const target = event.target;
-    if (target.matches("input[type=text], textarea")) return;
+    if (target.matches("input[type=text], input[type=number], textarea")) return;
     const acts = {
       " ": target.matches("button, input, select, summary, a") ? null : () => player.toggle(),
       "[": loopStart,

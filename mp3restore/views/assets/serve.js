@@ -1,18 +1,22 @@
 "use strict";
 
-const POLL_MILLISECONDS = 300;
-const BUSY_MILLISECONDS = 1000;
-const MOST_WAITING = 3; // one less than the server accepts
-const KEPT = "jobs";
+/* The queue is the server's: this page asks for it, and holds only the files that it has not sent yet. */
+
+const POLL_MILLISECONDS = 400;
+const RETRY_MILLISECONDS = 2000;
 const ACTIVE = ["uploading", "waiting", "running"];
-const { limit } = JSON.parse(document.getElementById("data").textContent);
-const by = (name) => document.getElementById(name);
+const OPTIONS = ["strength", "seed", "container", "depth"];
+const { limit, suffixes, variants } = pageData();
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 
-/* The files of this page, each with the server's last answer about it (job), or the file that is still to be sent. */
-const entries = [];
-let shown = null;
+/* Files that are still to be sent, or that the server did not take; a state and an error tell which. */
+const unsent = [];
+/* The server's last answer. */
+let jobs = [];
 let sending = false;
+let watching = false;
+/* The job whose comparison is shown, with its number of variants. */
+let shown = null;
 
 function fail(text) {
   by("error").textContent = text;
@@ -21,32 +25,63 @@ function fail(text) {
 
 /** Ask the server. The status is 0 if there was no answer, because the request was aborted or the program ended. */
 async function ask(path, options = {}) {
+  let response;
   try {
-    const response = await fetch(path, options);
+    response = await fetch(path, options);
     return { status: response.status, content: await response.json() };
   } catch {
-    return { status: 0, content: { detail: "The program does not answer. Was it stopped?" } };
+    const detail = response ? "The program does not let this page in. Open the whole address that it printed."
+      : "The program does not answer. Was it stopped?";
+    return { status: response?.status || 0, content: { detail } };
   }
 }
 
-/** The options on the page, as query parameters. */
+/* Options */
+
 function options() {
-  const chosen = ["strength", "seed", "container"].map((name) => [name, by(name).value]);
-  return new URLSearchParams(chosen).toString();
+  return new URLSearchParams(OPTIONS.map((name) => [name, by(name).value])).toString();
 }
+
+function showOptions() {
+  const text = (name) => by(name).selectedOptions[0].textContent;
+  // FLAC cannot hold floats.
+  for (const option of by("depth").options) option.disabled = option.value === "32f" && by("container").value !== "wav";
+  if (by("depth").selectedOptions[0].disabled) by("depth").value = "24";
+  by("chosen").textContent = `: strength ${text("strength")}, ${text("container")}, ${by("depth").value.replace("f", "-bit float")}${by("depth").value.endsWith("f") ? "" : " bits"}`;
+}
+
+function recallOptions() {
+  try {
+    for (const [name, value] of Object.entries(JSON.parse(sessionStorage.getItem("options")) || {})) {
+      if (!(by(name).options && ![...by(name).options].some((each) => each.value === value))) by(name).value = value;
+    }
+  } catch {
+    // Storage may be forbidden; then the options are the usual ones.
+  }
+  showOptions();
+}
+
+function keepOptions() {
+  showOptions();
+  try {
+    sessionStorage.setItem("options", JSON.stringify(Object.fromEntries(OPTIONS.map((name) => [name, by(name).value]))));
+  } catch {
+    // Then they last as long as the page.
+  }
+}
+
+/* Files on their way to the server */
 
 function addFiles(files) {
   fail("");
   for (const file of files) {
     const large = file.size > limit;
-    entries.push({
-      name: file.name, file: large ? null : file, options: options(), controller: new AbortController(), job: null,
-      state: large ? "refused" : "to be sent",
-      error: large ? `${file.name} is larger than ${limit / 1e6} MB.` : "",
+    unsent.push({
+      key: Symbol(file.name), name: file.name, file, options: options(), controller: new AbortController(),
+      state: large ? "refused" : "to be sent", error: large ? `The file is larger than ${limit / 1e6} MB.` : "",
     });
   }
-  const last = entries.at(-1);
-  if (last) choose(last);
+  show();
   send();
 }
 
@@ -55,29 +90,24 @@ async function send() {
   if (sending) return;
   sending = true;
   let entry;
-  while ((entry = entries.find((each) => each.file))) {
-    while (entries.filter(({ job }) => job?.state === "waiting").length >= MOST_WAITING && !entry.controller.signal.aborted) {
-      await pause(POLL_MILLISECONDS);
-    }
-    await upload(entry);
-    entry.file = null;
-    show();
-  }
+  while ((entry = unsent.find(({ state }) => state === "to be sent"))) await upload(entry);
   sending = false;
+  show();
 }
 
 async function upload(entry) {
   const path = `/jobs?name=${encodeURIComponent(entry.name)}&${entry.options}`;
   const { signal } = entry.controller;
-  entry.state = "sending";
-  show();
   let answer;
-  while (!signal.aborted) {
+  for (;;) {
+    entry.state = "sending";
+    show();
     answer = await ask(path, { method: "POST", body: entry.file, signal });
     if (answer.status !== 503) break;
     entry.state = "waiting for others";
     show();
-    await pause(BUSY_MILLISECONDS);
+    await pause(POLL_MILLISECONDS);
+    if (signal.aborted) break;
   }
   if (signal.aborted) {
     entry.state = "cancelled";
@@ -85,168 +115,298 @@ async function upload(entry) {
     entry.state = "refused";
     entry.error = answer.content.detail;
   } else {
-    entry.job = answer.content;
-    keep();
-    follow(entry);
+    unsent.splice(unsent.indexOf(entry), 1);
+    jobs.push(answer.content);
+    watch();
+  }
+  show();
+}
+
+/** The files that were dropped, also those in folders; of a folder, only what looks like audio. */
+async function dropped(transfer) {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.());
+  if (!entries.some((entry) => entry?.isDirectory)) return [...transfer.files];
+  const found = [];
+  for (const entry of entries.filter(Boolean)) await walk(entry, found, false);
+  return found;
+}
+
+async function walk(entry, found, inFolder) {
+  if (entry.isFile) {
+    if (!inFolder || isAudio(entry.name)) found.push(await new Promise((resolve, reject) => { entry.file(resolve, reject); }));
+    return;
+  }
+  const reader = entry.createReader();
+  // It hands out a hundred at a time.
+  for (;;) {
+    const batch = await new Promise((resolve, reject) => { reader.readEntries(resolve, reject); });
+    if (!batch.length) return;
+    batch.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+    for (const each of batch) await walk(each, found, true);
   }
 }
 
-/** Remember the jobs, so that a reload finds them again. */
-function keep() {
-  sessionStorage.setItem(KEPT, JSON.stringify(entries.filter((each) => each.job).map((each) => each.job.id)));
+const isAudio = (name) => suffixes.some((suffix) => name.toLowerCase().endsWith(suffix)) && !name.startsWith(".");
+
+function addFolder(files) {
+  const music = files.filter((file) => isAudio(file.name));
+  addFiles(music);
+  if (!music.length) fail("There is no audio in this folder.");
 }
 
-async function recall() {
-  for (const id of JSON.parse(sessionStorage.getItem(KEPT) || "[]")) {
-    const { status, content } = await ask(`/jobs/${id}`);
+/* The queue */
+
+/** Ask for the queue as long as something happens in it. */
+async function watch() {
+  if (watching) return;
+  watching = true;
+  do {
+    const { status, content } = await ask("/jobs");
     if (status === 200) {
-      entries.push({ name: content.name, file: null, job: content, state: "", error: "" });
-      follow(entries.at(-1));
+      jobs = content;
+      if (by("error").dataset.lost) fail("");
+      delete by("error").dataset.lost;
+      show();
+    } else {
+      fail(content.detail);
+      by("error").dataset.lost = "yes";
     }
-  }
-  keep();
-  if (!shown && entries.length) choose(entries.at(-1));
+    await pause(status === 200 ? POLL_MILLISECONDS : RETRY_MILLISECONDS);
+  } while (jobs.some(({ state }) => ACTIVE.includes(state)));
+  watching = false;
 }
 
-async function follow(entry) {
-  if (entry.followed) return;
-  entry.followed = true;
+async function act(job, path, method = "POST") {
+  fail("");
+  const { status, content } = await ask(`/jobs/${job.id}${path}`, { method });
+  if (status >= 400 || status === 0) fail(content.detail);
+  if (method === "DELETE" && (status === 200 || status === 404)) {
+    jobs = jobs.filter(({ id }) => id !== job.id);
+    if (shown?.id === job.id) hideComparison();
+  } else if (status === 202) {
+    jobs = jobs.map((each) => (each.id === job.id ? content : each));
+  }
   show();
-  while (ACTIVE.includes(entry.job.state)) {
-    await pause(POLL_MILLISECONDS);
-    const { status, content } = await ask(`/jobs/${entry.job.id}`);
-    if (status !== 200) {
-      entry.job = null;
-      entry.state = "lost";
-      entry.error = content.detail;
-      break;
+  watch();
+}
+
+/* Rows: each is made once and then changed, so that the focus and the place on the page stay. */
+const rows = new Map();
+
+function make(tag, className, text = "") {
+  return Object.assign(document.createElement(tag), { className, textContent: text });
+}
+
+function makeRow() {
+  const row = make("li", "job");
+  row.line = make("div", "line");
+  row.name = make("span", "name");
+  row.state = make("span", "state");
+  row.progress = Object.assign(make("progress", ""), { max: 1 });
+  row.error = make("p", "error");
+  row.remarks = make("ul", "");
+  row.acts = make("div", "acts");
+  row.line.append(row.name, row.state, row.acts);
+  row.append(row.line, row.progress, row.error, row.remarks);
+  return row;
+}
+
+/** What can be done with a file, as { text, act } for buttons and { text, href } for links. */
+function actsOf(job) {
+  if (!job.id) {
+    if (["refused", "cancelled"].includes(job.state)) {
+      return [
+        ...(job.file.size > limit ? [] : [{ text: "Retry", act: () => retry(job) }]),
+        { text: "Remove", act: () => { unsent.splice(unsent.indexOf(job), 1); show(); } },
+      ];
     }
-    entry.job = content;
-    show();
+    return [{ text: "Cancel", act: () => { job.controller.abort(); job.state = "cancelled"; show(); } }];
   }
-  entry.followed = false;
+  const busy = ACTIVE.includes(job.state);
+  const links = job.downloads.map((name, index) => ({
+    text: `Download${job.downloads.length > 1 ? ` ${index + 1}` : ""}`, href: `/jobs/${job.id}/variants/${index + 1}`,
+    label: `Download ${name}`,
+  }));
+  const listen = { text: "Listen", act: () => openComparison(job, true), pressed: shown?.id === job.id };
+  const again = { text: "Retry", act: () => act(job, "/variants") };
+  const draw = { text: "Another draw", act: () => act(job, "/variants") };
+  const failed = ["failed", "cancelled"].includes(job.state);
+  return [
+    ...(links.length ? [listen, ...links] : []),
+    ...(failed ? [again] : []),
+    ...(job.state === "done" && links.length < variants ? [draw] : []),
+    busy ? { text: "Cancel", act: () => act(job, "/cancel") } : { text: "Remove", act: () => act(job, "", "DELETE") },
+  ];
+}
+
+function retry(entry) {
+  Object.assign(entry, { state: "to be sent", error: "", controller: new AbortController(), options: options() });
   show();
+  send();
 }
 
-function choose(entry) {
-  shown = entry;
-  show();
+function showActs(row, job) {
+  const acts = actsOf(job);
+  const signature = JSON.stringify(acts.map(({ text, href, pressed }) => [text, href, pressed]));
+  row.does = acts;
+  if (row.signature === signature) return;
+  row.signature = signature;
+  const focused = row.acts.contains(document.activeElement) ? document.activeElement.textContent : null;
+  row.acts.replaceChildren(...acts.map(({ text, href, label, pressed }, index) => {
+    const element = make(href ? "a" : "button", href ? "button" : "", text);
+    if (href) Object.assign(element, { href, download: "" });
+    else Object.assign(element, { type: "button", onclick: () => row.does[index].act() });
+    if (pressed !== undefined) element.setAttribute("aria-pressed", String(pressed));
+    element.setAttribute("aria-label", label || `${text}: ${job.name}`);
+    return element;
+  }));
+  if (focused === null) return;
+  const same = [...row.acts.children].find((each) => each.textContent === focused);
+  (same || row.acts.lastElementChild)?.focus();
 }
 
-function stateOf({ job, state }) {
-  if (!job) return state;
-  return job.state === "running" ? `${Math.round(100 * job.progress)} %` : job.state;
+function stateOf({ state, progress }) {
+  return state === "running" ? `restoring, ${Math.round(100 * progress)} %` : state;
 }
 
-function showList() {
-  while (by("jobs").children.length < entries.length) {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    const index = by("jobs").children.length;
-    button.addEventListener("click", () => choose(entries[index]));
-    item.append(button);
-    by("jobs").append(item);
-  }
-  entries.forEach((entry, index) => {
-    const button = by("jobs").children[index].firstElementChild;
-    button.textContent = `${entry.name}: ${stateOf(entry)}`;
-    button.setAttribute("aria-pressed", String(entry === shown));
-  });
-  by("jobs").hidden = entries.length < 2;
+function showRow(row, job) {
+  row.className = `job ${job.state === "refused" ? "failed" : job.state.replaceAll(" ", "-")}${shown?.id === job.id && job.id ? " shown" : ""}`;
+  row.name.textContent = job.name;
+  row.state.textContent = stateOf(job);
+  row.progress.hidden = !["running", "sending"].includes(job.state);
+  row.progress.setAttribute("aria-label", `Progress of ${job.name}`);
+  if (job.state === "running") row.progress.value = job.progress;
+  else row.progress.removeAttribute("value");
+  row.error.textContent = job.error;
+  row.error.hidden = !job.error;
+  const remarks = job.remarks || [];
+  row.remarks.hidden = !remarks.length;
+  if (row.remarks.childElementCount !== remarks.length) row.remarks.replaceChildren(...remarks.map((text) => make("li", "", text)));
+  showActs(row, job);
 }
 
 function show() {
-  showList();
-  if (!shown) return;
-  const { job, error } = shown;
-  const busy = job ? ACTIVE.includes(job.state) : Boolean(shown.file);
-  fail(error || (job?.state === "failed" ? job.error : ""));
-  by("work").hidden = !job && !busy;
-  by("name").textContent = shown.name;
-  by("progress").value = job ? (job.state === "done" ? 1 : job.progress) : 0;
-  by("state").textContent = stateOf(shown);
-  by("cancel").disabled = !busy;
-  const remarks = job?.remarks || [];
-  by("remarks").hidden = !remarks.length;
-  by("remarks").replaceChildren(...remarks.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-  showResult(job, busy);
-}
-
-function showResult(job, busy) {
-  by("draw").disabled = busy;
-  by("result").hidden = !job?.downloads.length;
-  if (by("result").hidden || busy) return;
-  by("downloads").replaceChildren(...job.downloads.map((name, index) => {
-    const link = document.createElement("a");
-    link.href = `/jobs/${job.id}/variants/${index + 1}`;
-    link.textContent = `Download variant ${index + 1} (${name.split(".").at(-1).toUpperCase()})`;
-    return link;
-  }));
-  const address = `/jobs/${job.id}/report?variants=${job.downloads.length}`;
-  if (by("report").getAttribute("src") !== address) {
-    by("report").style.visibility = "hidden"; // until then it shows the report of another file
-    by("report").src = address;
+  const all = [...jobs, ...unsent];
+  const keys = all.map((job) => job.id || job.key);
+  for (const [key, row] of rows) {
+    if (keys.includes(key)) continue;
+    const next = row.nextElementSibling || row.previousElementSibling;
+    if (row.contains(document.activeElement)) (next?.querySelector("button, a") || by("file")).focus();
+    row.remove();
+    rows.delete(key);
   }
+  all.forEach((job, index) => {
+    if (!rows.has(keys[index])) rows.set(keys[index], makeRow());
+    const row = rows.get(keys[index]);
+    if (by("jobs").children[index] !== row) by("jobs").insertBefore(row, by("jobs").children[index] || null);
+    showRow(row, job);
+  });
+  showCount(all);
+  showComparison();
 }
 
-async function cancel() {
-  if (shown.job) {
-    await ask(`/jobs/${shown.job.id}/cancel`, { method: "POST" });
-  } else {
-    shown.controller.abort();
-  }
+function showCount(all) {
+  const done = jobs.filter((job) => job.downloads.length && !ACTIVE.includes(job.state));
+  const left = all.filter(({ state }) => [...ACTIVE, "to be sent", "sending", "waiting for others"].includes(state));
+  const wrong = all.filter(({ state }) => ["failed", "refused"].includes(state));
+  const text = [`${done.length} of ${all.length} done`, wrong.length && `${wrong.length} not restored`].filter(Boolean).join(", ");
+  // A screen reader says it whenever it changes.
+  if (by("count").textContent !== text) by("count").textContent = text;
+  by("queue").hidden = !all.length;
+  by("all").hidden = !jobs.some((job) => job.downloads.length);
+  by("clear").hidden = left.length === all.length || all.length < 2;
 }
 
-async function draw() {
-  const entry = shown;
-  entry.error = "";
-  const { status, content } = await ask(`/jobs/${entry.job.id}/variants`, { method: "POST" });
-  if (status === 202) entry.job = content;
-  else entry.error = content.detail;
-  follow(entry);
+async function clear() {
+  for (const entry of unsent.filter(({ state }) => ["refused", "cancelled"].includes(state))) unsent.splice(unsent.indexOf(entry), 1);
+  for (const job of jobs.filter(({ state }) => !ACTIVE.includes(state))) await act(job, "", "DELETE");
+  show();
 }
 
-/* On a phone, the page scrolls instead of a frame within it. */
+/* The comparison */
+
 const narrow = matchMedia("(max-width: 40rem)");
-const observer = new ResizeObserver(fit);
 
-function fit() {
-  const body = by("report").contentDocument?.body;
-  by("report").style.height = narrow.matches && body ? `${Math.ceil(body.getBoundingClientRect().height) + 2}px` : "";
+/** Open the comparison of the first file that is done, and that of more variants when they are. */
+function showComparison() {
+  const inTheWay = narrow.matches && jobs.length + unsent.length > 1; // of the list, on a phone
+  const job = jobs.find(({ id, downloads }) => (shown ? id === shown.id : downloads.length && !inTheWay));
+  if (shown && !job?.downloads.length) {
+    hideComparison();
+  } else if (job && !ACTIVE.includes(job.state) && shown?.count !== job.downloads.length) {
+    openComparison(job, false);
+  }
 }
 
-/* The keys of the player in the frame work on the whole page. */
-function forwardKey(event) {
-  const frame = by("report").contentWindow;
-  if (by("result").hidden || !frame?.document.body || event.ctrlKey || event.altKey || event.metaKey) return;
-  const { target, key } = event;
-  if (!/^[1-9 ,.[\]]$/.test(key) || target.matches("input, select, textarea")) return;
-  if (key === " " && target.matches("button, a, summary")) return;
-  event.preventDefault();
-  frame.document.body.dispatchEvent(new frame.KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+async function openComparison(job, asked) {
+  const mine = { id: job.id, count: job.downloads.length };
+  const same = shown?.id === mine.id && shown.count === mine.count;
+  shown = mine;
+  by("listen").hidden = false;
+  by("name").textContent = job.name;
+  by("page").href = `/jobs/${job.id}/page`;
+  if (asked) {
+    show();
+    by("listen").scrollIntoView();
+    by("name").focus({ preventScroll: true });
+  }
+  if (same) return;
+  delete document.body.dataset.drawn;
+  by("song").replaceChildren();
+  player.load([], []);
+  by("tracks").replaceChildren();
+  by("status").textContent = "Comparing...";
+  const { status, content } = await ask(`/jobs/${job.id}/comparison`);
+  if (shown !== mine) return;
+  if (status !== 200) {
+    by("status").textContent = content.detail;
+    return;
+  }
+  // The server's own template, in which every name is escaped; and the page's policy runs no script in it.
+  by("song").innerHTML = content.html;
+  const load = async (audio, rate) => {
+    const response = await fetch(`/jobs/${mine.id}/comparison/${audio}`);
+    if (!response.ok) throw new Error("the program does not have it any more");
+    return decodeAudio(await response.arrayBuffer(), rate);
+  };
+  compare({ ...content.data, load });
 }
 
-by("file").addEventListener("change", (event) => {
-  addFiles([...event.target.files]);
-  event.target.value = ""; // otherwise the same file could not be chosen again
+function hideComparison() {
+  shown = null;
+  player.load([], []);
+  by("listen").hidden = true;
+  by("song").replaceChildren();
+}
+
+by("file").addEventListener("change", ({ target }) => {
+  addFiles([...target.files]);
+  target.value = ""; // otherwise the same file could not be chosen again
 });
-by("cancel").addEventListener("click", cancel);
-by("draw").addEventListener("click", draw);
-by("report").addEventListener("load", () => {
-  observer.disconnect();
-  by("report").style.visibility = "";
-  if (by("report").contentDocument?.body) observer.observe(by("report").contentDocument.body);
-  fit();
+by("folder").addEventListener("change", ({ target }) => {
+  addFolder([...target.files]);
+  target.value = "";
 });
-narrow.addEventListener("change", fit);
-document.addEventListener("keydown", forwardKey);
+by("clear").addEventListener("click", clear);
+by("options").addEventListener("change", keepOptions);
 // Anywhere on the page: otherwise the browser would open a file that is dropped beside the box.
 for (const name of ["dragover", "dragleave", "drop"]) {
   addEventListener(name, (event) => {
     event.preventDefault();
     by("drop").classList.toggle("over", name === "dragover");
-    if (name === "drop") addFiles([...event.dataTransfer.files]);
+    if (name !== "drop") return;
+    dropped(event.dataTransfer).then(addFiles, (error) => fail(`The folder cannot be read: ${error.message}`));
   });
 }
-recall();
+// What was not sent would be lost with the page.
+addEventListener("beforeunload", (event) => {
+  if (!unsent.some(({ state }) => ["to be sent", "sending", "waiting for others"].includes(state))) return;
+  event.preventDefault();
+  event.returnValue = true; // for older browsers
+});
+// Another window of the same browser may have added files.
+document.addEventListener("visibilitychange", () => { if (!document.hidden) watch(); });
+by("folders").hidden = !("webkitdirectory" in by("folder")) || matchMedia("(pointer: coarse)").matches;
+if (matchMedia("(pointer: coarse)").matches) document.querySelector(".invitation").textContent = "Choose songs to restore";
+recallOptions();
+watch();

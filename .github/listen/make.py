@@ -1,0 +1,128 @@
+"""Makes the listening page, ``index.html`` beside this file, and the picture of the README.
+
+``python .github/listen/make.py CORPUS`` needs ``lame``, and the recordings that ``songs.toml`` names below CORPUS. With
+``--picture FILE`` it draws the first song at 64 kbit/s instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import soundfile
+
+from mp3restore import restore_file
+from mp3restore.files import atomic_file
+from mp3restore.report.page import Gallery, Song, write_gallery
+from mp3restore.report.request import ReportRequest
+from mp3restore.views.plot import plot_spectrograms
+
+HERE = Path(__file__).parent
+SECONDS = 4.0
+# Music before and after the part that is heard, as in a whole song.
+AROUND_SECONDS = 6.0
+MOST_BYTES = 8_000_000
+ENCODES = {
+    "16 kbit/s mono": ["-b", "16", "-m", "m"],
+    "32 kbit/s": ["-b", "32"],
+    "64 kbit/s": ["-b", "64"],
+    "96 kbit/s": ["-b", "96"],
+    "128 kbit/s": ["-b", "128"],
+}
+INTRODUCTION = (
+    "Six pieces of music, each compressed to MP3 at five bit rates with LAME, and restored by mp3restore. Choose a "
+    "piece and a bit rate, press Play, and switch between the recordings while they play: the MP3, two restorations of "
+    "it, and the original. An MP3 that has lost too little is left as it is."
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A piece of an original, its MP3, and what was made of that."""
+
+    title: str
+    credit: str
+    encode: str
+    original: Path
+    mp3: Path
+    restored: list[Path]
+    start: float
+    left: bool
+
+
+def clips(corpus: Path, folder: Path, encodes: dict[str, list[str]], songs: list[dict]) -> Iterator[Clip]:
+    """Cut, encode and restore."""
+    for number, song in enumerate(songs):
+        place = folder / str(number)
+        place.mkdir()
+        name = song["title"].lower().replace(" ", "-")
+        original = place / f"{name}.wav"
+        lead = min(AROUND_SECONDS, song["start"])
+        with soundfile.SoundFile(corpus / song["path"]) as file:
+            rate = file.samplerate
+            file.seek(round((song["start"] - lead) * rate))
+            samples = file.read(round((lead + SECONDS + AROUND_SECONDS) * rate), dtype="float32", always_2d=True)
+        soundfile.write(original, samples, rate, subtype="PCM_24")
+        for encode, options in encodes.items():
+            stem = f"{name}-{encode.split()[0]}"
+            mp3 = place / f"{stem}.mp3"
+            subprocess.run(["lame", "--quiet", *options, original, mp3], check=True, stdin=subprocess.DEVNULL)
+            restored = [place / f"{stem}.v{variant}.flac" for variant in (1, 2)]
+            results = [restore_file(mp3, path, variant=k + 1) for k, path in enumerate(restored)]
+            left = results[0].strength == 0
+            if left:  # so the MP3 itself is the result, and stands in the page once
+                restored = [place / f"{stem}.left.mp3"]
+                shutil.copy(mp3, restored[0])
+            yield Clip(song["title"], song["credit"], encode, original, mp3, restored, lead, left)
+            print(f"{song['title']}, {encode}: strength {results[0].strength:.2f}", file=sys.stderr)
+
+
+def song_of(clip: Clip) -> Song:
+    """What the page shows of a clip."""
+    labels = {clip.restored[0]: "Left as it is"} if clip.left else {}
+    if not clip.left:
+        labels = {path: f"Restoration {k + 1}" for k, path in enumerate(clip.restored)}
+    paths = [clip.original, clip.mp3, *clip.restored]
+    request = ReportRequest(
+        clip.mp3, clip.restored, clip.original, clip.start, SECONDS,
+        names={path: path.name for path in paths}, labels={**labels, clip.original: "Original"},
+    )  # fmt: skip
+    return Song(clip.title, request, clip.encode, clip.credit)
+
+
+def main() -> int:
+    """Make the page or the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=HERE / "index.html")
+    arguments = parser.parse_args()
+    songs = tomllib.loads((HERE / "songs.toml").read_text(encoding="utf-8"))["songs"]
+    with tempfile.TemporaryDirectory() as name:
+        if arguments.picture:
+            encodes = {"64 kbit/s": ENCODES["64 kbit/s"]}
+            (clip,) = clips(arguments.corpus, Path(name), encodes, songs[:1])
+            titles = [f"original: {clip.title.lower()}", "MP3, 64 kbit/s", "restoration 1", "restoration 2"]
+            with atomic_file(arguments.picture, overwrite=True) as file:
+                plot_spectrograms(
+                    [clip.original, clip.mp3, *clip.restored], file, titles=titles, start=clip.start, duration=SECONDS
+                )
+            return 0
+        made = [song_of(clip) for clip in clips(arguments.corpus, Path(name), ENCODES, songs)]
+        gallery = Gallery("Hear what mp3restore does", made, INTRODUCTION)
+        for warning in write_gallery(gallery, arguments.output, overwrite=True):
+            print(warning, file=sys.stderr)
+    size = arguments.output.stat().st_size
+    print(f"{arguments.output}: {size / 1e6:.1f} MB")
+    return int(size > MOST_BYTES)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
