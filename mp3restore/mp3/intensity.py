@@ -18,6 +18,7 @@ import numpy as np
 
 from mp3restore._typing import FloatArray
 from mp3restore.mp3.lattice import lattice_distance, peak_around, quantise, rotate_ms
+from mp3restore.mp3.stream import band_layout
 from mp3restore.mp3.tables import LONG_LAYOUT, MIXED_LAYOUT, SHORT_LAYOUT, SLOTS, slot_of_line
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _find_panning(
     Without decoding the Huffman codes it is not known where the coded lines of the right channel end. But the bands
     behind show it: nothing crosses their direction.
     """
-    lsf, layout = stream.version != "1", stream.layout[start + rows, 1]
+    lsf = stream.version != "1"
+    layout = band_layout(stream.block_type[start + rows, 1], stream.mixed[start + rows, 1])
     positions, coarse = stream.reader.positions(start, start + len(lines))
     slots = slot_of_line(stream.sample_rate)[layout]
     position = np.take_along_axis(_heard_positions(positions[rows], layout, lsf=lsf), slots, axis=1)

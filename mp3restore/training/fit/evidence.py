@@ -25,7 +25,7 @@ from mp3restore.generator.evidence import BANDS, FEATURES, features
 from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.generator.uncertainty import HOP, N_FFT
-from mp3restore.training.data.prepare import HEADROOM
+from mp3restore.training.data.prepare import FULL_SCALE
 
 __all__ = ["STRENGTHS", "Blocks", "fit_evidence", "fit_weights", "measure_pair"]
 
@@ -75,7 +75,7 @@ def measure_pair(path: Path, restorer: Restorer, *, seed: int) -> Blocks | None:
     frames = ((pair.shape[2] - N_FFT) // HOP + 1) // _BLOCK_FRAMES * _BLOCK_FRAMES
     if frames < _SHORTEST_FRAMES or len(rows) < _FIRST_ROW + frames:
         return None
-    original, degraded = np.ascontiguousarray(pair, dtype=np.float32) / np.float32(32767 * HEADROOM)
+    original, degraded = np.ascontiguousarray(pair, dtype=np.float32) / np.float32(FULL_SCALE)
     passages = [Passage(degraded, rows)]
     pieces = restorer.stream(passages, sample_rate=facts["sample_rate"], seed=seed, by_evidence=False)
     spectra = [analyse(s, N_FFT)[:, :frames] for s in (original, degraded, np.concatenate(list(pieces), axis=1))]
