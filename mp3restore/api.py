@@ -13,7 +13,7 @@ from mp3restore.generator.model import Model
 from mp3restore.generator.noise import LARGEST_VARIANT
 from mp3restore.inspection.inspect import Inspection
 from mp3restore.inspection.inspect import inspect_file as _inspect_file
-from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, check_jobs, lay_out
+from mp3restore.job import BitDepth, Container, check_jobs, lay_out
 from mp3restore.options import RunOptions, check_rate, whole_number
 from mp3restore.pipeline.file import Progress, make_restorer, run_job
 from mp3restore.pipeline.memory import check_samples, place_bitstream, restore_bytes, restore_samples
@@ -33,7 +33,7 @@ def restore_file(
     variety: float | None = None,
     deterministic: bool = False,
     container: Container | None = None,
-    bit_depth: BitDepth = DEFAULT_BIT_DEPTH,
+    bit_depth: BitDepth | None = None,
     sample_rate: int | None = None,
     consistency: bool = True,
     strength: float | None = None,
@@ -62,10 +62,11 @@ def restore_file(
         the small value of the model for variant 1, and 1.0 for all others.
     deterministic : bool
         Make the one restoration that uses no random draw.
-    container : {"wav", "flac"}, optional
-        Format of the result; by default the one of the suffix of `target`.
-    bit_depth : {"16", "24", "32f"}
-        Sample format of the result; "32f" only for WAV.
+    container : {"flac", "wav", "opus", "ogg", "mp3"}, optional
+        Format of the result; by default the one of the suffix of `target`. FLAC and WAV keep everything; the others
+        code the music once more.
+    bit_depth : {"16", "24", "32f"}, optional
+        Sample format of a FLAC or WAV file, by default 16 bits with dither; "32f" only for WAV.
     sample_rate : int, optional
         Rate of the result in Hz; by default the input's, or the full rate of its family for MPEG-2 and 2.5 files.
     consistency : bool

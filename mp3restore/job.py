@@ -13,6 +13,7 @@ __all__ = [
     "AUDIO_SUFFIXES",
     "CONTAINERS",
     "DEFAULT_BIT_DEPTH",
+    "LOSSY",
     "BitDepth",
     "Container",
     "Job",
@@ -29,7 +30,7 @@ _SPECIAL = ("/dev/", "/proc/", "/sys/")
 _SHARED_MEMORY = "/dev/shm/"  # noqa: S108 - only compared with, never written to
 _MOST_LINKS = 40
 
-CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac"}
+CONTAINERS: dict[str, Container] = {".wav": "wav", ".flac": "flac", ".opus": "opus", ".ogg": "ogg", ".mp3": "mp3"}
 # What is taken from a folder by its name; a file that is named itself is judged by its content alone.
 AUDIO_SUFFIXES = frozenset(
     [
@@ -57,9 +58,14 @@ AUDIO_SUFFIXES = frozenset(
     ]
 )
 
-Container = Literal["wav", "flac"]
+Container = Literal["wav", "flac", "opus", "ogg", "mp3"]
+LOSSY: frozenset[Container] = frozenset(["opus", "ogg", "mp3"])
+"""Containers whose encoders lose something; they have no bit depth."""
 BitDepth = Literal["16", "24", "32f"]
-DEFAULT_BIT_DEPTH: BitDepth = "24"
+DEFAULT_BIT_DEPTH: BitDepth = "16"
+_OPUS_RATE = 48000
+# Room for rounding, and for what the encoders of lossy formats add to a peak.
+_LOSSY_PEAK = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,8 @@ def _container(output: Path | None, container: Container | None) -> Container:
     if container is None:
         if by_suffix is None:
             raise UsageError(
-                f"the format of '{output.name}' is unknown", hint="end the name in .wav or .flac, or add --format"
+                f"the format of '{output.name}' is unknown",
+                hint=f"end the name in {', '.join(CONTAINERS)}, or add --format",
             )
         return by_suffix
     if by_suffix not in (None, container) or (by_suffix is None and output.suffix.lower() in AUDIO_SUFFIXES):
@@ -127,7 +134,7 @@ def lay_out(
     kind = _container(output, container)
     target = output if output is not None else source.with_name(f"{source.stem}.restored.{kind}")
     names = [target.name] if variants == 1 else [f"{target.stem}.v{k + 1}{target.suffix}" for k in range(variants)]
-    output_format = OutputFormat(kind, bit_depth or DEFAULT_BIT_DEPTH)
+    output_format = OutputFormat(kind, bit_depth)
     return [
         Job(source, target.with_name(name), output_format, variant=k + 1, overwrite=overwrite)
         for k, name in enumerate(names)
@@ -215,6 +222,13 @@ def path_key(path: Path) -> str:
 class OutputFormat:
     """Container and sample format of a result.
 
+    Attributes
+    ----------
+    container : str
+        One of `CONTAINERS`.
+    bit_depth : str or None
+        Of WAV and FLAC, by default `DEFAULT_BIT_DEPTH`; None for formats that lose something.
+
     Raises
     ------
     UsageError
@@ -222,11 +236,17 @@ class OutputFormat:
     """
 
     container: Container = "flac"
-    bit_depth: BitDepth = DEFAULT_BIT_DEPTH
+    bit_depth: BitDepth | None = None
 
     def __post_init__(self) -> None:
         if self.container not in get_args(Container):
-            raise UsageError(f"unknown format '{self.container}'", hint="use wav or flac")
+            raise UsageError(f"unknown format '{self.container}'", hint=f"use {', '.join(get_args(Container))}")
+        if self.container in LOSSY:
+            if self.bit_depth is not None:
+                raise UsageError(f"{self.container} has no bits per sample", hint="leave out --bit-depth")
+            return
+        if self.bit_depth is None:
+            object.__setattr__(self, "bit_depth", DEFAULT_BIT_DEPTH)
         if self.bit_depth not in get_args(BitDepth):
             raise UsageError(f"unknown bit depth '{self.bit_depth}'", hint="use 16, 24 or 32f")
         if self.container == "flac" and self.is_float:
@@ -239,5 +259,15 @@ class OutputFormat:
 
     @property
     def bits(self) -> int:
-        """Bits per sample."""
-        return 32 if self.is_float else int(self.bit_depth)
+        """Bits per sample of WAV and FLAC."""
+        return 32 if self.bit_depth in (None, "32f") else int(self.bit_depth)
+
+    @property
+    def highest_peak(self) -> float:
+        """Peak of a file that had to be turned down: below full scale, with room for rounding and dither."""
+        return _LOSSY_PEAK if self.container in LOSSY else 1 - 2.0 ** (2 - self.bits)
+
+    @property
+    def only_rate(self) -> int | None:
+        """The one sample rate in Hz of a format that has no other."""
+        return _OPUS_RATE if self.container == "opus" else None

@@ -1,8 +1,7 @@
-"""Writing audio files: quantisation, dither, FLAC and WAV."""
+"""Writing audio files: quantisation, dither, FLAC, WAV, and formats that lose something."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from typing import BinaryIO, Protocol
 
@@ -10,9 +9,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mp3restore.audio.lossy import LossyWriter
+from mp3restore.audio.sink import ErrorKeeper
 from mp3restore.audio.wav import WavWriter
 from mp3restore.errors import UsageError
-from mp3restore.job import OutputFormat
+from mp3restore.job import LOSSY, OutputFormat
 
 __all__ = ["AudioWriter", "open_writer", "quantise"]
 
@@ -76,39 +77,11 @@ def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArra
     return np.clip(steps, -scale, scale - 1, out=steps).astype(np.int32)
 
 
-class _ErrorKeeper:
-    """Keeps the error of a file for us, because the callbacks of libsndfile cannot pass it on."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.error: OSError | None = None
-
-    def write(self, data: bytes) -> int:
-        """Write and return the number of bytes; 0 makes libsndfile stop."""
-        return self._guard(lambda: self._file.write(data))
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Set the position and return it."""
-        return self._guard(lambda: self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._guard(self._file.tell)
-
-    def _guard(self, operation: Callable[[], int]) -> int:
-        if self.error is None:
-            try:
-                return operation()
-            except OSError as error:
-                self.error = error
-        return 0
-
-
 class _FlacWriter:
     """Writes FLAC through libsndfile."""
 
     def __init__(self, file: BinaryIO, *, sample_rate: int, channels: int, bits: int) -> None:
-        self._keeper = _ErrorKeeper(file)
+        self._keeper = ErrorKeeper(file)
         self._bits = bits
         try:
             self._flac = soundfile.SoundFile(
@@ -171,6 +144,8 @@ def open_writer(file: BinaryIO, output_format: OutputFormat, *, sample_rate: int
         If writing fails; also by every method of the writer.
     """
     bits = output_format.bits
+    if output_format.container in LOSSY:
+        return LossyWriter(file, output_format.container, sample_rate=sample_rate, channels=channels)
     if output_format.container == "flac":
         return _PcmWriter(_FlacWriter(file, sample_rate=sample_rate, channels=channels, bits=bits), bits)
     wav = WavWriter(file, sample_rate=sample_rate, channels=channels, bits=bits)

@@ -68,8 +68,7 @@ class LevelledWriter:
         self._writer.close()
         if self._spool is None or self._peak <= 1.0:
             return Level(self._peak, 0.0)
-        # Just below full scale: room for rounding, and for the dither at 16 bits.
-        gain = (1 - 2.0 ** (2 - self._format.bits)) / self._peak
+        gain = self._format.highest_peak / self._peak
         self._file.seek(0)
         self._file.truncate()
         self._writer = self._open()

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mp3restore.errors import ExitCode
 from mp3restore.generator.model import Model
-from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, Job
+from mp3restore.job import BitDepth, Container, Job
 from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
 __all__ = ["Action", "OnExists", "ResultOptions", "Task"]
@@ -51,7 +51,7 @@ class ResultOptions:
     run: RunOptions = field(default_factory=RunOptions)
     output: Path | None = None
     container: Container | None = None
-    bit_depth: BitDepth = DEFAULT_BIT_DEPTH
+    bit_depth: BitDepth | None = None
     variants: int = 1
     variant: int = 1
     template: str | None = None

@@ -10,6 +10,7 @@ import typer
 
 from mp3restore.cli.terminal import one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
+from mp3restore.job import LOSSY
 
 __all__ = ["bench", "doctor", "formats", "models_app"]
 
@@ -52,14 +53,14 @@ def formats(as_json: _Json = False) -> None:
 
         own = sorted(soundfile.available_formats())
         others = system_decoders()
-        written = {"wav": ["16", "24", "32f"], "flac": ["16", "24"]}
+        written = {"flac": ["16", "24"], "wav": ["16", "24", "32f"]} | {name: [] for name in sorted(LOSSY)}
         if as_json:
             typer.echo(json.dumps({"schema": 1, "libsndfile": own, "audioread": others, "written": written}))
             return
         typer.echo(f"read by libsndfile {soundfile.__libsndfile_version__}: {', '.join(own)}")
         typer.echo(f"read by the system's decoders, AAC and others: {', '.join(others) or 'none (install ffmpeg)'}")
         for name, depths in written.items():
-            typer.echo(f"written: {name}, --bit-depth {', '.join(depths)}")
+            typer.echo(f"written: {name}, " + (f"--bit-depth {', '.join(depths)}" if depths else "coded once more"))
 
 
 def bench(
@@ -70,7 +71,7 @@ def bench(
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
 ) -> None:
-    """Measure how long each stage takes from an MP3 to a 24-bit FLAC file, which is then deleted."""
+    """Measure how long each stage takes from an MP3 to a FLAC file, which is then deleted."""
     with user_errors(), quiet_decoders():
         from mp3restore.diagnostics.bench import run_bench  # noqa: PLC0415 - keeps --help quick
 

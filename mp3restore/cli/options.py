@@ -67,7 +67,7 @@ Output = Annotated[
     str | None,
     _once(
         "-o", "--output", metavar="OUT",
-        help="File (.wav or .flac) or folder to write to; - is stdout (default: INPUT's stem and .restored.flac).",
+        help="File (.flac, .wav, .opus, .ogg, .mp3) or folder to write to; - is stdout (default: INPUT.restored.flac).",
         show_default=False,
     ),
 ]  # fmt: skip
@@ -78,11 +78,21 @@ Template = Annotated[
 Flatten = Annotated[bool, _option("--flatten", help="Put all results into one folder.")]
 Format = Annotated[
     Container | None,
-    _option("--format", metavar="wav|flac", envvar="MP3RESTORE_FORMAT", help="Format, unless OUT's suffix gives it."),
+    _option(
+        "--format",
+        metavar="flac|wav|opus|ogg|mp3",
+        envvar="MP3RESTORE_FORMAT",
+        help="Format, unless OUT's suffix gives it. FLAC and WAV keep everything; the others code the music once more.",
+    ),
 ]
 Raw = Annotated[bool, _option("--raw", help="Write samples without a header to stdout.")]
 Depth = Annotated[
-    BitDepth, _option(metavar="16|24|32f", help="Bits per sample; 16 is dithered, 32f is float (WAV only).")
+    BitDepth | None,
+    _option(
+        metavar="16|24|32f",
+        help="Bits per sample of FLAC and WAV: 16 with dither (the default), 24, or 32f for floats (WAV only).",
+        show_default=False,
+    ),
 ]
 SampleRate = Annotated[
     int | None,

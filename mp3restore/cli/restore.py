@@ -6,7 +6,6 @@ from mp3restore.cli import options as o
 from mp3restore.cli.options import OnExists
 from mp3restore.cli.terminal import quiet_decoders, user_errors
 from mp3restore.errors import UsageError
-from mp3restore.job import DEFAULT_BIT_DEPTH
 from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
 __all__ = ["restore"]
@@ -22,7 +21,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     template: o.Template = None,
     flatten: o.Flatten = False,
     container: o.Format = None,
-    bit_depth: o.Depth = DEFAULT_BIT_DEPTH,
+    bit_depth: o.Depth = None,
     sample_rate: o.SampleRate = None,
     raw: o.Raw = False,
     on_exists: o.Exists = None,

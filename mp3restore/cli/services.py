@@ -12,7 +12,6 @@ import typer
 from mp3restore.cli import options as o
 from mp3restore.cli.terminal import message, quiet_decoders, user_errors
 from mp3restore.errors import MissingExtraError
-from mp3restore.job import DEFAULT_BIT_DEPTH
 from mp3restore.options import DEFAULT_MAX_KBPS, RunOptions
 
 __all__ = ["serve", "watch"]
@@ -60,7 +59,7 @@ def watch(  # noqa: PLR0917 - one parameter per option
     output: Annotated[Path, typer.Argument(metavar="OUT", help="The folder to write to.", callback=o.local)],
     template: o.Template = None,
     container: o.Format = None,
-    bit_depth: o.Depth = DEFAULT_BIT_DEPTH,
+    bit_depth: o.Depth = None,
     seed: o.Seed = 0,
     strength: o.Strength = None,
     max_bitrate: o.MaxBitrate = DEFAULT_MAX_KBPS,

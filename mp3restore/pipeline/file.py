@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import BinaryIO
@@ -91,6 +92,7 @@ def run_job(
         left.
     """
     started = perf_counter()
+    options = _with_rate(options, job)
     with open_audio(job.source) as source, atomic_file(job.target, overwrite=job.overwrite) as file:
         with ThreadPoolExecutor(1) as pool:  # both take about as long
             examination = pool.submit(examine, source, strength=options.strength)
@@ -133,6 +135,18 @@ def run_job(
         stream_metadata=source.stream_metadata,
         warnings=(*run.warnings(), *([tag_problem] if tag_problem else [])),
     )
+
+
+def _with_rate(options: RunOptions, job: Job) -> RunOptions:
+    """Ask for the one rate of a format that has no other."""
+    rate = job.output_format.only_rate
+    if rate is None:
+        return options
+    if options.sample_rate not in (None, rate):
+        raise UsageError(
+            f"{job.output_format.container} is always at {rate} Hz", path=job.target, hint="leave out --sample-rate"
+        )
+    return replace(options, sample_rate=rate)
 
 
 class FileRun:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mutagen
 import soundfile
@@ -32,6 +33,10 @@ class Origin:
 
     command: str
     remark: str
+
+
+def _container_of(info: Any) -> str:  # noqa: ANN401 - soundfile has no types
+    return {"FLAC": "flac", "OGG": "ogg", "MP3": "mp3"}.get(info.format, "wav") if info.subtype != "OPUS" else "opus"
 
 
 def file_argument(name: str | Path) -> str:
@@ -136,7 +141,7 @@ def recorded_origin(path: Path, original: str, *, target: str | None = None) -> 
             strength=found.get("STRENGTH"),
             consistency=found.get("CONSISTENCY") != "off",
             sample_rate=found.get("SAMPLE_RATE"),
-            container="flac" if info.format == "FLAC" else "wav",
+            container=_container_of(info),
             bit_depth=_DEPTHS.get(info.subtype),
         )
     except (soundfile.LibsndfileError, ValueError):  # somebody has edited the tags

@@ -29,6 +29,7 @@ __all__ = ["create_app", "shown_name"]
 _LONGEST_NAME = 120
 _LONGEST_OWNER = 40  # ours are shorter; what a browser sends may be anything
 _MOST_VARIANTS = 8  # with the MP3 one for each key of the player
+_MEDIA_TYPES = {"opus": "audio/ogg", "mp3": "audio/mpeg"}
 _DEPTHS = {"16": "16", "24": "24", "32f": "32, floating point (WAV)"}
 _T = TypeVar("_T")
 
@@ -155,8 +156,10 @@ class _Api:
         job = self._find(identifier)
         if not 1 <= variant <= job.variants:
             raise HTTPException(404, "There is no such variant.")
-        kind = f"audio/{job.output_format.container}"
-        return FileResponse(job.restored(variant), media_type=kind, filename=job.shown(variant))
+        kind = job.output_format.container
+        return FileResponse(
+            job.restored(variant), media_type=_MEDIA_TYPES.get(kind, f"audio/{kind}"), filename=job.shown(variant)
+        )
 
     def archive(self, request: Request) -> StreamingResponse:
         jobs = [job for job in self._jobs.of(_owner(request)) if job.variants]

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from mp3restore.audio.decode import open_audio
 from mp3restore.errors import InputError, UsageError
-from mp3restore.job import DEFAULT_BIT_DEPTH, BitDepth, Container, OutputFormat
+from mp3restore.job import LOSSY, BitDepth, Container, OutputFormat
 from mp3restore.options import RunOptions
 
 __all__ = ["LONGEST_SECONDS", "TooLongError", "check_upload", "read_format", "read_options"]
@@ -74,4 +74,5 @@ def read_format(container: str, depth: str) -> OutputFormat:
     UsageError
         If there is no such format, or it cannot hold so many bits.
     """
-    return OutputFormat(cast("Container", container or "flac"), cast("BitDepth", depth or DEFAULT_BIT_DEPTH))
+    kind = cast("Container", container or "flac")
+    return OutputFormat(kind, None if kind in LOSSY else cast("BitDepth | None", depth or None))

@@ -42,8 +42,8 @@ def test_odd_names(tmp_path, name):
 
 def test_format_follows_the_name(song, tmp_path):
     assert check_jobs(lay_out(song, tmp_path / "b.wav"))[0].output_format.container == "wav"
-    with pytest.raises(UsageError, match=r"format of 'b\.mp3' is unknown"):
-        check_jobs(lay_out(song, tmp_path / "b.mp3"))
+    with pytest.raises(UsageError, match=r"format of 'b\.aac' is unknown"):
+        check_jobs(lay_out(song, tmp_path / "b.aac"))
     with pytest.raises(UsageError, match="not that of a flac file"):
         check_jobs(lay_out(song, tmp_path / "b.wav", container="flac"))
     with pytest.raises(UsageError, match="FLAC cannot hold"):

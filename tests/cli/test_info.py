@@ -39,7 +39,9 @@ def test_doctor(monkeypatch):
 
 def test_formats():
     assert "MP3" in json.loads(invoke("formats", "--json").stdout)["libsndfile"]
-    assert "written: flac, --bit-depth 16, 24" in invoke("formats").stdout
+    shown = invoke("formats").stdout
+    assert "written: flac, --bit-depth 16, 24" in shown
+    assert "written: opus, coded once more" in shown
 
 
 def test_inspect(second, tmp_path):

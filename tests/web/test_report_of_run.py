@@ -36,7 +36,7 @@ def test_pages_of_a_run(song, tmp_path):
     for name in ("a song.restored.v1.flac", "a song.restored.v2.flac"):
         assert name in text
     assert f"mp3restore '{song}' -o '{tmp_path}/a song.restored.v2.flac' --force --model" in text
-    assert "--seed 5 --variant 2 --strength 0.5 --no-consistency --format flac --bit-depth 24" in text
+    assert "--seed 5 --variant 2 --strength 0.5 --no-consistency --format flac --bit-depth 16" in text
     assert result.stderr.count(": report ") == 2
 
 
@@ -149,7 +149,7 @@ def test_restorations_say_how_they_were_made(song, tmp_path):
         "--seed 3 --variant 1 --variety 0.3 --strength " in flac.command
     )  # what the losses warranted, for those who run it later
     assert flac.remark.startswith("mp3restore 0.")
-    assert "--seed 3 --variant 1 --variety 0.3 --strength 0.25 --format wav --bit-depth 24" in wav.command
+    assert "--seed 3 --variant 1 --variety 0.3 --strength 0.25 --format wav --bit-depth 16" in wav.command
     assert "--deterministic --strength 0." in fixed.command
     assert recorded_origin(song, "x") is None
     invoke(song, "-o", tmp_path / "d.flac", "--no-tags")

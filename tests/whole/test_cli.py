@@ -52,7 +52,7 @@ def test_default_command_restores(run, song, tmp_path):
     info = soundfile.info(tmp_path / "out.wav")
     assert (info.format, info.subtype, info.samplerate, info.frames) == (
         "WAV",
-        "PCM_24",
+        "PCM_16",
         44100,
         soundfile.info(song).frames,
     )
@@ -62,7 +62,7 @@ def test_default_command_restores(run, song, tmp_path):
 def test_output_beside_the_input(song, tmp_path):
     assert invoke(song, "-q").stderr == ""
     info = soundfile.info(tmp_path / "song.restored.flac")
-    assert (info.format, info.subtype) == ("FLAC", "PCM_24")
+    assert (info.format, info.subtype) == ("FLAC", "PCM_16")
 
 
 def test_variants(song, tmp_path):

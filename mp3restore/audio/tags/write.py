@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from mutagen.flac import FLAC, Picture
 from mutagen.id3 import APIC
+from mutagen.mp3 import MP3
+from mutagen.oggopus import OggOpus
+from mutagen.oggvorbis import OggVorbis
 from mutagen.wave import WAVE
 
 from mp3restore.audio.tags.content import Tags
@@ -16,6 +20,8 @@ from mp3restore.job import Container
 
 __all__ = ["write_tags"]
 
+_OGG: Final[dict[Container, type[OggVorbis | OggOpus]]] = {"ogg": OggVorbis, "opus": OggOpus}
+_PICTURE = "METADATA_BLOCK_PICTURE"
 _LARGEST_BLOCK = (1 << 24) - (1 << 12)  # a block of metadata in FLAC holds 16 MiB with its head
 
 
@@ -34,6 +40,12 @@ def write_tags(file: BinaryIO, container: Container, tags: Tags) -> str:
     if container == "flac":
         comments = _fitting(tags.comments, lost)
         _write_flac(file, comments, pictures)
+    elif container in _OGG:
+        _write_ogg(file, _OGG[container], tags.comments, pictures)
+    elif container == "mp3":
+        kept = {frame.FrameID for frame in tags.frames}
+        lost = [name for name in lost if name not in kept]
+        _write_mp3(file, tags, pictures)
     elif file.read(4) == b"RF64":
         return "no tags are kept: no program reads them in WAV files of this size"
     else:
@@ -70,6 +82,27 @@ def _write_flac(file: BinaryIO, comments: dict[str, list[str]], pictures: list[P
     flac.save(file)
 
 
+def _write_ogg(
+    file: BinaryIO, kind: type[OggVorbis | OggOpus], comments: dict[str, list[str]], pictures: list[Picture]
+) -> None:
+    file.seek(0)
+    ogg = kind(file)
+    ogg.tags.clear()
+    ogg.tags.extend((key, value) for key, values in comments.items() for value in values)
+    ogg.tags.extend((_PICTURE, b64encode(picture.write()).decode("ascii")) for picture in pictures)
+    file.seek(0)
+    ogg.save(file)
+
+
+def _write_mp3(file: BinaryIO, tags: Tags, pictures: list[Picture]) -> None:
+    file.seek(0)
+    mp3 = MP3(file)
+    mp3.add_tags()
+    _fill_id3(mp3.tags, tags, pictures)
+    file.seek(0)
+    mp3.save(file, v2_version=4)
+
+
 def _write_wav(file: BinaryIO, tags: Tags, pictures: list[Picture]) -> None:
     """Write an ID3v2.4 tag, and the texts that other programs look for in a LIST chunk."""
     info = info_chunk(tags.comments)
@@ -78,7 +111,13 @@ def _write_wav(file: BinaryIO, tags: Tags, pictures: list[Picture]) -> None:
     file.seek(0)
     wave = WAVE(file)
     wave.add_tags()
-    id3: Any = wave.tags
+    _fill_id3(wave.tags, tags, pictures)
+    file.seek(0)
+    wave.save(file, v2_version=4)
+
+
+def _fill_id3(id3: Any, tags: Tags, pictures: list[Picture]) -> None:  # noqa: ANN401 - mutagen has no types
+    """Add the frames and pictures to an empty ID3 tag."""
     for frame in frames_for(tags):
         id3.add(frame)
     taken: set[str] = set()
@@ -88,5 +127,3 @@ def _write_wav(file: BinaryIO, tags: Tags, pictures: list[Picture]) -> None:
             description += " "
         taken.add(description)
         id3.add(APIC(encoding=3, mime=picture.mime, type=picture.type, desc=description, data=picture.data))
-    file.seek(0)
-    wave.save(file, v2_version=4)

@@ -47,7 +47,10 @@ function showOptions() {
   // FLAC cannot hold floats.
   for (const option of by("depth").options) option.disabled = option.value === "32f" && by("container").value !== "wav";
   if (by("depth").selectedOptions[0].disabled) by("depth").value = "24";
-  by("chosen").textContent = `: strength ${text("strength")}, ${text("container")}, ${by("depth").value.replace("f", "-bit float")}${by("depth").value.endsWith("f") ? "" : " bits"}`;
+  const lossless = ["flac", "wav"].includes(by("container").value);
+  by("depth").disabled = !lossless;
+  const bits = by("depth").value.endsWith("f") ? ", 32-bit float" : `, ${by("depth").value} bits`;
+  by("chosen").textContent = `: strength ${text("strength")}, ${text("container")}${lossless ? bits : ""}`;
 }
 
 function recallOptions() {

@@ -1,0 +1,110 @@
+"""Writing Opus, Vorbis and MP3: smaller than WAV and FLAC, and coded once more.
+
+Their encoders are those of libsndfile, which keep the exact length: Ogg by its positions, MP3 by the tag of LAME.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import suppress
+from typing import Any, BinaryIO, Final
+
+import numpy as np
+import soundfile
+from mutagen.ogg import OggPage
+from numpy.typing import NDArray
+
+from mp3restore.audio.sink import ErrorKeeper
+from mp3restore.errors import UsageError
+from mp3restore.job import Container
+
+__all__ = ["LossyWriter"]
+
+# Format and encoder of libsndfile, and its compression level, 0 (largest) to 1.
+_ENCODERS: Final[dict[Container, tuple[str, str, dict[str, Any]]]] = {
+    "opus": ("OGG", "OPUS", {"compression_level": 0.7}),  # about 160 kbit/s in stereo
+    "ogg": ("OGG", "VORBIS", {"compression_level": 0.4}),  # quality 6, about 160 kbit/s
+    "mp3": ("MP3", "MPEG_LAYER_III", {"compression_level": 0.0, "bitrate_mode": "VARIABLE"}),  # LAME's V0
+}
+# libsndfile's encoder of Vorbis needs much of the stack for a long block.
+_MOST_SAMPLES = 4096
+
+
+class LossyWriter:
+    """Writes one file; the methods are those of `encode.AudioWriter`.
+
+    Raises
+    ------
+    UsageError
+        If the format cannot hold so many channels at this rate.
+    """
+
+    def __init__(self, file: BinaryIO, container: Container, *, sample_rate: int, channels: int) -> None:
+        kind, encoder, options = _ENCODERS[container]
+        self._file = file
+        self._ogg = kind == "OGG"
+        self._keeper = ErrorKeeper(file)
+        try:
+            self._sound = soundfile.SoundFile(self._keeper, "w", sample_rate, channels, encoder, format=kind, **options)
+        except soundfile.LibsndfileError as error:
+            raise self._keeper.error or UsageError(
+                f"{container} cannot hold {channels} channels at {sample_rate} Hz", hint="use FLAC or WAV"
+            ) from error
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Append a block of shape (channels, samples), full scale 1.0."""
+        frames = np.ascontiguousarray(block.T)
+        for start in range(0, len(frames), _MOST_SAMPLES):
+            try:
+                self._sound.write(frames[start : start + _MOST_SAMPLES])
+            except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
+                raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
+            self._check()
+
+    def close(self) -> None:
+        """Complete the file, but leave it open."""
+        try:
+            self._sound.close()
+        except soundfile.LibsndfileError as error:
+            raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
+        self._check()
+        if self._ogg:
+            _number_by_content(self._file)
+
+    def discard(self) -> None:
+        """Write nothing more and let go of everything; also right after `close`."""
+        self._keeper.error = OSError("given up")
+        with suppress(soundfile.LibsndfileError):
+            self._sound.close()
+
+    def _check(self) -> None:
+        if self._keeper.error is not None:
+            raise self._keeper.error
+
+
+def _number_by_content(file: BinaryIO) -> None:
+    """Give a logical stream of Ogg a serial number that follows from its contents, in place.
+
+    libsndfile draws it from the clock, and the same seed would not give the same file. Two different results should not
+    have the same, so that they can be chained.
+    """
+    pages: list[tuple[int, OggPage]] = []
+    serial = 0
+    file.seek(0)
+    while True:
+        try:
+            page = OggPage(file)
+        except EOFError:
+            break
+        for packet in page.packets:
+            serial = zlib.crc32(packet, serial)
+        pages.append((page.offset, page))
+        # Only the place is kept: a long file would not fit into memory.
+        page.packets = []
+    for offset, _ in pages:
+        file.seek(offset)
+        page = OggPage(file)
+        page.serial = serial
+        file.seek(offset)
+        file.write(page.write())
+    file.seek(0, 2)
