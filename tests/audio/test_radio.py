@@ -127,3 +127,15 @@ def test_inspection_and_repair_tell_it(songs, tmp_path, run):
     assert target.read_bytes() == songs["cbr"]
     line = json.loads(run("inspect", "--json", path).stdout)
     assert line["stream_metadata"]["places"] > 10
+
+
+def test_a_stream_without_a_single_whole_frame_is_played(music, tmp_path):
+    wav, plain, saved = tmp_path / "a.wav", tmp_path / "plain.mp2", tmp_path / "saved.mp2"
+    soundfile.write(wav, music.T, 44100)
+    command = ["ffmpeg", "-v", "error", "-i", str(wav), "-c:a", "mp2", "-b:a", "384k", str(plain)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    titles = {0: "a", 5: "b", 9: "a", 20: "c"}
+    saved.write_bytes(broadcast(plain.read_bytes(), 1024, titles))  # frames have 1253 or 1254 bytes
+    samples, damage, found = decoded(saved)
+    np.testing.assert_array_equal(samples, decoded(plain)[0])
+    assert (damage, found.interval, found.titles) == ((), 1024, ("a", "b", "c"))
