@@ -8,6 +8,7 @@
 #                             machine's Python has already, such as PyTorch for its GPU, can be left out
 #              bin/           lame and ffmpeg, statically linked, where the machine has none
 #              music/         recordings, with or without a manifest.tsv
+#              hits/          drum hits with a hits.tsv, if there are any
 #              model/         folder with weights.safetensors to begin with
 # OUT      gets run/ (checkpoint.pt, log.csv, curves.png, clips.png) and model/
 # CONFIG   a JSON file like a run's config.json, in part; by default large batches for a GPU
@@ -23,7 +24,10 @@ mkdir -p "$work" "$out"
 PATH=$work/python/bin:$carried/bin:$PATH
 export PATH OMP_NUM_THREADS=1
 
-mp3restore-train prepare "$carried/music" "$work/data" --excerpts 3 --encodes 4
+set -- "$carried/music" "$work/data" --excerpts 3 --encodes 4
+[ ! -d "$carried/hits" ] || set -- "$@" --hits "$carried/hits"
+mp3restore-train prepare "$@"
 mp3restore-train fit "$work/data" "$out/run" --from "$carried/model" --config "$config" --minutes "$minutes"
 mp3restore-train export "$out/run/checkpoint.pt" "$out/model" --name ember --version 0 --variety 0.3
+mp3restore-train evidence "$work/data" "$out/model"
 mp3restore-train pictures "$work/data" "$out/run" || echo "no pictures: no validation clips among the music"
