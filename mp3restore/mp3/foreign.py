@@ -68,10 +68,16 @@ def _riff_bytes(read: Read, position: int, limit: int) -> int:
 
 
 def _lyrics_bytes(read: Read, position: int, limit: int) -> int:
-    """Return the length of the Lyrics3 block of either version that begins here, or 0."""
+    """Return the length of the Lyrics3 block of either version that begins here, or 0.
+
+    Version 2 states its size in six digits; version 1 has no byte 255, which every frame begins with.
+    """
     text = read(position, min(limit, position + _LYRICS_LARGEST))
-    end = min((at for mark in (b"LYRICS200", b"LYRICSEND") if (at := text.find(mark)) >= 0), default=-1)
-    return end + 9 if end >= 0 else 0
+    end = text.find(b"LYRICS200")
+    if end >= 0 and text[end - 6 : end] == b"%06d" % (end - 6):
+        return end + 9
+    end = text.find(b"LYRICSEND")
+    return end + 9 if end >= 0 and b"\xff" not in text[:end] else 0
 
 
 def tag_at(read: Read, position: int, limit: int) -> Block | None:

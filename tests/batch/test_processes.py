@@ -92,3 +92,20 @@ if __name__ == "__main__":
     while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().split():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_crash_in_the_command_itself_says_where_it_happened():
+    code = """
+import ctypes, os
+from mp3restore.cli.terminal import quiet_decoders
+def restore():
+    os.write(2, b"what a decoder says")
+    ctypes.string_at(0)
+with quiet_decoders():
+    restore()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode < 0
+    assert "Segmentation fault" in done.stderr
+    assert "in restore" in done.stderr
+    assert "what a decoder says" not in done.stderr

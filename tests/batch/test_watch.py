@@ -30,6 +30,16 @@ def wait_for(condition, seconds=60):
 
 
 @pytest.fixture
+def stop():
+    """What ends a watch, after a minute at the latest."""
+    event = threading.Event()
+    timer = threading.Timer(60, event.set)
+    timer.start()
+    yield event
+    timer.cancel()
+
+
+@pytest.fixture
 def watched(tmp_path):
     """Watch a folder whose output lies in it; gives the folder and the names that were planned, in order."""
     folder = tmp_path / "in"
@@ -151,7 +161,7 @@ def test_command(tmp_path, second):
     assert stderr.count("a.mp3 -> ") == 1
 
 
-def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypatch):
+def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypatch, stop):
     import watchfiles  # noqa: PLC0415 - patched below
 
     folder = tmp_path / "in"
@@ -163,7 +173,7 @@ def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypat
         yield from begin(*arguments, **options)
 
     monkeypatch.setattr(watchfiles, "watch", late)
-    stop, planned = threading.Event(), []
+    planned = []
 
     def restore(tasks):
         planned.extend(task.job.source.name for task in tasks)
@@ -174,7 +184,7 @@ def test_what_arrives_while_the_watch_begins_is_seen(tmp_path, second, monkeypat
     assert planned == ["a.mp3"]
 
 
-def test_a_source_that_arrives_replaces_no_result_of_another(tmp_path, second):
+def test_a_source_that_arrives_replaces_no_result_of_another(tmp_path, second, stop):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
     shutil.copy(second, folder / "a.mp3")
@@ -182,7 +192,7 @@ def test_a_source_that_arrives_replaces_no_result_of_another(tmp_path, second):
     (folder / "a.mp3").unlink()
     samples, rate = soundfile.read(second)
     soundfile.write(folder / "a.ogg", samples, rate, format="OGG", subtype="VORBIS")
-    stop, planned = threading.Event(), []
+    planned = []
 
     def restore(tasks):
         planned.extend(tasks)

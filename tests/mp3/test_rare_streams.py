@@ -21,6 +21,8 @@ ID3 = b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000)
 ID3_WITH_FOOTER = b"ID3\x04\0\x10\0\0\x07\x68" + b"x" * 1000 + b"3DI\x04\0\x10\0\0\x07\x68"
 ID3V1_PLUS = b"TAG+" + bytes(223)
 ID3V1 = b"TAG" + bytes(125)
+LYRICS3 = b"LYRICSBEGIN" + b"[00:01]la la" * 20 + b"000251LYRICS200"
+LYRICS3_1 = b"LYRICSBEGIN" + b"[00:01]la la" * 20 + b"LYRICSEND"
 ICY = bytes([4]) + b"StreamTitle='a song';".ljust(64, b"\0")
 
 
@@ -44,11 +46,22 @@ def runs_of(data):
         (b"junk" * 9 + ID3_WITH_FOOTER, [(GARBAGE, 36), ("ID3v2", 1020)]),
         (b"junk" * 9 + b"3DI\x04\0\x10\0\0\x07\x68", [(GARBAGE, 46)]),  # longer than what stands before it
         (b"junk" * 9 + ICY + b"junk" * 9, [(GARBAGE, 36), ("ICY", 65), (GARBAGE, 36)]),
+        (b"junk" * 9 + LYRICS3 + b"junk" * 9, [(GARBAGE, 36), ("Lyrics3", 266), (GARBAGE, 36)]),
+        (b"junk" * 9 + LYRICS3_1 + b"junk" * 9, [(GARBAGE, 36), ("Lyrics3", 260), (GARBAGE, 36)]),
         (ICY[1:] + b"junk" * 9, [(GARBAGE, 100)]),  # without the byte that says its length
     ],
 )
 def test_rare_tags_are_named(data, expected):
     assert named(data) == expected
+
+
+@pytest.mark.parametrize("tag", [LYRICS3, LYRICS3_1])
+def test_lyrics_without_an_end_cost_no_frames(encoded, tag):
+    data = encoded("untagged").read_bytes()
+    alone = read_table(io.BytesIO(data))
+    table = read_table(io.BytesIO(b"LYRICSBEGIN" + data + tag + data))
+    assert table.position.size == 2 * alone.position.size
+    assert [(block.name, block.length) for block in table.blocks] == [(GARBAGE, 11), ("Lyrics3", len(tag))]
 
 
 def test_tags_in_the_middle_divide_a_file_only_behind_its_end(encoded):
