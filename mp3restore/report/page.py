@@ -171,6 +171,7 @@ def _render(
     return render(
         "report.html", scripts=_SCRIPTS, data={"songs": data}, audio=audio, title=title, songs=songs, index=index,
         introduction=introduction, page_command=page_command,
+        credits=list(dict.fromkeys(song["credit"] for song in songs if song["credit"])),
     )  # fmt: skip
 
 

@@ -51,6 +51,8 @@ def _made(job: Job) -> Path:
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
             _write(job, count, draft)
+            for old in job.folder.glob("comparison-[0-9]*"):  # of fewer variants
+                shutil.rmtree(old, ignore_errors=True)
             draft.rename(folder)
         return folder
 

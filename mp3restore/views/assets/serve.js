@@ -4,7 +4,7 @@
 
 const POLL_MILLISECONDS = 400;
 const RETRY_MILLISECONDS = 2000;
-const ACTIVE = ["uploading", "waiting", "running"];
+const ACTIVE = ["waiting", "running"];
 const OPTIONS = ["strength", "seed", "container", "depth"];
 const { limit, suffixes, variants } = pageData();
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
@@ -15,6 +15,8 @@ const unsent = [];
 let jobs = [];
 let sending = false;
 let watching = false;
+/* Set whenever this page has changed the queue: an answer that was already on its way is then old. */
+let changed = false;
 /* The job whose comparison is shown, with its number of variants. */
 let shown = null;
 
@@ -120,6 +122,7 @@ async function upload(entry) {
   } else {
     unsent.splice(unsent.indexOf(entry), 1);
     jobs.push(answer.content);
+    changed = true;
     watch();
   }
   show();
@@ -164,9 +167,11 @@ async function watch() {
   if (watching) return;
   watching = true;
   do {
+    changed = false;
     const { status, content } = await ask("/jobs");
+    if (changed) continue;
     if (status === 200) {
-      jobs = content;
+      jobs = content.filter(({ state }) => state !== "uploading"); // a window shows what it sends itself
       if (by("error").dataset.lost) fail("");
       delete by("error").dataset.lost;
       show();
@@ -175,13 +180,14 @@ async function watch() {
       by("error").dataset.lost = "yes";
     }
     await pause(status === 200 ? POLL_MILLISECONDS : RETRY_MILLISECONDS);
-  } while (jobs.some(({ state }) => ACTIVE.includes(state)));
+  } while (changed || jobs.some(({ state }) => ACTIVE.includes(state)));
   watching = false;
 }
 
 async function act(job, path, method = "POST") {
   fail("");
   const { status, content } = await ask(`/jobs/${job.id}${path}`, { method });
+  changed = true;
   if (status >= 400 || status === 0) fail(content.detail);
   if (method === "DELETE" && (status === 200 || status === 404)) {
     jobs = jobs.filter(({ id }) => id !== job.id);
