@@ -18,7 +18,7 @@ from mp3restore.audio.sink import ErrorKeeper
 from mp3restore.errors import UsageError
 from mp3restore.job import Container
 
-__all__ = ["LossyWriter"]
+__all__ = ["LossyWriter", "number_by_content"]
 
 # Format and encoder of libsndfile, and its compression level, 0 (largest) to 1.
 _ENCODERS: Final[dict[Container, tuple[str, str, dict[str, Any]]]] = {
@@ -69,7 +69,7 @@ class LossyWriter:
             raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
         self._check()
         if self._ogg:
-            _number_by_content(self._file)
+            number_by_content(self._file)
 
     def discard(self) -> None:
         """Write nothing more and let go of everything; also right after `close`."""
@@ -82,7 +82,7 @@ class LossyWriter:
             raise self._keeper.error
 
 
-def _number_by_content(file: BinaryIO) -> None:
+def number_by_content(file: BinaryIO) -> None:
     """Give a logical stream of Ogg a serial number that follows from its contents, in place.
 
     libsndfile draws it from the clock, and the same seed would not give the same file. Two different results should not

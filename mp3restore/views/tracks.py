@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.encode import open_writer
 from mp3restore.audio.excerpt import read_excerpt
+from mp3restore.audio.lossy import number_by_content
 from mp3restore.dsp.alignment import find_delay
 from mp3restore.job import OutputFormat
 from mp3restore.views.measure import Measures, measure
@@ -120,39 +121,8 @@ def opus(track: Track) -> bytes:
         file, "w", samplerate=track.sample_rate, compression_level=_OPUS_COMPRESSION, **shape
     ) as out:
         out.write(track.samples.T)
-    return _without_chance(file.getvalue())
-
-
-def _without_chance(ogg: bytes) -> bytes:
-    """Give all pages of an Ogg file the serial number 1: libsndfile draws one at random (RFC 3533, section 6)."""
-    result = bytearray(ogg)
-    place = 0
-    while place < len(result):
-        segments = result[place + 26]
-        end = place + 27 + segments + sum(result[place + 27 : place + 27 + segments])
-        result[place + 14 : place + 18] = (1).to_bytes(4, "little")
-        result[place + 22 : place + 26] = bytes(4)
-        result[place + 22 : place + 26] = _ogg_crc(bytes(result[place:end])).to_bytes(4, "little")
-        place = end
-    return bytes(result)
-
-
-def _ogg_crc(page: bytes) -> int:
-    crc = 0
-    for byte in page:
-        crc = (crc << 8 & 0xFFFFFFFF) ^ _OGG_CRCS[crc >> 24 ^ byte]
-    return crc
-
-
-def _ogg_crc_of_byte(byte: int) -> int:
-    crc = byte << 24
-    for _ in range(8):
-        crc = crc << 1 & 0xFFFFFFFF ^ (0x04C11DB7 if crc >> 31 else 0)
-    return crc
-
-
-# The polynomial 0x04c11db7, bits not reflected, start value 0.
-_OGG_CRCS = [_ogg_crc_of_byte(byte) for byte in range(256)]
+    number_by_content(file)
+    return file.getvalue()
 
 
 @dataclass(frozen=True, slots=True)
