@@ -148,7 +148,7 @@ def fit_weights(clips: list[Blocks], *, harm: float = _HARM) -> tuple[float, ...
     start = np.zeros(len(FEATURES))
     start[0] = 1.0
     found = scipy.optimize.minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300})
-    return tuple(round(float(w), 4) for w in found.x)
+    return tuple(round(float(w), 4) + 0.0 for w in found.x)  # 0 has no sign
 
 
 def fit_evidence(data: Path, folder: Path, *, pairs: int = 400) -> tuple[float, ...]:
