@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mp3restore.mp3.filterbank import analyse_subbands, polyphase_analysis
-from mp3restore.mp3.lattice import cell_limits, lattice_values, nearest, rotate_ms
+from mp3restore.mp3.lattice import nearest, rotate_ms
+from mp3restore.mp3.steps import read_exponents, with_zero_bands
 from mp3restore.mp3.stream import band_layout
 from mp3restore.mp3.tables import LINES, SLOTS, slot_of_line
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_TYPES: Final = 4
+_MPEG1_RATE: Final = 32000
 # Lines that no encoder uses at the rates where they are audible, and that hold only noise.
 _NOISE_LINES: Final = 20
 _MEDIAN_OF_NORMAL: Final = 0.6745
@@ -35,12 +37,10 @@ _LOWEST_OF_NORMAL: Final = 0.3186
 _SLOTS: Final = 18
 # Of the lines below the last coded one, a wrong block type leaves hardly any at zero.
 _PLAINLY_LONG: Final = 0.4
-# Deviations of the noise: beyond the first a line is coded, within the second of a lattice point it lies on it. The
-# noise of rounding a million samples does not go beyond either.
+# White noise in lines of each block type: the functions of short blocks have a third of the energy.
+_WIDTHS: Final = np.sqrt([1, 1, 3, 1]).astype(np.float32)
+# Deviations of the noise beyond which a line is coded: that of rounding a million samples does not go there.
 _CODED: Final = 5.5
-_ON_LATTICE: Final = 5.0
-# Exactness of the analysis: share of the value of a line.
-_EXACT: Final = 1e-4
 # Of samples that were not rounded: that of the filter bank's float32, as a share of the level of a granule.
 _LEAST_NOISE: Final = 6e-7
 _SILENCE: Final = 1e-9
@@ -53,11 +53,9 @@ _PHASE_BINS: Final = 512
 _REACHES: Final = (0.015, 0.006, 0.002)
 _PHASE_LINES: Final = 200
 _PHASE_CLEAR: Final = 8.0
-# How many quarter octaves below the smallest line of a band its step is looked for.
-_DEEPEST: Final = 64
-# A step is sure where fewer than this many of the coarser ones and itself would have fitted by chance.
-_BY_CHANCE: Final = 0.01
-_SURE_SHARE: Final = 0.6
+# A granule is sound where so many of its coded lines have a sure step: chance gives one of a hundred bands one, and
+# quiet music, whose steps are hardly larger than the noise, has fewer than loud music.
+_SURE_SHARE: Final = 0.25
 _LEAST_LINES: Final = 8
 
 
@@ -70,13 +68,14 @@ class Coding:
     ms: NDArray[np.bool_]
     """Granules coded as mid and side, shape (n,)."""
     values: NDArray[np.int16]
-    """``q`` with its sign, shape (n, channels, 576); 1 or -1 where a line is coded but its step is not sure."""
+    """``q`` with its sign, shape (n, channels, 576); where the step is not sure, of the coarsest that it can be."""
     steps: NDArray[np.float32]
-    """Step of every line, at the gain of the samples, same shape; 0 where it is not known."""
+    """Step of every line, at the gain of the samples, same shape: the coarsest that it can be where it is not sure, an
+    estimate in bands of zeros, 0 in granules without a sure step."""
     sure: NDArray[np.bool_]
-    """Lines whose band has a sure step, same shape."""
+    """Lines whose band has a sure step, same shape; such a band has coded lines."""
     sound: NDArray[np.bool_]
-    """Granules most of whose coded lines have a sure step, shape (n,)."""
+    """Granules many of whose coded lines have a sure step, shape (n,)."""
     gain: float
     """Gain of the samples over the decoder's output, from 1 up to the fourth root of two; 0 where none shows."""
 
@@ -97,7 +96,7 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
     """
     lines, block_type, ms, noise = _planes(samples, count)
     magnitude = np.abs(lines)
-    coded = np.flatnonzero(magnitude > _CODED * noise[:, None, None])
+    coded = np.flatnonzero(magnitude > _CODED * noise[..., None])
     gain = _gain(magnitude, noise) or gain
     values = np.zeros(lines.shape, np.int16)
     values.ravel()[coded] = np.sign(lines.ravel()[coded])
@@ -106,12 +105,12 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
     if gain and coded.size:
         slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
         bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
-        exponents = _exponents(magnitude, noise, coded, bands, gain)
-        known = _one_parity(exponents)
-        table = np.where(known, gain * np.exp2(np.where(known, exponents, 0) / 4), 0).astype(np.float32)
+        exponents, known = read_exponents(magnitude, noise, coded, bands, gain)
+        exponents = with_zero_bands(exponents, known, block_type, pretab=sample_rate >= _MPEG1_RATE)
+        table = np.where(np.isfinite(exponents), gain * np.exp2(exponents / 4), 0).astype(np.float32)
         steps, sure = table.ravel()[bands], known.ravel()[bands]
         of_band = sure.ravel()[coded]
-        sites = coded[of_band]
+        sites = coded[steps.ravel()[coded] > 0]
         values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
         granule = coded // lines[0].size
         total, right = np.bincount(granule, minlength=count), np.bincount(granule[of_band], minlength=count)
@@ -122,7 +121,7 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
 def _planes(
     samples: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
-    """Return lines (n, channels, 576), block types, M/S, and the noise of each granule, by what has most zeros."""
+    """Return lines (n, channels, 576), block types, M/S, and the noise (n, channels), by what has most zeros."""
     channels = samples.shape[0]
     subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), _SLOTS * (count + 1))
     block_type = np.zeros((count, channels), np.uint8)
@@ -135,7 +134,7 @@ def _planes(
         own, kinds = _all_types(subbands, doubtful), np.zeros((doubtful.size, channels), np.uint8)
         ms[doubtful] = _in_best_planes(own, kinds, zero[doubtful])
         lines[doubtful], block_type[doubtful] = own[0], kinds
-    return lines, block_type, ms, noise
+    return lines, block_type, ms, noise[:, None] * _WIDTHS[block_type]
 
 
 def _zeros_below_edge(zero: NDArray[np.bool_]) -> NDArray[Any]:
@@ -164,6 +163,7 @@ def _in_best_planes(
     ``readings`` are left and right by block type. In mid and side both have the same type.
     """
     left_right = np.stack(readings)
+    zero = zero * _WIDTHS[: len(readings), None, None, None]
     zeros = np.count_nonzero(np.abs(left_right) < zero, axis=-1)
     block_type[:] = np.argmax(zeros, axis=0)
     count, channels = block_type.shape
@@ -182,7 +182,7 @@ def _in_best_planes(
 
 
 def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the deviation of the rounding noise of each granule, from its highest lines, shape (n,)."""
+    """Return the deviation of the rounding noise in long blocks, from the highest lines of each granule, shape (n,)."""
     top = np.abs(lines[..., -_NOISE_LINES:]).reshape(len(lines), -1)
     own = np.quantile(top, _LOWEST, axis=1) / _LOWEST_OF_NORMAL
     level = np.sqrt(np.mean(np.square(lines), axis=(1, 2)))
@@ -192,8 +192,8 @@ def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
     """Return the gain, 1 up to ``2 ** 0.25``, that puts lines on the lattice of whole quarter octaves; 0 if none."""
-    groups = magnitude.reshape(len(magnitude), -1, _GROUP)
-    deviation = noise[:, None]
+    groups = magnitude.reshape(*magnitude.shape[:2], -1, _GROUP)
+    deviation = noise[..., None]
     # The smallest coded line of some neighbours is the likeliest to have q = 1.
     smallest = np.where(groups > _CODED * deviation[..., None], groups, np.inf).min(axis=-1)
     for least in _EXACT_LINES:
@@ -202,7 +202,7 @@ def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
             phase = _common_phase(_phases(exact))
             if phase is not None:
                 # Of all lines: the smallest of some are the smaller by their noise.
-                return _refined(_phases(magnitude[magnitude > least * deviation[..., None]]), phase)
+                return _refined(_phases(magnitude[magnitude > least * deviation]), phase)
     return 0.0
 
 
@@ -232,69 +232,3 @@ def _refined(phase: NDArray[np.float64], centre: float) -> float:
         near = np.abs(away) < reach
         centre += float(np.median(away[near])) if near.any() else 0.0
     return float(2 ** ((centre % 1) / 4))
-
-
-def _exponents(
-    magnitude: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    coded: NDArray[np.intp],
-    bands: NDArray[np.int64],
-    gain: float,
-) -> NDArray[np.float64]:
-    """Return the sure steps of bands in quarter octaves over the gain, shape (n, channels, 39); NaN elsewhere.
-
-    The step is the coarsest on whose lattice all coded lines of the band lie.
-    """
-    count, channels = magnitude.shape[:2]
-    result = np.full(count * channels * SLOTS, np.nan)
-    order = np.argsort(bands.ravel()[coded], kind="stable")
-    sites = coded[order]
-    value, band = magnitude.ravel()[sites].astype(np.float64) / gain, bands.ravel()[sites]
-    allowed = _ON_LATTICE * noise[sites // magnitude[0].size] / gain + _EXACT * value
-    starts = np.flatnonzero(np.diff(band, prepend=-1))
-    lengths = np.diff(np.append(starts, band.size))
-    smallest = np.minimum.reduceat(value + allowed, starts)
-    coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
-    chance = np.zeros(starts.size)
-    for depth in range(_DEEPEST):  # pragma: no branch - the odds add up: a finer lattice fits by chance long before
-        exponent = coarsest - depth
-        fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
-        chance += odds
-        sure = fits & (chance < _BY_CHANCE)
-        result[owner[sure]] = exponent[sure]
-        left = ~fits & (chance < _BY_CHANCE)
-        if not left.any():
-            break
-        keep = np.repeat(left, lengths)
-        value, allowed = value[keep], allowed[keep]
-        coarsest, owner, lengths, chance = coarsest[left], owner[left], lengths[left], chance[left]
-        starts = np.cumsum(lengths) - lengths
-    return result.reshape(count, channels, SLOTS)
-
-
-def _fit(
-    value: NDArray[np.float64],
-    allowed: NDArray[Any],
-    starts: NDArray[np.intp],
-    lengths: NDArray[np.intp],
-    step: NDArray[np.float64],
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return whether all lines of each band lie on the lattice of its step, and the chance that others would."""
-    steps = np.repeat(step, lengths)
-    scaled = value / steps
-    q = nearest(scaled.astype(np.float32))
-    lower, upper = cell_limits(q)
-    away = np.abs(scaled - lattice_values(q)) * steps <= allowed
-    chance = np.minimum(2 * allowed / ((upper - lower) * steps), 1)
-    return np.logical_and.reduceat(away, starts), np.exp(np.add.reduceat(np.log(chance), starts))
-
-
-def _one_parity(exponents: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which steps are sure: in a granule of one channel all lie an even number of quarter octaves apart.
-
-    Scale factors count half octaves or octaves, window gains two octaves (11172-3, 2.4.3.4.7).
-    """
-    known = np.isfinite(exponents)
-    odd = np.where(known, exponents, 0).astype(np.int64) % 2 == 1
-    mostly_odd = (odd & known).sum(axis=-1) > known.sum(axis=-1) / 2
-    return np.asarray(known & (odd == mostly_odd[..., None]))
