@@ -13,6 +13,7 @@ Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,7 +43,7 @@ _WIDTHS: Final = np.sqrt([1, 1, 3, 1]).astype(np.float32)
 # Deviations of the noise beyond which a line is coded: that of rounding a million samples does not go there.
 _CODED: Final = 5.5
 # Of samples that were not rounded: that of the filter bank's float32, as a share of the level of a granule.
-_LEAST_NOISE: Final = 6e-7
+_LEAST_NOISE: Final = 3e-6
 _SILENCE: Final = 1e-9
 # Shares of small q among coded lines, as in music at 32 to 192 kbit/s.
 _Q_SHARES: Final = (0.6, 0.15, 0.07, 0.05, 0.03, 0.02)
@@ -67,6 +68,8 @@ class Coding:
     """0 long, 1 start, 2 short, 3 stop; shape (n, channels)."""
     ms: NDArray[np.bool_]
     """Granules coded as mid and side, shape (n,)."""
+    lines: NDArray[np.float32]
+    """What the filter bank shows, shape (n, channels, 576): coded lines, and between them the rounding noise."""
     values: NDArray[np.int16]
     """``q`` with its sign, shape (n, channels, 576); where the step is not sure, of the coarsest that it can be."""
     steps: NDArray[np.float32]
@@ -95,27 +98,51 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
         Where these samples do not show their gain, the one to take.
     """
     lines, block_type, ms, noise = _planes(samples, count)
-    magnitude = np.abs(lines)
+    gain = _gain(np.abs(lines), noise) or gain
+    read = partial(_on_lattice, gain=gain, sample_rate=sample_rate)
+    found = read(lines, block_type, noise)
+    values, steps, sure, sound = found
+    # Mid and side that are equal somewhere leave zeros in left or right. There the lattice decides.
+    other = np.flatnonzero(~sound & (block_type == block_type[:, :1]).all(axis=-1)) if lines.shape[1] > 1 else ()
+    if gain and len(other):
+        turned = lines[other]
+        rotate_ms(turned, np.ones(len(other), np.bool_))
+        again = read(turned, block_type[other], noise[other])
+        better, rows = again[-1], other[again[-1]]
+        arrays: list[NDArray[Any]] = [lines, *found]
+        parts: list[NDArray[Any]] = [turned, *again]
+        for array, part in zip(arrays, parts, strict=True):
+            array[rows] = part[better]
+        ms[rows] = ~ms[rows]
+    return Coding(block_type, ms, lines, values, steps, sure, sound, gain)
+
+
+def _on_lattice(
+    lines: NDArray[np.float32],
+    block_type: NDArray[np.uint8],
+    noise: NDArray[np.float32],
+    *,
+    gain: float,
+    sample_rate: int,
+) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return values, steps, which of them are sure, and which granules are sound; see `Coding`."""
+    magnitude, count = np.abs(lines), len(lines)
     coded = np.flatnonzero(magnitude > _CODED * noise[..., None])
-    gain = _gain(magnitude, noise) or gain
     values = np.zeros(lines.shape, np.int16)
     values.ravel()[coded] = np.sign(lines.ravel()[coded])
-    steps, sure = np.zeros_like(lines), np.zeros(lines.shape, np.bool_)
-    sound = np.zeros(count, np.bool_)
-    if gain and coded.size:
-        slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
-        bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
-        exponents, known = read_exponents(magnitude, noise, coded, bands, gain)
-        exponents = with_zero_bands(exponents, known, block_type, pretab=sample_rate >= _MPEG1_RATE)
-        table = np.where(np.isfinite(exponents), gain * np.exp2(exponents / 4), 0).astype(np.float32)
-        steps, sure = table.ravel()[bands], known.ravel()[bands]
-        of_band = sure.ravel()[coded]
-        sites = coded[steps.ravel()[coded] > 0]
-        values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
-        granule = coded // lines[0].size
-        total, right = np.bincount(granule, minlength=count), np.bincount(granule[of_band], minlength=count)
-        sound = (right >= _SURE_SHARE * total) & (total >= _LEAST_LINES)
-    return Coding(block_type, ms, values, steps, sure, sound, gain)
+    if not gain or not coded.size:
+        return values, np.zeros_like(lines), np.zeros(lines.shape, np.bool_), np.zeros(count, np.bool_)
+    slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
+    bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
+    exponents, known = read_exponents(magnitude, noise, coded, bands, gain)
+    exponents = with_zero_bands(exponents, known, block_type, pretab=sample_rate >= _MPEG1_RATE)
+    table = np.where(np.isfinite(exponents), gain * np.exp2(exponents / 4), 0).astype(np.float32)
+    steps, sure = table.ravel()[bands], known.ravel()[bands]
+    sites = coded[steps.ravel()[coded] > 0]
+    values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
+    granule = coded // lines[0].size
+    total, right = np.bincount(granule, minlength=count), np.bincount(granule[sure.ravel()[coded]], minlength=count)
+    return values, steps, sure, (right >= _SURE_SHARE * total) & (total >= _LEAST_LINES)
 
 
 def _planes(

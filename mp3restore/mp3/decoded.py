@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mp3restore.mp3.blind import Coding, read_coding
+from mp3restore.mp3.corrections import Corrections
 from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT
 from mp3restore.mp3.granules import CodedGranules
 from mp3restore.mp3.grid import find_grid
@@ -153,7 +155,9 @@ def _kbps(values: NDArray[np.int16], sample_rate: int) -> float:
 class DecodedReader:
     """Reads granules off decoded samples, in order, with bounded memory; the counterpart of `granules.GranuleReader`.
 
-    Where the grid changes, as where files were joined, the next grid is looked for and followed.
+    Where the grid changes, as where files were joined, the next grid is looked for and followed. The reader also frees
+    the samples of the noise of their rounding, as far as it lies in lines that were coded as zero, so that they are
+    what the decoder returned.
 
     Parameters
     ----------
@@ -171,6 +175,13 @@ class DecodedReader:
         self._shift = 0
         self._gain = stream.gain
         self._misses = 0
+        self._corrections = Corrections(rows=stream.channels, offset=offset)
+        self._cleaned: deque[NDArray[np.float32]] = deque()
+
+    def cleaned(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples without noise of all granules read since the last call: (channels, n)."""
+        while self._cleaned:
+            yield self._cleaned.popleft()
 
     def push(self, block: NDArray[np.float32]) -> Iterator[CodedGranules]:
         """Take the next samples (channels, n), any scale; yields the granules that they complete."""
@@ -187,7 +198,10 @@ class DecodedReader:
             inside = HALO + self._shift + granule + SUPPORT <= filled
             if self._cut and not self._shift:
                 inside[0] = False
-            yield _granules(coding, inside, self._first, self._shift)
+            run = _granules(coding, inside, self._first, self._shift)
+            noise = coding.lines[: len(run.sound)] * ((run.values == 0) & run.sound[:, None, None])
+            self._cleaned.append(self._corrections.add(window, filled, run, -noise))
+            yield run
             self._first += BATCH
             self._cut = False
 

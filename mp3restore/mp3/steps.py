@@ -54,8 +54,8 @@ def read_exponents(
     Returns
     -------
     exponents : ndarray of float64
-        Shape (n, channels, 39); NaN in bands without coded lines. The step is not coarser, and where it is not sure
-        it may be finer.
+        Shape (n, channels, 39); NaN in bands without coded lines. Where the step is not sure, this is the coarsest
+        that it can be, by the smallest line.
     sure : ndarray of bool
         Whether chance would hardly have put the lines on such a lattice; same shape.
     """
@@ -69,14 +69,15 @@ def read_exponents(
     lengths = np.diff(np.append(starts, band.size))
     smallest = np.minimum.reduceat(value + allowed, starts)
     coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
+    result[owner] = coarsest
     chance = np.zeros(starts.size)
-    for depth in range(_DEEPEST):  # pragma: no branch - the odds add up: a finer lattice fits by chance long before
+    for depth in range(_DEEPEST):
         exponent = coarsest - depth
         fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
         chance += odds
         likely = chance < _BY_CHANCE
-        result[owner] = exponent
-        sure[owner[fits & likely]] = True
+        found = owner[fits & likely]
+        result[found], sure[found] = exponent[fits & likely], True
         left = ~fits & likely
         if not left.any():
             break
