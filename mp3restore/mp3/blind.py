@@ -20,7 +20,7 @@ import numpy as np
 
 from mp3restore.mp3.filterbank import analyse_subbands, polyphase_analysis
 from mp3restore.mp3.lattice import nearest, rotate_ms
-from mp3restore.mp3.steps import read_exponents, with_zero_bands
+from mp3restore.mp3.steps import completed, read_exponents
 from mp3restore.mp3.stream import band_layout
 from mp3restore.mp3.tables import LINES, SLOTS, slot_of_line
 
@@ -134,10 +134,10 @@ def _on_lattice(
         return values, np.zeros_like(lines), np.zeros(lines.shape, np.bool_), np.zeros(count, np.bool_)
     slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
     bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
-    exponents, known = read_exponents(magnitude, noise, coded, bands, gain)
-    exponents = with_zero_bands(exponents, known, block_type, pretab=sample_rate >= _MPEG1_RATE)
+    exponents, odds = read_exponents(magnitude, noise, coded, bands, gain)
+    exponents = completed(exponents, odds, block_type, pretab=sample_rate >= _MPEG1_RATE)
     table = np.where(np.isfinite(exponents), gain * np.exp2(exponents / 4), 0).astype(np.float32)
-    steps, sure = table.ravel()[bands], known.ravel()[bands]
+    steps, sure = table.ravel()[bands], (odds < 1).ravel()[bands]
     sites = coded[steps.ravel()[coded] > 0]
     values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
     granule = coded // lines[0].size

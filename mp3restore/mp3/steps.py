@@ -23,6 +23,8 @@ _EXACT: Final = 1e-4
 _DEEPEST: Final = 64
 # A step is sure where fewer than this many of the coarser ones and itself would have fitted by chance.
 _BY_CHANCE: Final = 0.01
+# What other bands are judged by is surer than that, where such a step is to be had.
+_CERTAIN: Final = 1e-4
 # Quarter octaves that a scale factor counts, and twice that with the other scale (11172-3, 2.4.2.7, scalefac_scale).
 _UNIT: Final = 2
 # An encoder with scale factors uses them in more of the granules; fewer are errors.
@@ -35,7 +37,7 @@ def read_exponents(
     coded: NDArray[np.intp],
     bands: NDArray[np.int64],
     gain: float,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the coarsest steps on whose lattice all coded lines of a band lie, as far as they can be told.
 
     Parameters
@@ -56,11 +58,12 @@ def read_exponents(
     exponents : ndarray of float64
         Shape (n, channels, 39); NaN in bands without coded lines. Where the step is not sure, this is the coarsest
         that it can be, by the smallest line.
-    sure : ndarray of bool
-        Whether chance would hardly have put the lines on such a lattice; same shape.
+    odds : ndarray of float64
+        How often chance would have put the lines on this lattice or on a coarser one, where that is so seldom that the
+        step is sure; else 1. Same shape.
     """
     count, channels = magnitude.shape[:2]
-    result, sure = np.full(count * channels * SLOTS, np.nan), np.zeros(count * channels * SLOTS, np.bool_)
+    result, odds = np.full(count * channels * SLOTS, np.nan), np.ones(count * channels * SLOTS)
     order = np.argsort(bands.ravel()[coded], kind="stable")
     sites = coded[order]
     value, band = magnitude.ravel()[sites].astype(np.float64) / gain, bands.ravel()[sites]
@@ -73,11 +76,11 @@ def read_exponents(
     chance = np.zeros(starts.size)
     for depth in range(_DEEPEST):
         exponent = coarsest - depth
-        fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
-        chance += odds
+        fits, more = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
+        chance += more
         likely = chance < _BY_CHANCE
-        found = owner[fits & likely]
-        result[found], sure[found] = exponent[fits & likely], True
+        found = fits & likely
+        result[owner[found]], odds[owner[found]] = exponent[found], chance[found]
         left = ~fits & likely
         if not left.any():
             break
@@ -86,8 +89,8 @@ def read_exponents(
         coarsest, owner, lengths, chance = coarsest[left], owner[left], lengths[left], chance[left]
         starts = np.cumsum(lengths) - lengths
     shape = (count, channels, SLOTS)
-    exponents = result.reshape(shape)
-    return exponents, _one_parity(exponents, sure.reshape(shape))
+    exponents, odds = result.reshape(shape), odds.reshape(shape)
+    return exponents, np.where(_one_parity(exponents, odds < 1), odds, 1)
 
 
 def _fit(
@@ -117,19 +120,19 @@ def _one_parity(exponents: NDArray[np.float64], sure: NDArray[np.bool_]) -> NDAr
     return np.asarray(sure & (odd == mostly_odd[..., None]))
 
 
-def with_zero_bands(
-    exponents: NDArray[np.float64], sure: NDArray[np.bool_], block_type: NDArray[np.uint8], *, pretab: bool
+def completed(
+    exponents: NDArray[np.float64], odds: NDArray[np.float64], block_type: NDArray[np.uint8], *, pretab: bool
 ) -> NDArray[np.float64]:
-    """Give bands without coded lines the step that LAME would have written for them.
+    """Give bands without a sure step the one that LAME would have written for them.
 
-    It leaves their scale factors at 0, so that their step is the coarsest of the granule and channel, which is that of
-    its global gain. Before it does so it moves the table of the standard for the treble, `PRETAB`, out of the scale
-    factors wherever they allow (LAME 3.100, takehiro.c, best_scalefac_store). Encoders without scale factors have that
-    step everywhere.
+    It leaves the scale factors of bands of zeros at 0, so that their step is the coarsest of the granule and channel,
+    which is that of its global gain. Before it does so it moves the table of the standard for the treble, `PRETAB`, out
+    of the scale factors wherever they allow (LAME 3.100, takehiro.c, best_scalefac_store). Encoders without scale
+    factors have that step everywhere.
 
     Parameters
     ----------
-    exponents, sure : ndarray
+    exponents, odds : ndarray of float64
         As `read_exponents` returns them.
     block_type : ndarray of uint8
         Shape (n, channels).
@@ -139,18 +142,21 @@ def with_zero_bands(
     Returns
     -------
     ndarray of float64
-        Shape (n, channels, 39); NaN in granules without a sure step.
+        Shape (n, channels, 39); NaN in granules without a sure step. Bands with coded lines have a step no coarser than
+        these lines allow.
     """
-    top = np.where(sure, exponents, -np.inf).max(axis=-1, keepdims=True)
-    below = np.where(sure, top - exponents, 0)
+    sure, certain = odds < 1, odds < _CERTAIN
+    judging = np.where(certain.any(axis=-1, keepdims=True), certain, sure)
+    top = np.where(judging, exponents, -np.inf).max(axis=-1, keepdims=True)
+    below = np.where(judging, np.maximum(top - exponents, 0), 0)
     # A silent channel takes the step of the other.
     top = np.where(np.isfinite(top), top, top.max(axis=1, keepdims=True))
-    estimate = np.where(np.isfinite(top), top, np.nan)
+    estimate = np.repeat(np.where(np.isfinite(top), top, np.nan), SLOTS, axis=-1)
     if pretab and np.mean(below.any(axis=-1)) > _USES_FACTORS:
         octaves = (below % (2 * _UNIT) == 0).all(axis=-1) & below.any(axis=-1)
-        bands = below[..., : PRETAB.size]
+        bands = slice(PRETAB.size)
         lift = PRETAB * np.where(octaves, 2 * _UNIT, _UNIT)[..., None]
-        allowed = ((bands >= lift) | ~sure[..., : PRETAB.size]).all(axis=-1) & (block_type != SHORT_BLOCK)
-        estimate = np.repeat(estimate, SLOTS, axis=-1)
-        estimate[..., : PRETAB.size] -= np.where(allowed[..., None], lift, 0)
-    return np.where(np.isfinite(exponents), exponents, estimate)
+        room = np.where(np.isfinite(exponents), top - exponents, np.inf)[..., bands]
+        allowed = (room >= lift).all(axis=-1) & (block_type != SHORT_BLOCK)
+        estimate[..., bands] -= np.where(allowed[..., None], lift, 0)
+    return np.where(sure, exponents, np.fmin(exponents, estimate))
