@@ -107,7 +107,7 @@ class DecodedReport:
 def decoded_report(decoded: DecodedMp3) -> DecodedReport:
     """Say what was found, as plain data."""
     stream = decoded.stream
-    low, high = (share * lowpass_hz(replace(stream, lowpass_hz=None)) for share in _NEAR_LOWPASS)
+    low, high = (share * lowpass_hz(replace(stream, measured_edge_hz=None)) for share in _NEAR_LOWPASS)
     return DecodedReport(
         certainty=decoded.grid.certainty,
         kbps=stream.kbps if decoded.readable else None,

@@ -13,12 +13,14 @@ Decompressed Audio - The Inverse Decoder", AES 109th Convention, 2000. The grid 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from mp3restore.mp3.filterbank import analyse_subbands, polyphase_analysis
-from mp3restore.mp3.lattice import cell_limits, lattice_values, nearest, rotate_ms
+from mp3restore.mp3.lattice import nearest, rotate_ms
+from mp3restore.mp3.steps import completed, read_exponents
 from mp3restore.mp3.stream import band_layout
 from mp3restore.mp3.tables import LINES, SLOTS, slot_of_line
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK_TYPES: Final = 4
+_MPEG1_RATE: Final = 32000
 # Lines that no encoder uses at the rates where they are audible, and that hold only noise.
 _NOISE_LINES: Final = 20
 _MEDIAN_OF_NORMAL: Final = 0.6745
@@ -35,14 +38,12 @@ _LOWEST_OF_NORMAL: Final = 0.3186
 _SLOTS: Final = 18
 # Of the lines below the last coded one, a wrong block type leaves hardly any at zero.
 _PLAINLY_LONG: Final = 0.4
-# Deviations of the noise: beyond the first a line is coded, within the second of a lattice point it lies on it. The
-# noise of rounding a million samples does not go beyond either.
+# White noise in lines of each block type: the functions of short blocks have a third of the energy.
+_WIDTHS: Final = np.sqrt([1, 1, 3, 1]).astype(np.float32)
+# Deviations of the noise beyond which a line is coded: that of rounding a million samples does not go there.
 _CODED: Final = 5.5
-_ON_LATTICE: Final = 5.0
-# Exactness of the analysis: share of the value of a line.
-_EXACT: Final = 1e-4
 # Of samples that were not rounded: that of the filter bank's float32, as a share of the level of a granule.
-_LEAST_NOISE: Final = 6e-7
+_LEAST_NOISE: Final = 3e-6
 _SILENCE: Final = 1e-9
 # Shares of small q among coded lines, as in music at 32 to 192 kbit/s.
 _Q_SHARES: Final = (0.6, 0.15, 0.07, 0.05, 0.03, 0.02)
@@ -53,11 +54,9 @@ _PHASE_BINS: Final = 512
 _REACHES: Final = (0.015, 0.006, 0.002)
 _PHASE_LINES: Final = 200
 _PHASE_CLEAR: Final = 8.0
-# How many quarter octaves below the smallest line of a band its step is looked for.
-_DEEPEST: Final = 64
-# A step is sure where fewer than this many of the coarser ones and itself would have fitted by chance.
-_BY_CHANCE: Final = 0.01
-_SURE_SHARE: Final = 0.6
+# A granule is sound where so many of its coded lines have a sure step: chance gives one of a hundred bands one, and
+# quiet music, whose steps are hardly larger than the noise, has fewer than loud music.
+_SURE_SHARE: Final = 0.25
 _LEAST_LINES: Final = 8
 
 
@@ -69,14 +68,17 @@ class Coding:
     """0 long, 1 start, 2 short, 3 stop; shape (n, channels)."""
     ms: NDArray[np.bool_]
     """Granules coded as mid and side, shape (n,)."""
+    lines: NDArray[np.float32]
+    """What the filter bank shows, shape (n, channels, 576): coded lines, and between them the rounding noise."""
     values: NDArray[np.int16]
-    """``q`` with its sign, shape (n, channels, 576); 1 or -1 where a line is coded but its step is not sure."""
+    """``q`` with its sign, shape (n, channels, 576); where the step is not sure, of the coarsest that it can be."""
     steps: NDArray[np.float32]
-    """Step of every line, at the gain of the samples, same shape; 0 where it is not known."""
+    """Step of every line, at the gain of the samples, same shape: the coarsest that it can be where it is not sure, an
+    estimate in bands of zeros, 0 in granules without a sure step."""
     sure: NDArray[np.bool_]
-    """Lines whose band has a sure step, same shape."""
+    """Lines whose band has a sure step, same shape; such a band has coded lines."""
     sound: NDArray[np.bool_]
-    """Granules most of whose coded lines have a sure step, shape (n,)."""
+    """Granules many of whose coded lines have a sure step, shape (n,)."""
     gain: float
     """Gain of the samples over the decoder's output, from 1 up to the fourth root of two; 0 where none shows."""
 
@@ -96,33 +98,57 @@ def read_coding(samples: NDArray[np.float32], count: int, sample_rate: int, *, g
         Where these samples do not show their gain, the one to take.
     """
     lines, block_type, ms, noise = _planes(samples, count)
-    magnitude = np.abs(lines)
-    coded = np.flatnonzero(magnitude > _CODED * noise[:, None, None])
-    gain = _gain(magnitude, noise) or gain
+    gain = _gain(np.abs(lines), noise) or gain
+    read = partial(_on_lattice, gain=gain, sample_rate=sample_rate)
+    found = read(lines, block_type, noise)
+    values, steps, sure, sound = found
+    # Mid and side that are equal somewhere leave zeros in left or right. There the lattice decides.
+    other = np.flatnonzero(~sound & (block_type == block_type[:, :1]).all(axis=-1)) if lines.shape[1] > 1 else ()
+    if gain and len(other):
+        turned = lines[other]
+        rotate_ms(turned, np.ones(len(other), np.bool_))
+        again = read(turned, block_type[other], noise[other])
+        better, rows = again[-1], other[again[-1]]
+        arrays: list[NDArray[Any]] = [lines, *found]
+        parts: list[NDArray[Any]] = [turned, *again]
+        for array, part in zip(arrays, parts, strict=True):
+            array[rows] = part[better]
+        ms[rows] = ~ms[rows]
+    return Coding(block_type, ms, lines, values, steps, sure, sound, gain)
+
+
+def _on_lattice(
+    lines: NDArray[np.float32],
+    block_type: NDArray[np.uint8],
+    noise: NDArray[np.float32],
+    *,
+    gain: float,
+    sample_rate: int,
+) -> tuple[NDArray[np.int16], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return values, steps, which of them are sure, and which granules are sound; see `Coding`."""
+    magnitude, count = np.abs(lines), len(lines)
+    coded = np.flatnonzero(magnitude > _CODED * noise[..., None])
     values = np.zeros(lines.shape, np.int16)
     values.ravel()[coded] = np.sign(lines.ravel()[coded])
-    steps, sure = np.zeros_like(lines), np.zeros(lines.shape, np.bool_)
-    sound = np.zeros(count, np.bool_)
-    if gain and coded.size:
-        slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
-        bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
-        exponents = _exponents(magnitude, noise, coded, bands, gain)
-        known = _one_parity(exponents)
-        table = np.where(known, gain * np.exp2(np.where(known, exponents, 0) / 4), 0).astype(np.float32)
-        steps, sure = table.ravel()[bands], known.ravel()[bands]
-        of_band = sure.ravel()[coded]
-        sites = coded[of_band]
-        values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
-        granule = coded // lines[0].size
-        total, right = np.bincount(granule, minlength=count), np.bincount(granule[of_band], minlength=count)
-        sound = (right >= _SURE_SHARE * total) & (total >= _LEAST_LINES)
-    return Coding(block_type, ms, values, steps, sure, sound, gain)
+    if not gain or not coded.size:
+        return values, np.zeros_like(lines), np.zeros(lines.shape, np.bool_), np.zeros(count, np.bool_)
+    slots = slot_of_line(sample_rate)[band_layout(block_type, np.zeros(block_type.shape, np.bool_))]
+    bands = (np.arange(lines[..., 0].size)[:, None] * SLOTS + slots.reshape(-1, LINES)).reshape(lines.shape)
+    exponents, odds = read_exponents(magnitude, noise, coded, bands, gain)
+    exponents = completed(exponents, odds, block_type, pretab=sample_rate >= _MPEG1_RATE)
+    table = np.where(np.isfinite(exponents), gain * np.exp2(exponents / 4), 0).astype(np.float32)
+    steps, sure = table.ravel()[bands], (odds < 1).ravel()[bands]
+    sites = coded[steps.ravel()[coded] > 0]
+    values.ravel()[sites] *= nearest(magnitude.ravel()[sites] / steps.ravel()[sites]).astype(np.int16)
+    granule = coded // lines[0].size
+    total, right = np.bincount(granule, minlength=count), np.bincount(granule[sure.ravel()[coded]], minlength=count)
+    return values, steps, sure, (right >= _SURE_SHARE * total) & (total >= _LEAST_LINES)
 
 
 def _planes(
     samples: NDArray[np.float32], count: int
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_], NDArray[np.float32]]:
-    """Return lines (n, channels, 576), block types, M/S, and the noise of each granule, by what has most zeros."""
+    """Return lines (n, channels, 576), block types, M/S, and the noise (n, channels), by what has most zeros."""
     channels = samples.shape[0]
     subbands = polyphase_analysis(np.ascontiguousarray(samples, np.float32), _SLOTS * (count + 1))
     block_type = np.zeros((count, channels), np.uint8)
@@ -135,7 +161,7 @@ def _planes(
         own, kinds = _all_types(subbands, doubtful), np.zeros((doubtful.size, channels), np.uint8)
         ms[doubtful] = _in_best_planes(own, kinds, zero[doubtful])
         lines[doubtful], block_type[doubtful] = own[0], kinds
-    return lines, block_type, ms, noise
+    return lines, block_type, ms, noise[:, None] * _WIDTHS[block_type]
 
 
 def _zeros_below_edge(zero: NDArray[np.bool_]) -> NDArray[Any]:
@@ -164,6 +190,7 @@ def _in_best_planes(
     ``readings`` are left and right by block type. In mid and side both have the same type.
     """
     left_right = np.stack(readings)
+    zero = zero * _WIDTHS[: len(readings), None, None, None]
     zeros = np.count_nonzero(np.abs(left_right) < zero, axis=-1)
     block_type[:] = np.argmax(zeros, axis=0)
     count, channels = block_type.shape
@@ -182,7 +209,7 @@ def _in_best_planes(
 
 
 def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the deviation of the rounding noise of each granule, from its highest lines, shape (n,)."""
+    """Return the deviation of the rounding noise in long blocks, from the highest lines of each granule, shape (n,)."""
     top = np.abs(lines[..., -_NOISE_LINES:]).reshape(len(lines), -1)
     own = np.quantile(top, _LOWEST, axis=1) / _LOWEST_OF_NORMAL
     level = np.sqrt(np.mean(np.square(lines), axis=(1, 2)))
@@ -192,8 +219,8 @@ def _noise(lines: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
     """Return the gain, 1 up to ``2 ** 0.25``, that puts lines on the lattice of whole quarter octaves; 0 if none."""
-    groups = magnitude.reshape(len(magnitude), -1, _GROUP)
-    deviation = noise[:, None]
+    groups = magnitude.reshape(*magnitude.shape[:2], -1, _GROUP)
+    deviation = noise[..., None]
     # The smallest coded line of some neighbours is the likeliest to have q = 1.
     smallest = np.where(groups > _CODED * deviation[..., None], groups, np.inf).min(axis=-1)
     for least in _EXACT_LINES:
@@ -202,7 +229,7 @@ def _gain(magnitude: NDArray[np.float32], noise: NDArray[np.float32]) -> float:
             phase = _common_phase(_phases(exact))
             if phase is not None:
                 # Of all lines: the smallest of some are the smaller by their noise.
-                return _refined(_phases(magnitude[magnitude > least * deviation[..., None]]), phase)
+                return _refined(_phases(magnitude[magnitude > least * deviation]), phase)
     return 0.0
 
 
@@ -232,69 +259,3 @@ def _refined(phase: NDArray[np.float64], centre: float) -> float:
         near = np.abs(away) < reach
         centre += float(np.median(away[near])) if near.any() else 0.0
     return float(2 ** ((centre % 1) / 4))
-
-
-def _exponents(
-    magnitude: NDArray[np.float32],
-    noise: NDArray[np.float32],
-    coded: NDArray[np.intp],
-    bands: NDArray[np.int64],
-    gain: float,
-) -> NDArray[np.float64]:
-    """Return the sure steps of bands in quarter octaves over the gain, shape (n, channels, 39); NaN elsewhere.
-
-    The step is the coarsest on whose lattice all coded lines of the band lie.
-    """
-    count, channels = magnitude.shape[:2]
-    result = np.full(count * channels * SLOTS, np.nan)
-    order = np.argsort(bands.ravel()[coded], kind="stable")
-    sites = coded[order]
-    value, band = magnitude.ravel()[sites].astype(np.float64) / gain, bands.ravel()[sites]
-    allowed = _ON_LATTICE * noise[sites // magnitude[0].size] / gain + _EXACT * value
-    starts = np.flatnonzero(np.diff(band, prepend=-1))
-    lengths = np.diff(np.append(starts, band.size))
-    smallest = np.minimum.reduceat(value + allowed, starts)
-    coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
-    chance = np.zeros(starts.size)
-    for depth in range(_DEEPEST):  # pragma: no branch - the odds add up: a finer lattice fits by chance long before
-        exponent = coarsest - depth
-        fits, odds = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
-        chance += odds
-        sure = fits & (chance < _BY_CHANCE)
-        result[owner[sure]] = exponent[sure]
-        left = ~fits & (chance < _BY_CHANCE)
-        if not left.any():
-            break
-        keep = np.repeat(left, lengths)
-        value, allowed = value[keep], allowed[keep]
-        coarsest, owner, lengths, chance = coarsest[left], owner[left], lengths[left], chance[left]
-        starts = np.cumsum(lengths) - lengths
-    return result.reshape(count, channels, SLOTS)
-
-
-def _fit(
-    value: NDArray[np.float64],
-    allowed: NDArray[Any],
-    starts: NDArray[np.intp],
-    lengths: NDArray[np.intp],
-    step: NDArray[np.float64],
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return whether all lines of each band lie on the lattice of its step, and the chance that others would."""
-    steps = np.repeat(step, lengths)
-    scaled = value / steps
-    q = nearest(scaled.astype(np.float32))
-    lower, upper = cell_limits(q)
-    away = np.abs(scaled - lattice_values(q)) * steps <= allowed
-    chance = np.minimum(2 * allowed / ((upper - lower) * steps), 1)
-    return np.logical_and.reduceat(away, starts), np.exp(np.add.reduceat(np.log(chance), starts))
-
-
-def _one_parity(exponents: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which steps are sure: in a granule of one channel all lie an even number of quarter octaves apart.
-
-    Scale factors count half octaves or octaves, window gains two octaves (11172-3, 2.4.3.4.7).
-    """
-    known = np.isfinite(exponents)
-    odd = np.where(known, exponents, 0).astype(np.int64) % 2 == 1
-    mostly_odd = (odd & known).sum(axis=-1) > known.sum(axis=-1) / 2
-    return np.asarray(known & (odd == mostly_odd[..., None]))

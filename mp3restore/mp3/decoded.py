@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from mp3restore.mp3.blind import Coding, read_coding
+from mp3restore.mp3.corrections import Corrections
 from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT
 from mp3restore.mp3.granules import CodedGranules
 from mp3restore.mp3.grid import find_grid
-from mp3restore.mp3.stream import GRANULE_SAMPLES, lowpass_hz
+from mp3restore.mp3.stream import GRANULE_SAMPLES
 from mp3restore.mp3.tables import BITRATES_LSF, BITRATES_MPEG1, LINES, SHORT_BLOCK
 from mp3restore.mp3.windows import BATCH, GranuleWindows, first_granule, lead_in
 
@@ -23,14 +25,18 @@ if TYPE_CHECKING:
 _MPEG1_RATE: Final = 32000
 _ENDLESS: Final = 1 << 40
 _SPAN: Final = BATCH * GRANULE_SAMPLES + OVERLAP + 2 * HALO
-# The stretches that describe a file: one of each quarter, half a second long.
-_LOOKS: Final = 4
+# The stretches that describe a file: the loudest half second of each of so many parts.
+_LOOKS: Final = 24
 _LOOK: Final = 40
+# Not all stretches need all bits.
+_KBPS_QUANTILE: Final = 0.75
 _LOOK_SAMPLES: Final = _LOOK * GRANULE_SAMPLES + OVERLAP + 2 * HALO
 _EDGE_QUANTILE: Final = 0.995
 # Of the granules that say anything, so many must be sound before a grid is kept.
 _SOUND_SHARE: Final = 0.5
 _SAYING: Final = 8
+# Gain of what was decoded and not changed since.
+_PLAIN: Final = 1.0
 _LEAST_GRANULES: Final = 8
 # Bits of a line that is coded, of each doubling of its q, of a zero below the last coded line, and of a granule of one
 # channel: fitted to 240 encodes by LAME, libmp3lame and Shine at 32 to 320 kbit/s, which they give within 10 %.
@@ -55,9 +61,9 @@ class DecodedStream:
     """Share of short blocks, 0 to 1."""
     sound_share: float
     """Share of the granules that say anything whose lines lie on a lattice, 0 to 1."""
-    lowpass_hz: int | None = None
-    """Where the coded lines end, where LAME would end lower at this bitrate."""
     measured_edge_hz: float | None = None
+    """The same, where it is to stand for the low-pass of the encoder."""
+    lowpass_hz: int | None = None
     encoder: str | None = None
     granules: int = _ENDLESS
 
@@ -65,11 +71,10 @@ class DecodedStream:
 def describe_coding(samples: NDArray[np.float32], sample_rate: int, offset: int) -> DecodedStream | None:
     """Say how samples (channels, n) were coded whose granules start at ``offset`` modulo 576.
 
-    Looks at the loudest half second of each quarter. Where few granules show a lattice (`DecodedStream.sound_share`),
-    gain and bitrate mean nothing. Returns None below 24,600 samples, and of
-    silence.
+    Looks at the loudest half second of each of 24 parts. Where few granules show a lattice
+    (`DecodedStream.sound_share`), gain and bitrate mean nothing. Returns None below 24,600 samples, and of silence.
     """
-    codings = [read_coding(samples[:, s : s + _LOOK_SAMPLES], _LOOK, sample_rate) for s in _loudest(samples, offset)]
+    codings = _looks(samples, sample_rate, offset)
     if not codings:
         return None
     used = [_saying(coding) for coding in codings]
@@ -79,18 +84,32 @@ def describe_coding(samples: NDArray[np.float32], sample_rate: int, offset: int)
         np.concatenate([getattr(coding, name)[use] for coding, use in zip(codings, used, strict=True)])
         for name in ("values", "ms", "block_type", "sound")
     )
-    stream = DecodedStream(
+    kbps = [_kbps(c.values[use], sample_rate) for c, use in zip(codings, used, strict=True) if use.any()]
+    edge_hz = float(np.quantile(_edges(values[sound] if sound.any() else values), _EDGE_QUANTILE))
+    edge_hz *= sample_rate / 2 / LINES
+    return DecodedStream(
         sample_rate=sample_rate,
         channels=samples.shape[0],
-        kbps=_nominal(_kbps(values, sample_rate), sample_rate),
+        kbps=_nominal(float(np.quantile(kbps, _KBPS_QUANTILE)), sample_rate),
         gain=next((c.gain for c in codings if c.sound.any()), 0.0),
-        edge_hz=float(np.quantile(_edges(values), _EDGE_QUANTILE)) * sample_rate / 2 / LINES,
+        edge_hz=edge_hz,
+        measured_edge_hz=edge_hz,
         joint_stereo_share=float(np.mean(ms)),
         short_share=float(np.mean(block_type == SHORT_BLOCK)),
         sound_share=float(np.mean(sound)),
     )
-    # An encoder with a higher low-pass than LAME has at this bitrate shows it by the lines above.
-    return stream if stream.edge_hz <= lowpass_hz(stream) else replace(stream, lowpass_hz=round(stream.edge_hz))
+
+
+def _looks(samples: NDArray[np.float32], sample_rate: int, offset: int) -> list[Coding]:
+    """Read the loudest stretches; those that are too short or too quiet to show their gain take that of others."""
+
+    def read(start: int, gain: float) -> Coding:
+        return read_coding(samples[:, start : start + _LOOK_SAMPLES], _LOOK, sample_rate, gain=gain)
+
+    starts = _loudest(samples, offset)
+    codings = [read(start, 0.0) for start in starts]
+    gain = next((coding.gain for coding in codings if coding.sound.any()), _PLAIN)
+    return [c if c.gain else read(start, gain) for c, start in zip(codings, starts, strict=True)]
 
 
 def _loudest(samples: NDArray[np.float32], offset: int) -> list[int]:
@@ -136,7 +155,9 @@ def _kbps(values: NDArray[np.int16], sample_rate: int) -> float:
 class DecodedReader:
     """Reads granules off decoded samples, in order, with bounded memory; the counterpart of `granules.GranuleReader`.
 
-    Where the grid changes, as where files were joined, the next grid is looked for and followed.
+    Where the grid changes, as where files were joined, the next grid is looked for and followed. The reader also frees
+    the samples of the noise of their rounding, as far as it lies in lines that were coded as zero, so that they are
+    what the decoder returned.
 
     Parameters
     ----------
@@ -154,6 +175,13 @@ class DecodedReader:
         self._shift = 0
         self._gain = stream.gain
         self._misses = 0
+        self._corrections = Corrections(rows=stream.channels, offset=offset)
+        self._cleaned: deque[NDArray[np.float32]] = deque()
+
+    def cleaned(self) -> Iterator[NDArray[np.float32]]:
+        """Yield the samples without noise of all granules read since the last call: (channels, n)."""
+        while self._cleaned:
+            yield self._cleaned.popleft()
 
     def push(self, block: NDArray[np.float32]) -> Iterator[CodedGranules]:
         """Take the next samples (channels, n), any scale; yields the granules that they complete."""
@@ -170,7 +198,10 @@ class DecodedReader:
             inside = HALO + self._shift + granule + SUPPORT <= filled
             if self._cut and not self._shift:
                 inside[0] = False
-            yield _granules(coding, inside, self._first, self._shift)
+            run = _granules(coding, inside, self._first, self._shift)
+            noise = coding.lines[: len(run.sound)] * ((run.values == 0) & run.sound[:, None, None])
+            self._cleaned.append(self._corrections.add(window, filled, run, -noise))
+            yield run
             self._first += BATCH
             self._cut = False
 
@@ -209,23 +240,10 @@ def _granules(coding: Coding, inside: NDArray[np.bool_], first: int, shift: int)
     return CodedGranules(
         first=first,
         values=coding.values[part],
-        steps=_filled(coding.steps[part]),
+        steps=coding.steps[part],
         sound=coding.sound[part] & inside[part],
         block_type=coding.block_type[part],
         mixed=np.zeros((count, coding.values.shape[1]), np.bool_),
         ms=coding.ms[part],
-        # The step of a band of zeros is an estimate: good enough for the map, and nothing to hold a restoration to.
-        free=~coding.sure[part],
         shift=shift,
     )
-
-
-def _filled(steps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Give bands without a sure step the coarsest sure one of their granule, that of its own channel if there is one.
-
-    No band has a coarser step than the global gain says, and most encoders leave the bands that they fill with zeros at
-    that.
-    """
-    own = steps.max(axis=-1, keepdims=True)
-    own = np.where(own > 0, own, own.max(axis=1, keepdims=True))
-    return np.where(steps > 0, steps, own)

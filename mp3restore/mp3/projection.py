@@ -18,11 +18,12 @@ import numpy as np
 
 from mp3restore._typing import FloatArray
 from mp3restore.errors import InputError
-from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, synthesise
+from mp3restore.mp3.corrections import Corrections
+from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.intensity import turn
 from mp3restore.mp3.lattice import cell_limits
 from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
-from mp3restore.mp3.windows import BATCH, BATCH_SAMPLES, first_granule, granule_windows, lead_in
+from mp3restore.mp3.windows import BATCH, granule_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from mp3restore.mp3.granules import CodedGranules
 
 
-_TAIL: Final = OVERLAP + GRANULE_SAMPLES  # samples by which corrections reach beyond their batch
 # Projected values keep this share of a cell away from its limits, so that a second analysis, which is exact only to
 # -100 dB of the signal, still finds them inside.
 _MARGIN: Final = 0.02
@@ -111,22 +111,14 @@ class Projector:
             If the restored audio has another number of channels than the stream.
         """
         channels = self._stream.channels
-        carry = np.zeros((channels, _TAIL), dtype=np.float32)
-        first = first_granule(self._offset)
-        start = lead_in(self._offset) - HALO
+        corrections = Corrections(rows=channels, offset=self._offset)
         for window, filled in granule_windows(self._checked(restored), rows=channels, offset=self._offset):
-            covers = first + BATCH > 0 and first < self._stream.granules
+            covers = corrections.first + BATCH > 0 and corrections.first < self._stream.granules
             run = next(runs, None) if covers else None
-            correction = np.zeros((channels, BATCH_SAMPLES + _TAIL), dtype=np.float32)
+            change = None
             if run is not None and run.sound.any():
-                place = GRANULE_SAMPLES * (run.first - first) + run.shift
-                part = self._correction(run, window[:, place:])
-                correction[:, place : place + part.shape[1]] = part
-            correction[:, :_TAIL] += carry
-            carry = correction[:, BATCH_SAMPLES:]
-            stop = min(BATCH_SAMPLES, filled - HALO)
-            yield window[:, HALO + start : HALO + stop] + correction[:, start:stop]
-            first, start = first + BATCH, 0
+                change = self._change(run, window[:, corrections.place(run) :])
+            yield corrections.add(window, filled, run, change)
 
     def _checked(self, restored: Iterable[FloatArray]) -> Iterator[FloatArray]:
         for block in restored:
@@ -134,11 +126,9 @@ class Projector:
                 raise InputError("the restored audio has another number of channels than the MP3 stream")
             yield block
 
-    def _correction(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
-        """Return the correction of a run whose first granule starts at sample `HALO`: (channels, 576 n + 1056)."""
+    def _change(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
+        """Return the change of the lines, as coded, of a run whose first granule starts at sample `HALO`."""
         span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
         lines = analyse(samples[:, :span], run.block_type, run.mixed)
         turn(lines, run.ms, run.panning)
-        change = clip_to_cells(lines, run, self._first_free)
-        turn(change, run.ms, run.panning)
-        return synthesise(change, run.block_type, run.mixed)
+        return clip_to_cells(lines, run, self._first_free)

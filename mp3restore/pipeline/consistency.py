@@ -18,6 +18,7 @@ from mp3restore.generator.chunks import Passage
 from mp3restore.generator.uncertainty import HOP, UncertaintyMap, unknown_row
 from mp3restore.inspection.bitstream import Bitstream, Stretch
 from mp3restore.inspection.decoded import DecodedMp3, DecodedStretch
+from mp3restore.mp3.decoded import DecodedReader
 from mp3restore.mp3.granules import CodedGranules
 from mp3restore.mp3.projection import Projector
 from mp3restore.pipeline.stages import SampleQueue
@@ -41,14 +42,27 @@ class _StretchTap:
         )
         self._keep = keep
         self._runs: deque[CodedGranules] = deque()
+        self._closed = False
 
     def push(self, block: Samples) -> list[Samples]:
         """Take the next samples of the stretch, and return the rows of the map that they complete."""
         return self._take(self._reader.push(block))
 
+    def close(self) -> list[Samples]:
+        """Read the last granules, after all samples have been pushed, and return the rows that they complete."""
+        if self._closed:
+            return []
+        self._closed = True
+        return self._take(self._reader.finish())
+
     def finish(self, end_frame: int) -> list[Samples]:
         """Return the last rows, after all samples have been pushed."""
-        return [*self._take(self._reader.finish()), self._map.finish(end_frame)]
+        return [*self.close(), self._map.finish(end_frame)]
+
+    def cleaned(self) -> Iterator[Samples]:
+        """Yield the samples of a decoded MP3 read since the last call, without the noise of their rounding."""
+        if isinstance(self._reader, DecodedReader):
+            yield from self._reader.cleaned()
 
     def _take(self, runs: Iterable[CodedGranules]) -> list[Samples]:
         rows = []
@@ -92,13 +106,14 @@ class GranuleTap:
         self.stretches = [
             _StretchTap(each, working_rate=working_rate, bands=bands, keep=keep) for each in bitstream.stretches
         ]
+        self._decoded = self.stretches[0] if isinstance(bitstream, DecodedMp3) else None
         self._waiting = deque(self.stretches)
         self._unknown = unknown_row(bands)[None]
         self._frame = 0  # the next frame of the map
         self._rows: list[Samples] = []
 
     def tap(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """Pass on the decoder's blocks, and read their granules."""
+        """Pass on the decoder's blocks, and read their granules; see `DecodedReader` for what changes in them."""
         for block in blocks:
             while self._waiting:
                 tap = self._waiting[0]
@@ -112,7 +127,13 @@ class GranuleTap:
                 self._add(tap.finish(tap.end_frame))
                 self._waiting.popleft()
             self.length += block.shape[1]
-            yield block
+            if self._decoded is None:
+                yield block
+            else:
+                yield from self._decoded.cleaned()
+        if self._decoded is not None:
+            self._add(self._decoded.close())
+            yield from self._decoded.cleaned()
 
     def _add(self, rows: list[Samples]) -> None:
         self._rows += rows
