@@ -11,6 +11,7 @@ import typer
 
 from mp3restore._version import __version__
 from mp3restore.cli.config import load_config
+from mp3restore.cli.start import PreviewStart, read_start
 from mp3restore.generator.devices import Device
 from mp3restore.job import BitDepth, Container
 
@@ -196,6 +197,16 @@ Report = Annotated[
         metavar="DIR|PAGE",
         help="For each file, write a page into this folder to hear and see what changed; or one page of all (.html).",
         callback=local,
+        show_default=False,
+    ),
+]
+Preview = Annotated[
+    PreviewStart | None,
+    _once(
+        metavar="[START]",
+        parser=read_start,
+        help="Restore only 20 seconds, from START (90, or 1:30) or of the most damaged part, and open a page in the "
+        "browser to hear and see what changed; nothing is written beside INPUT, and -o PAGE.html keeps the page.",
         show_default=False,
     ),
 ]

@@ -23,7 +23,7 @@ from mp3restore.errors import InputError, Mp3RestoreError, NoInputError, UsageEr
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models
 
-__all__ = ["ExecutionOptions", "InputOptions", "cores", "run"]
+__all__ = ["ExecutionOptions", "InputOptions", "carry_out", "cores", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def run(
         pages = None if report is None else pages_of(report, tasks, results)
         with RunReporter(output, hidden=pipes.folder, bars_of_files=execution.cluster is None) as reporter:
             tell = reporter.tell if pages is None else pages.listen(reporter.tell)
-            code = _restore(tasks, results, execution, reporter, tell)
+            code = carry_out(tasks, results, execution, reporter, tell)
             if pages is not None:
                 pages.write(reporter.note)
         if code:
@@ -164,7 +164,7 @@ def _read_names(path: str) -> list[str]:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def _restore(
+def carry_out(
     tasks: list[Task],
     results: ResultOptions,
     execution: ExecutionOptions,
