@@ -45,6 +45,19 @@ def _model_names() -> list[str]:
     return list_models()
 
 
+def _jobs(value: str | int) -> int | None:
+    """Read a number of files, or ``auto``, which leaves it to the program."""
+    if value == "auto":
+        return None
+    try:
+        number = int(value)
+    except ValueError:
+        raise typer.BadParameter(f"'{value}' is neither a whole number nor 'auto'") from None
+    if number < 1:
+        raise typer.BadParameter(f"'{value}' is below 1")
+    return number
+
+
 Inputs = Annotated[
     list[str] | None,
     typer.Argument(metavar="INPUT", help="MP3s or other audio files, folders or patterns; - is stdin."),
@@ -165,8 +178,10 @@ ModelName = Annotated[
 Jobs = Annotated[
     int | None,
     _option(
-        "-j", "--jobs", min=1, metavar="N",
-        help="Files restored at the same time (default: one for every four cores, if there are many files).",
+        "-j", "--jobs", metavar="N|auto", parser=_jobs,
+        help="Files restored at the same time (default: auto, one for every four cores, if there are many files and "
+        "there is memory for them).",
+        show_default=False,
     ),
 ]  # fmt: skip
 Threads = Annotated[
