@@ -170,7 +170,7 @@ def _size(target: Path) -> int:
     """Return the bytes of a file of this machine; 0 for a URL, or if somebody has taken it away already."""
     try:
         return target.stat().st_size if isinstance(target, Path) else 0
-    except OSError:
+    except OSError:  # pragma: no cover - gone in the moment since it was written
         return 0
 
 
