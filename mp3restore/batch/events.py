@@ -134,6 +134,8 @@ class Summary:
     audio_s: float = 0.0
     """Seconds of music that were restored."""
     elapsed_s: float = 0.0
+    result_bytes: int = 0
+    """Size of the results that were restored, as far as they lie on this machine."""
     failures: tuple[Failed, ...] = field(default=())
 
 

@@ -20,11 +20,15 @@ class Facts:
         Length of the music in seconds.
     strength : float or None
         How far to restore an MP3 of this bitrate, 0 to 1.
+    sample_rate, channels : int or None
+        Rate in Hz and number of channels of MPEG audio.
     """
 
     kbps: float | None = None
     seconds: float | None = None
     strength: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
 
 
 def read_facts(path: Path) -> Facts:
@@ -39,4 +43,4 @@ def read_facts(path: Path) -> Facts:
     if found.mpeg_kbps is None or found.sample_rate is None or found.channels is None:
         return Facts(seconds=found.seconds)
     strength = strength_for_mp3(found.mpeg_kbps, sample_rate=found.sample_rate, channels=found.channels)
-    return Facts(found.mpeg_kbps, found.seconds, strength)
+    return Facts(found.mpeg_kbps, found.seconds, strength, found.sample_rate, found.channels)

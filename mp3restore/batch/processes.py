@@ -26,10 +26,9 @@ from mp3restore.batch.task import Task
 from mp3restore.errors import ExitCode
 from mp3restore.pipeline.stages import dedicated_process
 
-__all__ = ["default_jobs", "run_in_processes", "run_locally", "share_cores"]
+__all__ = ["run_in_processes", "run_locally"]
 
 _STOPPING_S = 10.0
-_CORES_OF_A_FILE = 4
 _LAST_WORDS = 4000
 
 
@@ -143,21 +142,6 @@ def run_in_processes(
             worker.process.terminate()
         for worker in workers:
             worker.stop()
-
-
-def default_jobs(files: int, cores: int) -> int:
-    """Return how many files to restore at the same time where the user does not say.
-
-    One file keeps four cores busy. A process of its own takes a second to start, so each is to get several files.
-    """
-    return max(1, min(cores, files) // _CORES_OF_A_FILE)
-
-
-def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:
-    """Limit files and threads per file so that together they never take more than all cores."""
-    jobs = max(1, min(jobs, cores))
-    most = cores // jobs
-    return jobs, most if threads is None else max(1, min(threads, most))
 
 
 def run_locally(maker: ResultMaker, jobs: int) -> Execute:

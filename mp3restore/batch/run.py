@@ -121,7 +121,12 @@ class RunLog:
         task = self._tasks[index]
         job, result, counts = task.job, outcome.result, self._counts
         if self._listed(index, job.target, outcome.input_sha256, outcome.output_sha256):
-            self._counts = replace(counts, done=counts.done + 1, audio_s=counts.audio_s + result.duration)
+            self._counts = replace(
+                counts,
+                done=counts.done + 1,
+                audio_s=counts.audio_s + result.duration,
+                result_bytes=counts.result_bytes + _size(job.target),
+            )
             self._tell(Done(job.source, job.target, index, task.action, result))
 
     def _left(self, index: int, left: Left) -> None:
@@ -159,6 +164,14 @@ class RunLog:
         )
         self._tell(summary)
         return summary
+
+
+def _size(target: Path) -> int:
+    """Return the bytes of a file of this machine; 0 for a URL, or if somebody has taken it away already."""
+    try:
+        return target.stat().st_size if isinstance(target, Path) else 0
+    except OSError:  # pragma: no cover - gone in the moment since it was written
+        return 0
 
 
 def exit_code(summary: Summary, files: int) -> int:

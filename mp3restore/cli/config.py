@@ -17,7 +17,7 @@ __all__ = ["ENVIRONMENT_PREFIX", "ConfiguredCommand", "config_app", "load_config
 
 ENVIRONMENT_PREFIX = "MP3RESTORE"
 # What belongs to a single run, or would duplicate another option.
-_NOT_HERE = {"inputs", "files_from", "output", "config", "version", "help", "dry_run"}
+_NOT_HERE = {"inputs", "files_from", "output", "config", "version", "help", "dry_run", "preview"}
 _FILES = "mp3restore.files"  # where a context keeps which file each option is from
 
 config_app = typer.Typer(help="Show where options come from.", no_args_is_help=True, add_completion=False)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from mp3restore.cli.config import ConfiguredCommand
+from mp3restore.cli.start import with_start
 from mp3restore.cli.terminal import user_errors
 from mp3restore.errors import UsageError
 
@@ -45,7 +46,7 @@ COMMANDS = {
 _GROUPS = {
     "Output": (
         "output", "container", "bit_depth", "sample_rate", "raw", "template", "flatten", "tags", "preserve_mtime",
-        "report",
+        "report", "preview",
     ),
     "Files": (
         "files_from", "recursive", "include", "exclude", "max_bitrate", "on_exists", "skip_existing", "force",
@@ -62,6 +63,10 @@ _ALIKE = 0.67
 
 class RestoreCommand(ConfiguredCommand):
     """The default command: its usage line shows no command name, and its options come in groups."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - of Click's, which Typer hides
+        """Read the arguments, among them ``--preview``, whose value may be missing."""
+        return super().parse_args(ctx, with_start(args))
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - of Click's, which Typer hides
         """Write the usage line."""

@@ -11,6 +11,7 @@ import typer
 
 from mp3restore._version import __version__
 from mp3restore.cli.config import load_config
+from mp3restore.cli.start import PreviewStart, read_start
 from mp3restore.generator.devices import Device
 from mp3restore.job import BitDepth, Container
 
@@ -42,6 +43,19 @@ def _model_names() -> list[str]:
     from mp3restore.generator.model import list_models  # noqa: PLC0415 - only shell completion needs it
 
     return list_models()
+
+
+def _jobs(value: str | int) -> int | None:
+    """Read a number of files, or ``auto``, which leaves it to the program."""
+    if value == "auto":
+        return None
+    try:
+        number = int(value)
+    except ValueError:
+        raise typer.BadParameter(f"'{value}' is neither a whole number nor 'auto'") from None
+    if number < 1:
+        raise typer.BadParameter(f"'{value}' is below 1")
+    return number
 
 
 Inputs = Annotated[
@@ -164,8 +178,10 @@ ModelName = Annotated[
 Jobs = Annotated[
     int | None,
     _option(
-        "-j", "--jobs", min=1, metavar="N",
-        help="Files restored at the same time (default: one for every four cores, if there are many files).",
+        "-j", "--jobs", metavar="N|auto", parser=_jobs,
+        help="Files restored at the same time (default: auto, one for every four cores, if there are many files and "
+        "there is memory for them).",
+        show_default=False,
     ),
 ]  # fmt: skip
 Threads = Annotated[
@@ -196,6 +212,16 @@ Report = Annotated[
         metavar="DIR|PAGE",
         help="For each file, write a page into this folder to hear and see what changed; or one page of all (.html).",
         callback=local,
+        show_default=False,
+    ),
+]
+Preview = Annotated[
+    PreviewStart | None,
+    _once(
+        metavar="[START]",
+        parser=read_start,
+        help="Restore only 20 seconds, from START (90, or 1:30) or of the most damaged part, and open a page in the "
+        "browser to hear and see what changed; nothing is written beside INPUT, and -o PAGE.html keeps the page.",
         show_default=False,
     ),
 ]

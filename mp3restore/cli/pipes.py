@@ -19,7 +19,7 @@ from mp3restore.cli.streams import check_stream
 from mp3restore.errors import InputError, OutputError, StdoutError, UsageError
 from mp3restore.job import Container
 
-__all__ = ["STREAM", "Pipes", "open_pipes"]
+__all__ = ["STREAM", "Pipes", "open_pipes", "temporary_folder"]
 
 STREAM = "-"
 _COPIED_BYTES = 1 << 20
@@ -69,7 +69,14 @@ def _copy(file: BinaryIO, size: int) -> None:
 
 
 @contextmanager
-def _temporary_folder() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
+    """Make a folder that vanishes with all files in it when the block ends.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
     try:
         made = tempfile.TemporaryDirectory(prefix="mp3restore-")
     except OSError as error:
@@ -139,7 +146,7 @@ def open_pipes(inputs: Sequence[str], output: str | None, *, raw: bool, containe
     if STREAM not in inputs and not to_stdout:
         yield Pipes(list(inputs), output, container)
         return
-    with _temporary_folder() as folder:
+    with temporary_folder() as folder:
         if STREAM in inputs:
             _save_stdin(folder / "stdin")
         kind = (container or "wav") if to_stdout else container

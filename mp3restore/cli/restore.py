@@ -50,6 +50,7 @@ def restore(  # noqa: PLR0917 - one parameter per option
     progress: o.Progress = None,
     log_file: o.LogFile = None,
     report: o.Report = None,
+    preview: o.Preview = None,
     config: o.Config = None,  # noqa: ARG001 - its callback does the work
     version: o.Version = False,  # noqa: ARG001
 ) -> None:
@@ -85,6 +86,13 @@ def restore(  # noqa: PLR0917 - one parameter per option
             jobs=jobs, threads=threads, device=device, fail_fast=fail_fast, dry_run=dry_run, cluster=cluster
         )
         shown = OutputOptions(verbosity=verbose - quiet, json=json, progress=progress, log_file=log_file)
+        if preview is not None:
+            from mp3restore.cli.preview import show_preview  # noqa: PLC0415
+
+            if report is not None:
+                raise UsageError("--preview makes a page of its own", hint="leave out --report, or --preview")
+            show_preview(sources, results, execution, shown, preview)
+            return
         run(sources, results, execution, shown, report=report)
 
 

@@ -12,6 +12,7 @@ import typer
 
 from mp3restore.batch.events import Event
 from mp3restore.batch.plan import plan_batch, wants_folder
+from mp3restore.batch.sharing import default_jobs, free_memory, share_cores, working_cores
 from mp3restore.batch.sources import Source, find_sources, read_list
 from mp3restore.batch.task import ResultOptions, Task
 from mp3restore.batch.urls import is_url, plan_remote, url_path
@@ -23,7 +24,7 @@ from mp3restore.errors import InputError, Mp3RestoreError, NoInputError, UsageEr
 from mp3restore.generator.devices import Device
 from mp3restore.generator.model import list_models
 
-__all__ = ["ExecutionOptions", "InputOptions", "cores", "run"]
+__all__ = ["ExecutionOptions", "InputOptions", "carry_out", "cores", "run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +87,15 @@ def run(
             raise UsageError("stdout takes one variant", hint="--seed draws another")
         tasks, results = _plan(inputs, replace(results, container=pipes.container), pipes, execution)
         if execution.dry_run:
-            show_plan(tasks, as_json=output.json, hidden=pipes.folder)
+            busy = None if execution.cluster is not None else working_cores(*_share(tasks, execution)[:2])
+            show_plan(tasks, cores=busy, sample_rate=results.run.sample_rate, as_json=output.json, hidden=pipes.folder)
             return
         if report is not None and pipes.folder is not None:
             raise UsageError("--report needs files that stay", hint="name files instead of -")
         pages = None if report is None else pages_of(report, tasks, results)
         with RunReporter(output, hidden=pipes.folder, bars_of_files=execution.cluster is None) as reporter:
             tell = reporter.tell if pages is None else pages.listen(reporter.tell)
-            code = _restore(tasks, results, execution, reporter, tell)
+            code = carry_out(tasks, results, execution, reporter, tell)
             if pages is not None:
                 pages.write(reporter.note)
         if code:
@@ -164,7 +166,19 @@ def _read_names(path: str) -> list[str]:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def _restore(
+def _is_work(task: Task) -> bool:
+    return task.action in ("restore", "overwrite", "left")
+
+
+def _share(tasks: list[Task], execution: ExecutionOptions) -> tuple[int, int, bool]:
+    """Return how many files to restore at the same time, with how many threads each, and if the user asked for more."""
+    busy = sum(map(_is_work, tasks))
+    wanted = min(execution.jobs or default_jobs(busy, cores(), free_memory()), max(busy, 1))
+    jobs, threads = share_cores(cores(), wanted, execution.threads)
+    return jobs, threads, jobs < wanted or (execution.threads or 0) > threads
+
+
+def carry_out(
     tasks: list[Task],
     results: ResultOptions,
     execution: ExecutionOptions,
@@ -173,7 +187,7 @@ def _restore(
 ) -> int:
     """Carry out a plan; returns the exit code."""
     from mp3restore.batch.maker import ResultMaker  # noqa: PLC0415 - not for a dry run
-    from mp3restore.batch.processes import default_jobs, run_locally, share_cores  # noqa: PLC0415
+    from mp3restore.batch.processes import run_locally  # noqa: PLC0415
     from mp3restore.batch.run import exit_code, run_batch  # noqa: PLC0415
     from mp3restore.pipeline.stages import dedicated_process  # noqa: PLC0415
 
@@ -186,13 +200,11 @@ def _restore(
         maker = ResultMaker(shipped, results.run, execution.threads or 1, execution.device, model.sha256)
         execute = run_on_cluster(execution.cluster, maker)
         return exit_code(run_batch(tasks, results, execute, tell, fail_fast=execution.fail_fast), files)
-    busy = sum(task.action in ("restore", "overwrite", "left") for task in tasks)
-    wanted = min(execution.jobs or default_jobs(busy, cores()), max(busy, 1))
-    jobs, threads = share_cores(cores(), wanted, execution.threads)
-    if jobs < wanted or (execution.threads or 0) > threads:
+    jobs, threads, asked = _share(tasks, execution)
+    if asked:
         reporter.note(f"works with --jobs {jobs} --threads {threads}: there are no more cores")
     maker = ResultMaker(str(results.model.folder), results.run, threads, execution.device)
-    if busy:
+    if any(map(_is_work, tasks)):
         # A device that is not available is one error, and not one for each file.
         device = maker.check()
         if execution.device == "auto":

@@ -186,14 +186,25 @@ def _make_folder(folder: Path) -> None:
         raise output_error(error, folder) from error
 
 
-def restore_command(results: ResultOptions, job: Job) -> Origin:
-    """Return the command that makes the result of a job again; it names every option, also those set elsewhere."""
+def restore_command(results: ResultOptions, job: Job, *, variants: int = 1) -> Origin:
+    """Return the command that makes the result of a job again; it names every option, also those set elsewhere.
+
+    Parameters
+    ----------
+    results : ResultOptions
+        The options of the run.
+    job : Job
+        The result.
+    variants : int
+        How many variants the command is to make; of several, those up to this one.
+    """
     options, form, model = results.run, job.output_format, results.model
     command = command_line(
         job.source,
         job.target,
         model=model.name if model.name in list_models() else str(model.folder),
         variant=job.variant,
+        variants=variants,
         seed=None if options.deterministic else options.seed,
         variety=options.variety,
         strength=options.strength,

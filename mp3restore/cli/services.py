@@ -73,8 +73,9 @@ def watch(  # noqa: PLR0917 - one parameter per option
     """Restore the files in a folder, and each new one as soon as it is complete; press Ctrl-C to stop."""
     with user_errors(verbosity=verbose - quiet, as_json=json), quiet_decoders(active=verbose < 2):
         from mp3restore.batch.maker import ResultMaker  # noqa: PLC0415 - keeps --help quick
-        from mp3restore.batch.processes import run_locally, share_cores  # noqa: PLC0415
+        from mp3restore.batch.processes import run_locally  # noqa: PLC0415
         from mp3restore.batch.run import run_batch  # noqa: PLC0415
+        from mp3restore.batch.sharing import share_cores  # noqa: PLC0415
         from mp3restore.batch.task import ResultOptions, Task  # noqa: PLC0415
         from mp3restore.batch.watch import watch_folder  # noqa: PLC0415
         from mp3restore.cli.run import cores  # noqa: PLC0415

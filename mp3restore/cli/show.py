@@ -14,32 +14,27 @@ from pathlib import Path
 from types import TracebackType
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Column
 
+from mp3restore.batch.estimate import estimate
 from mp3restore.batch.events import (
     SCHEMA,
     Done,
     Event,
     Failed,
     Left,
-    Progressed,
     Skipped,
-    Started,
     Summary,
     event_json,
 )
-from mp3restore.batch.facts import read_facts
+from mp3restore.batch.facts import Facts, read_facts
 from mp3restore.batch.task import Action, Task
+from mp3restore.cli.bars import Bars
 from mp3restore.cli.streams import echo
-from mp3restore.cli.terminal import clock, message, one_line, result_line
+from mp3restore.cli.terminal import clock, message, one_line, result_line, size_text
 from mp3restore.files import output_error
+from mp3restore.job import OutputFormat
 
-__all__ = ["Bars", "OutputOptions", "RunReporter", "show_plan"]
-
-
-_LONGEST_NAME = 28
+__all__ = ["OutputOptions", "RunReporter", "show_plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +179,8 @@ class RunReporter:
             parts[parts.index(f"{event.skipped} skipped")] += f" ({reasons})"
         if event.done:
             parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
+        if event.result_bytes:
+            parts.append(f"{size_text(event.result_bytes)} of results")
         self._write(", ".join(parts), 0)
         if event.failed and event.failed + event.done + event.skipped + event.left > 1:
             for failed in event.failures:
@@ -195,14 +192,31 @@ def _without(folder: Path | None, text: str) -> str:
     return text if folder is None else text.replace(f"{folder}/", "")
 
 
-def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = None) -> None:
-    """Print what a run would do; `hidden` is removed from names, as by `RunReporter`."""
-    total = 0.0
+def show_plan(
+    tasks: Sequence[Task], *, cores: int | None, sample_rate: int | None, as_json: bool, hidden: Path | None = None
+) -> None:
+    """Print what a run would do, and about how long it would take and how large its results would be.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The plan.
+    cores : int or None
+        How many processors would work; None where nobody knows how fast it would be.
+    sample_rate : int or None
+        Rate of the results in Hz, if the user has chosen one.
+    as_json : bool
+        Whether to print one object per task instead.
+    hidden : Path or None
+        A folder that is removed from names, as by `RunReporter`.
+    """
+    planned: list[tuple[Facts, OutputFormat]] = []
     for task in tasks:
         job = task.job
-        seconds = read_facts(job.source).seconds if task.action != "fail" else None
+        facts = read_facts(job.source) if task.action != "fail" else Facts()
+        seconds = facts.seconds
         if task.action in ("restore", "overwrite"):
-            total += seconds or 0.0
+            planned.append((facts, job.output_format))
         if as_json:
             line = {"schema": SCHEMA, "event": "plan", "action": task.action, "reason": task.reason}
             line |= {"source": str(job.source), "target": _shown_target(task), "duration_s": seconds}
@@ -216,73 +230,19 @@ def show_plan(tasks: Sequence[Task], *, as_json: bool, hidden: Path | None = Non
     if not as_json:
         counts = Counter(task.action for task in tasks)
         parts = [f"{count} {_IN_PLAN[action]}" for action, count in counts.items()]
-        echo(", ".join(parts) + f"; {clock(total)} of music")
+        about = estimate(planned, cores=cores or 1, sample_rate=sample_rate)
+        total = f"; {clock(about.seconds)} of music"
+        if about.seconds:
+            took = "" if cores is None else f"about {_rough(about.work_s)} of work, and "
+            total += f": {took}about {size_text(about.bytes)} of results"
+        echo(", ".join(parts) + total)
+
+
+def _rough(seconds: float) -> str:
+    """Write a duration without more digits than an estimate has."""
+    return f"{max(1.0, seconds):.0f} s" if seconds < 60 else clock(seconds)
 
 
 def _shown_target(task: Task) -> str | None:
     """Return the name of the file that a task writes or has found, or None if there is none."""
     return None if task.action == "left" and task.copy_to is None else str(task.job.target)
-
-
-def _short(name: str) -> str:
-    """Shorten a name in its middle, so that it leaves room for its bar."""
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}…{name[-8:]}"
-
-
-class Bars:
-    """One progress bar per file, and one for a run of several files; use it as a context manager.
-
-    Parameters
-    ----------
-    of_files : bool
-        Whether files have bars of their own; on a cluster there would be too many.
-    """
-
-    def __init__(self, *, of_files: bool = True) -> None:
-        self._of_files = of_files
-        self._done = 0
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=None),
-            TextColumn("{task.percentage:>3.0f}% {task.fields[speed]}", markup=False),
-            TimeRemainingColumn(compact=True),
-            console=Console(file=sys.stderr),
-            transient=True,
-        )
-        self._files: dict[int, TaskID] = {}
-        self._all: TaskID | None = None
-
-    def __enter__(self) -> Bars:
-        """Show the bars."""
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Remove the bars."""
-        self._progress.stop()
-
-    def take(self, event: Event) -> None:
-        """Update the bars from an event."""
-        bars = self._progress
-        if isinstance(event, Started):
-            if self._of_files or event.total == 1:
-                self._files[event.index] = bars.add_task(_short(one_line(event.source.name)), total=None, speed="")
-            if event.total > 1 and self._all is None:
-                self._all = bars.add_task(f"{self._done}/{event.total}", total=event.total, speed="")
-                bars.advance(self._all, self._done)
-        elif isinstance(event, Progressed):
-            if event.index not in self._files:
-                return
-            task = self._files[event.index]
-            elapsed = next(each.elapsed for each in bars.tasks if each.id == task) or 0.0
-            speed = f"{event.done_s / elapsed:.0f}x" if elapsed else ""
-            # The total is an estimate and may turn out too small.
-            total = None if event.total_s is None else max(event.total_s, event.done_s)
-            bars.update(task, completed=event.done_s, total=total, speed=speed)
-        elif not isinstance(event, Summary):
-            if event.index in self._files:
-                bars.remove_task(self._files.pop(event.index))
-            self._done += 1
-            if self._all is not None:
-                total = next(each.total for each in bars.tasks if each.id == self._all)
-                bars.update(self._all, advance=1, description=f"{self._done}/{total:.0f}")

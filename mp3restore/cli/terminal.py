@@ -31,6 +31,7 @@ __all__ = [
     "one_line",
     "quiet_decoders",
     "result_line",
+    "size_text",
     "user_errors",
 ]
 
@@ -55,6 +56,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def size_text(count: float) -> str:
+    """Write a number of bytes in kB, MB or GB."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
 def result_line(result: FileResult) -> str:
     """Summarise the result for one file in a line."""
     parts = [clock(result.duration), f"{result.speed:.0f}x real time on {result.device}", *_sizes(result)]
@@ -69,7 +77,7 @@ def _sizes(result: FileResult) -> list[str]:
         sizes = [path.stat().st_size for path in (result.source, result.target)]
     except OSError:
         return []
-    return [" -> ".join(f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" for size in sizes)]
+    return [" -> ".join(map(size_text, sizes))]
 
 
 @contextmanager

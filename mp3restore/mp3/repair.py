@@ -20,6 +20,8 @@ from mp3restore.mp3.runs import MISCOUNT, Run
 if TYPE_CHECKING:
     from mp3restore.mp3.framing import FileTable
 
+__all__ = ["Flaws", "find_flaws", "repaired", "tag_frame_before"]
+
 _CHUNK: Final = 1 << 20
 _LAYER_3: Final = 3
 # Xing: name, flags, frames, bytes, table of contents, quality; and the extension of LAME.
@@ -83,7 +85,7 @@ def repaired(table: FileTable, runs: list[Run], read: Read) -> Iterator[bytes]:
             yield from _copy(read, block.position, block.end)
     for run in runs:
         data = RunBytes(run, read)
-        yield _tag_frame(run, data, _old_tag_frame(table, run, read))
+        yield _tag_frame(run, data, tag_frame_before(table, run, read))
         yield from _copy(data, 0, data.length)
     for block in table.blocks:
         if block.position >= last and block.is_tag and block.name != PADDING:
@@ -95,8 +97,8 @@ def _copy(read: Read, begin: int, end: int) -> Iterator[bytes]:
         yield read(start, min(end, start + _CHUNK))
 
 
-def _old_tag_frame(table: FileTable, run: Run, read: Read) -> bytes:
-    """Return the tag frame in front of a run, or nothing."""
+def tag_frame_before(table: FileTable, run: Run, read: Read) -> bytes:
+    """Return the tag frame in front of a run of a file, or nothing."""
     row = int(np.searchsorted(table.position, run.position[0])) - 1
     if row < 0 or not table.is_tag[row]:
         return b""

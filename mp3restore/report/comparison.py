@@ -152,8 +152,8 @@ def _views(
         gains = matching_gains(measures)
         views.append(
             {
-                "name": excerpt.name, "start": excerpt.start, "duration": excerpt.duration, "rate": rate,
-                "gains": gains, "audio": identifiers, "step": measures[0].step,
+                "name": excerpt.name, "start": request.begins + excerpt.start, "duration": excerpt.duration,
+                "rate": rate, "gains": gains, "audio": identifiers, "step": measures[0].step,
                 "bandwidth": [m.bandwidth_hz for m in measures],
                 "rows": [_row(m, g) for m, g in zip(measures, gains, strict=True)],
             }

@@ -51,6 +51,7 @@ def command_line(
     *,
     model: str,
     variant: int,
+    variants: int = 1,
     seed: int | None,
     variety: float | str | None = None,
     strength: float | str | None = None,
@@ -69,6 +70,8 @@ def command_line(
         Name of the model, or its folder.
     variant : int
         Which of the seed's restorations to make.
+    variants : int
+        How many of them to make, if several.
     seed : int or None
         The seed; None for the deterministic restoration.
     variety : float or str, optional
@@ -90,7 +93,8 @@ def command_line(
         The command, quoted for a shell. It replaces `target`.
     """
     words = ["mp3restore", file_argument(source), "-o", file_argument(target), "--force", "--model", model]
-    words += ["--deterministic"] if seed is None else ["--seed", str(seed), "--variant", str(variant)]
+    which = ["--variant", str(variant)] if variants == 1 else ["--variants", str(variants)]
+    words += ["--deterministic"] if seed is None else ["--seed", str(seed), *which]
     words += [] if variety is None or seed is None else ["--variety", f"{float(variety):g}"]
     words += [] if strength is None else ["--strength", f"{float(strength):g}"]
     words += [] if consistency else ["--no-consistency"]

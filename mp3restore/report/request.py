@@ -36,6 +36,10 @@ class ReportRequest:
         Names to show for files whose own names mean nothing to the user.
     labels : mapping of Path to str
         What the recordings are called on the page; by default "MP3", the names of the restorations, and "Reference".
+    begins : float
+        Second of the song at which the files begin, if they are a part of it.
+    again : str, optional
+        The command that makes the page again; by default it is the one of ``report``.
     """
 
     original: Path
@@ -46,6 +50,8 @@ class ReportRequest:
     origins: Mapping[Path, Origin] = field(default_factory=dict)
     names: Mapping[Path, str] = field(default_factory=dict)
     labels: Mapping[Path, str] = field(default_factory=dict)
+    begins: float = 0.0
+    again: str | None = None
 
     def __post_init__(self) -> None:
         if not self.restored:
@@ -78,6 +84,8 @@ class ReportRequest:
 
     def command(self, page: str | Path) -> str:
         """Return the command that makes the page again."""
+        if self.again is not None:
+            return self.again
         files = [self.argument(path) for path in (self.original, *self.restored)]
         target = self.names.get(Path(page), str(page))
         return report_command(files, target, self.reference, start=self.start, duration=self.duration)

@@ -18,7 +18,7 @@ from support import invoke
 from mp3restore import ExitCode
 from mp3restore.batch.events import Progressed, Skipped, Started
 from mp3restore.batch.urls import is_url, url_path
-from mp3restore.cli.show import Bars
+from mp3restore.cli.bars import Bars
 
 TIMEOUT_S = 180
 
@@ -166,5 +166,5 @@ def test_one_line_of_progress_for_ten_thousand_files():
         bars.take(Progressed(song, index, 1.0, 2.0))
         if index % 2:
             bars.take(Skipped(song, song, index, "exists already"))
-    (line,) = bars._progress.tasks
+    (line,) = bars._total.tasks
     assert (line.description, line.completed, line.total) == ("2500/10000", 2500, total)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -15,10 +17,12 @@ from rich.console import Console
 from support import invoke
 
 from mp3restore import ExitCode
-from mp3restore.batch.events import Progressed, Started
-from mp3restore.batch.processes import default_jobs
+from mp3restore.batch import sharing
+from mp3restore.batch.events import Progressed, Skipped, Started
+from mp3restore.batch.sharing import default_jobs, free_memory
 from mp3restore.cli import manual
-from mp3restore.cli.show import Bars
+from mp3restore.cli.bars import Bars
+from mp3restore.cli.terminal import size_text
 
 
 def test_doctor(monkeypatch):
@@ -115,12 +119,55 @@ def test_the_line_of_a_result_says_how_large_both_files_are(second, tmp_path):
 @pytest.mark.parametrize(("files", "cores", "jobs"), [(1, 64, 1), (30, 2, 1), (30, 16, 4), (5, 64, 1), (500, 8, 2)])
 def test_many_files_use_all_cores_by_themselves(files, cores, jobs):
     assert default_jobs(files, cores) == jobs
+    assert default_jobs(files, cores, 100_000_000_000) == jobs
+
+
+def test_no_more_processes_start_than_there_is_memory_for():
+    assert default_jobs(100, 64, 2_000_000_000) == 4
+    assert default_jobs(100, 64, 100_000_000) == 1
+
+
+def test_a_container_has_less_memory_than_its_computer(tmp_path, monkeypatch):
+    monkeypatch.setattr(sharing, "_SYSTEM", tmp_path / "meminfo")
+    monkeypatch.setattr(sharing, "_GROUP", tmp_path)
+    assert free_memory() is None
+    (tmp_path / "meminfo").write_text("MemTotal:  8000000 kB\nMemAvailable:  4000000 kB\n")
+    assert free_memory() == 4_096_000_000
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("900000000\n")
+    (tmp_path / "memory.stat").write_text("anon 100000000\ninactive_file 800000000\n")
+    assert free_memory() == 4_096_000_000
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    assert free_memory() == 900_000_000
+
+
+def test_jobs_are_a_number_or_left_to_the_program(songs, tmp_path):
+    shown = invoke(songs, "-o", tmp_path / "out", "-j", "auto", "--dry-run")
+    assert shown.exit_code == 0, shown.stderr
+    wrong = invoke(songs, "-o", tmp_path / "out", "-j", "many", "--dry-run")
+    assert wrong.exit_code == ExitCode.USAGE
+    assert "'many' is neither a whole number nor 'auto'" in wrong.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--bit-depth", 24], ["--format", "opus"]])
+def test_a_dry_run_expects_the_size_that_results_have(sample, tmp_path, options):
+    for name in ("a.mp3", "b.mp3"):
+        shutil.copy(sample, tmp_path / name)
+    planned = invoke(tmp_path, "-o", tmp_path / "out", "--dry-run", *options).stdout
+    number, unit = re.search(r"s of work, and about ([\d.]+) ([kM])B of results", planned).groups()
+    expected = float(number) * {"k": 1e3, "M": 1e6}[unit]
+    assert "48.0 s of music: about " in planned
+    done = invoke(tmp_path, "-o", tmp_path / "out", "--json", *options)
+    size = json.loads(done.stdout.splitlines()[-1])["result_bytes"]
+    assert size == sum(path.stat().st_size for path in (tmp_path / "out").glob("[ab].*"))
+    assert f"{size_text(size)} of results" in done.stderr
+    assert 0.6 < expected / size < 1.7
 
 
 def test_names_leave_room_for_their_bars(monkeypatch):
     """On a terminal of 60 columns the bar of a long name is still one, and the run counts its files."""
     shown = io.StringIO()
-    monkeypatch.setattr("mp3restore.cli.show.Console", lambda **_: Console(file=shown, width=60, force_terminal=True))
+    monkeypatch.setattr("mp3restore.cli.bars.Console", lambda **_: Console(file=shown, width=60, force_terminal=True))
     with Bars() as bars:
         bars.take(Started(source=Path(f"{'long name ' * 12}.mp3"), target=Path("x"), index=0, total=30))
         bars.take(Progressed(source=Path("x"), index=0, done_s=5.0, total_s=10.0))
@@ -128,3 +175,22 @@ def test_names_leave_room_for_their_bars(monkeypatch):
     assert "0/30" in text
     assert text.count("━") >= 5
     assert "…" in text
+
+
+def test_the_whole_run_is_the_last_line(monkeypatch):
+    """Two files of four are half done, and one was skipped before: three quarters of the work are still to come."""
+    shown = io.StringIO()
+    monkeypatch.setattr("mp3restore.cli.bars.Console", lambda **_: Console(file=shown, width=90, force_terminal=True))
+    clock = iter([100.0, *[110.0] * 20])
+    monkeypatch.setattr("mp3restore.cli.bars.perf_counter", lambda: next(clock))
+    with Bars() as bars:
+        bars.take(Skipped(Path("x.mp3"), Path("x"), 0, "exists already"))
+        for index in (1, 2):
+            bars.take(Started(Path(f"song {index}.mp3"), Path("x"), index, 5))
+        for index in (1, 2):
+            bars.take(Progressed(Path("x"), index, 50.0, 100.0))
+        bars._live.refresh()
+    lines = [line for line in re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown.getvalue()).splitlines() if line.strip()]
+    assert [line.split(" ━")[0].strip() for line in lines[-3:]] == ["song 1.mp3", "song 2.mp3", "1/5"]
+    # 100 s of music in 10 s; one of four files is made in them, and three are left.
+    assert lines[-1].rstrip().endswith("10x 30 s left")

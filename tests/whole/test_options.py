@@ -19,7 +19,7 @@ from support import invoke
 
 from mp3restore import ExitCode, UsageError, restore_file
 from mp3restore.audio.decode import open_audio
-from mp3restore.batch.processes import share_cores
+from mp3restore.batch.sharing import share_cores
 from mp3restore.generator.model import load_model
 from mp3restore.options import RunOptions
 
