@@ -146,11 +146,11 @@ def test_restorations_say_how_they_were_made(song, tmp_path):
     flac, wav, fixed = (recorded_origin(tmp_path / name, "x y.mp3") for name in ("a.flac", "b.wav", "c.flac"))
     assert flac.command.startswith(f"mp3restore 'x y.mp3' -o {tmp_path}/a.flac --force --model ")
     assert (
-        "--seed 3 --variant 1 --variety 0.3 --strength " in flac.command
+        "--seed 3 --variant 1 --variety 0.3 --format flac" in flac.command
     )  # what the losses warranted, for those who run it later
     assert flac.remark.startswith("mp3restore 0.")
     assert "--seed 3 --variant 1 --variety 0.3 --strength 0.25 --format wav --bit-depth 16" in wav.command
-    assert "--deterministic --strength 0." in fixed.command
+    assert "--deterministic --format flac" in fixed.command
     assert recorded_origin(song, "x") is None
     invoke(song, "-o", tmp_path / "d.flac", "--no-tags")
     assert recorded_origin(tmp_path / "d.flac", "x") is None
