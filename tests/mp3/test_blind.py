@@ -158,3 +158,37 @@ def test_a_change_of_gain_is_followed(encoded, decode, cut):
     places = sound_places(runs_of(loud, 44100, offset, cut), offset)
     assert np.count_nonzero(places < 130000) > 0.6 * 130000 / 576
     assert np.count_nonzero(places > 240000) > 0.6 * (samples.shape[1] - 240000) / 576
+
+
+@pytest.mark.parametrize("name", ["cbr64", "mono64", "ffmpeg96", "cbr32-22k"])
+def test_bands_of_zeros_have_the_steps_that_the_encoder_wrote(encoded, decode, name):
+    stream = read_stream(encoded(name))
+    count = count_of(stream)
+    coding = read_coding(window(stream, to_16_bits(decode(encoded(name))), count), count, stream.sample_rate)
+    rows = slice(FIRST, FIRST + count)
+    same = (coding.block_type == stream.block_type[rows]).all(axis=1) & (coding.ms == stream.ms[rows])
+    zeros = ~coding.sure & (coding.values == 0) & (coding.sound & same)[:, None, None]
+    zeros[..., np.max(stream.edge_bound) :] = False
+    ratio = (coding.steps / stream.line_steps(FIRST, FIRST + count))[zeros]
+    assert ratio.size > 500
+    assert np.mean(np.abs(ratio - 1) < 0.005) > 0.75
+    assert np.median(ratio) == pytest.approx(1, abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["cbr64", "mono64", "ffmpeg96"])
+def test_samples_are_freed_of_the_noise_of_their_rounding(encoded, decode, cut, name):
+    stream = read_stream(encoded(name))
+    exact = decode(encoded(name))
+    rounded = to_16_bits(exact)
+    offset = expected_offset(stream) % GRANULE_SAMPLES
+    reader = DecodedReader(describe_coding(rounded, stream.sample_rate, offset), offset=offset)
+    cleaned = []
+    for block in cut(rounded, 20000):
+        list(reader.push(block))
+        cleaned += reader.cleaned()
+    list(reader.finish())
+    cleaned = np.concatenate([*cleaned, *reader.cleaned()], axis=1)
+    assert cleaned.shape == exact.shape
+    inside = slice(3000, -3000)
+    before, after = (np.std((samples - exact)[:, inside]) for samples in (rounded, cleaned))
+    assert after < 0.7 * before
