@@ -70,7 +70,7 @@ def cut_clip(source: AudioSource, target: Path, *, start: float, duration: float
         rate = source.sample_rate
         if round(start * rate) >= source.frames:
             raise UsageError(f"ends at {source.frames / rate:.1f} s, before {start:g} s", path=source.path)
-        return _cut_mpeg(source, target.with_name(f"{target.name}{source.path.suffix or '.mp3'}"), begin, length)
+        return _cut_mpeg(source, target.with_name(f"{target.name}{source.path.suffix or '.mp3'}"), start, begin, length)
     samples, rate = read_excerpt(source.path, start=begin, duration=length)
     if round(begin * rate) + samples.shape[1] <= start * rate:
         raise UsageError(f"ends at {begin + samples.shape[1] / rate:.1f} s, before {start:g} s", path=source.path)
@@ -84,10 +84,11 @@ def _range_at(source: MpegSource, sample: int) -> MusicRange:
     return next(each for each in reversed(source.ranges) if each.place <= sample)
 
 
-def _cut_mpeg(source: MpegSource, path: Path, start: float, duration: float) -> Clip:
+def _cut_mpeg(source: MpegSource, path: Path, start: float, wanted_from: float, duration: float) -> Clip:
+    """Cut `duration` seconds out of the music that `start` lies in, from `wanted_from` on if that lies in it, too."""
     rate = source.sample_rate
-    wanted = round(start * rate)
-    music = _range_at(source, wanted)
+    wanted = round(wanted_from * rate)
+    music = _range_at(source, round(start * rate))
     run = source.runs[music.run]
     size = run.frame_samples
     begin = music.start + (wanted - music.place) * run.sample_rate / rate

@@ -48,6 +48,10 @@ def test_a_part_of_joined_files_ends_with_one_of_them(encode, music, tmp_path):
     # The first file has 4 s; less than a second would not show that it is music.
     assert 2.9 < clip.start < 3.5
     assert clip.start + clip.duration == pytest.approx(4.0, abs=0.03)
+    with open_audio(song) as source:
+        clip = cut_clip(source, tmp_path / "part", start=4.1, duration=3.0, margin=0.5)
+    assert clip.start == pytest.approx(4.0, abs=0.03)
+    assert clip.duration > 3.0
 
 
 def test_other_formats_are_cut_without_loss(music, tmp_path):
