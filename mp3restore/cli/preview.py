@@ -71,8 +71,14 @@ def show_preview(
 
     Parameters
     ----------
-    inputs, results, execution, output
-        As for `run`; the output is the page.
+    inputs : InputOptions
+        As for `run`, like the next two.
+    results : ResultOptions
+        How to restore.
+    execution : ExecutionOptions
+        How to work.
+    output : OutputOptions
+        What to tell.
     start : PreviewStart
         Where the part begins.
 
