@@ -144,9 +144,10 @@ def test_a_bad_list_of_results_ends_nothing(tmp_path, second):
         thread.join()
 
 
-def test_command(tmp_path, second):
+def test_command(tmp_path, second, malformed_asf):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
+    shutil.move(malformed_asf, folder / "broken.wma")
     (folder / "bad.mp3").write_bytes(b"words")
     process = subprocess.Popen(
         [sys.executable, "-m", "mp3restore", "watch", str(folder), str(out)], stderr=subprocess.PIPE, text=True
@@ -158,6 +159,8 @@ def test_command(tmp_path, second):
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert stderr.count("bad.mp3: no audio found") == 1
+    assert "unexpected" not in stderr
+    assert "broken" in stderr
     assert stderr.count("a.mp3 -> ") == 1
 
 
