@@ -25,7 +25,7 @@ from mp3restore.report.request import ReportRequest
 from mp3restore.views.plot import plot_spectrograms
 
 HERE = Path(__file__).parent
-SECONDS = 4.0
+SECONDS = 3.6
 # Music before and after the part that is heard, as in a whole song.
 AROUND_SECONDS = 6.0
 MOST_BYTES = 8_000_000
@@ -39,7 +39,7 @@ ENCODES = {
 INTRODUCTION = (
     "Six pieces of music, each compressed to MP3 at five bit rates with LAME, and restored by mp3restore. Choose a "
     "piece and a bit rate, press Play, and switch between the recordings while they play: the MP3, two restorations of "
-    "it, and the original. An MP3 that has lost too little is left as it is."
+    "it, and the original."
 )
 
 
