@@ -81,7 +81,7 @@ class _ReadOnly(io.RawIOBase):
 
     def _fill(self, position: int, view: memoryview) -> int:
         """Fill `view` from `position` on; returns the number of bytes."""
-        raise NotImplementedError
+        raise NotImplementedError  # pragma: no cover - every kind of input has its own
 
     def readable(self) -> bool:
         """Whether bytes can be read: always."""

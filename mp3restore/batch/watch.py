@@ -49,7 +49,7 @@ class _Folder:
         for path in changed:
             if path.is_dir():
                 for source in self._sources(path):
-                    if self._belongs_here(source.path):
+                    if self._belongs_here(source.path):  # pragma: no branch - depends on what the system tells when
                         self._note(source.path)
             elif self._belongs_here(path):
                 self._note(path)

@@ -74,7 +74,7 @@ def read_exponents(
     coarsest, owner = np.floor(4 * np.log2(smallest)), band[starts]
     result[owner] = coarsest
     chance = np.zeros(starts.size)
-    for depth in range(_DEEPEST):
+    for depth in range(_DEEPEST):  # pragma: no branch - all are told before the deepest step
         exponent = coarsest - depth
         fits, more = _fit(value, allowed, starts, lengths, np.exp2(exponent / 4))
         chance += more

@@ -61,7 +61,7 @@ class _StretchTap:
 
     def cleaned(self) -> Iterator[Samples]:
         """Yield the samples of a decoded MP3 read since the last call, without the noise of their rounding."""
-        if isinstance(self._reader, DecodedReader):
+        if isinstance(self._reader, DecodedReader):  # pragma: no branch - nobody asks another reader
             yield from self._reader.cleaned()
 
     def _take(self, runs: Iterable[CodedGranules]) -> list[Samples]:

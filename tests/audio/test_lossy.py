@@ -1,6 +1,8 @@
 """Results in Opus, Vorbis and MP3: as long as the music, with its tags, and the same bytes for the same seed."""
 
 import base64
+import errno
+import io
 import subprocess
 
 import mutagen
@@ -13,6 +15,7 @@ from support import invoke
 
 from mp3restore import ExitCode, restore_file
 from mp3restore.audio.decode import open_audio
+from mp3restore.audio.lossy import LossyWriter
 from mp3restore.errors import UsageError
 from mp3restore.job import OutputFormat
 from mp3restore.report.origin import recorded_origin
@@ -129,3 +132,36 @@ def test_a_folder_becomes_small_files(songs, tmp_path, identity):
 def test_sixteen_bits_are_the_default():
     assert OutputFormat("flac").bit_depth == OutputFormat("wav").bit_depth == "16"
     assert OutputFormat("mp3").bit_depth is None
+
+
+class FullDisk(io.BytesIO):
+    """A disk that takes so many bytes."""
+
+    def __init__(self, room):
+        super().__init__()
+        self._room = room
+
+    def write(self, data):
+        if self.tell() + len(data) > self._room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("container", SUFFIXES)
+@pytest.mark.parametrize("room", [0, 1000, 30_000])
+def test_a_full_disk_is_told_as_such(container, room, music):
+    with pytest.raises(OSError, match="No space left") as caught:  # noqa: PT012 - buffers decide which call fails
+        writer = LossyWriter(FullDisk(room), container, sample_rate=48000, channels=2)
+        writer.write(np.tile(music, 3))
+        writer.close()
+    assert caught.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("container", SUFFIXES)
+def test_what_is_given_up_writes_nothing_more(container, music):
+    file = io.BytesIO()
+    writer = LossyWriter(file, container, sample_rate=48000, channels=2)
+    writer.write(music)
+    length = len(file.getvalue())
+    writer.discard()
+    assert len(file.getvalue()) == length

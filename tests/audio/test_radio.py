@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from mp3restore import restore_file
 from mp3restore.audio.decode import open_audio
 from mp3restore.audio.repair import find_file_flaws, repair_file
 from mp3restore.inspection.inspect import inspect_file
@@ -139,3 +140,12 @@ def test_a_stream_without_a_single_whole_frame_is_played(music, tmp_path):
     samples, damage, found = decoded(saved)
     np.testing.assert_array_equal(samples, decoded(plain)[0])
     assert (damage, found.interval, found.titles) == ((), 1024, ("a", "b", "a", "c"))
+
+
+def test_a_run_says_that_titles_were_left_out_however_they_are_written(songs, tmp_path, identity):
+    sent = broadcast(songs["low"], 8192, {0: "Caf*", 4: "b"})
+    path = tmp_path / "saved.mp3"
+    path.write_bytes(sent.replace(b"Caf*", "Café".encode("latin-1")))
+    assert decoded(path)[2].titles == ("Café", "b")
+    made = restore_file(path, tmp_path / "x.flac", model=identity)
+    assert any("saved radio stream" in warning and "8192 bytes" in warning for warning in made.warnings)

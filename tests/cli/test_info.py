@@ -86,7 +86,9 @@ def test_completion(line, words, monkeypatch):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completion_scripts(shell):
+def test_completion_scripts(shell, monkeypatch):
+    # Nothing tells the shell of a process that was started by none.
+    monkeypatch.setattr("shellingham.detect_shell", lambda *_: (shell, f"/bin/{shell}"))
     assert "_MP3RESTORE_COMPLETE" in invoke("--show-completion", shell).stdout
 
 

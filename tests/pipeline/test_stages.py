@@ -39,6 +39,9 @@ def test_nothing_can_be_taken_before_something_has_passed():
     assert samples.take(2).shape == (2, 2)
     assert samples.take(2).shape == (2, 1)
     assert samples.take(2).shape == (2, 0)
+    list(samples.tap([np.full((2, 2), k, np.float32) for k in (1, 2)]))
+    np.testing.assert_array_equal(samples.take(2), np.ones((2, 2)))  # a whole piece, and another waits
+    np.testing.assert_array_equal(samples.take(2), 2 * np.ones((2, 2)))
 
 
 def test_between_two_parts_at_its_own_rate_nothing_is_known(encode, music, tmp_path):

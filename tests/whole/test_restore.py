@@ -143,7 +143,7 @@ def test_loud_music_gets_one_gain(tmp_path, music):
     path = tmp_path / "loud.wav"
     soundfile.write(path, loud.T, 44100, subtype="FLOAT")
     plain = restore_file(path, tmp_path / "float.wav", bit_depth="32f", strength=1)
-    lowered = restore_file(path, tmp_path / "restored.flac", strength=1)
+    lowered = restore_file(path, tmp_path / "restored.flac", bit_depth="24", strength=1)
     assert plain.gain_db == 0
     assert plain.peak == lowered.peak > 1
     assert lowered.gain_db == pytest.approx(-20 * np.log10(lowered.peak), abs=1e-3)

@@ -113,7 +113,7 @@ async function draw() {
   const done = [];
   for (const [index, buffer] of buffers.entries()) {
     await nextFrame();
-    if (turn !== drawing) return;
+    if (turn !== drawing || !stages[index].isConnected) return; // another picture is wanted, or none any more
     done.push(levels(buffer, view, columns, SPECTROGRAM_ROWS));
     paint(stages[index].firstElementChild, done[index], columns, SPECTROGRAM_ROWS, LEVEL_COLOURS, LOWEST_DB, HIGHEST_DB);
   }
