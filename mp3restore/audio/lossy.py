@@ -65,7 +65,7 @@ class LossyWriter:
         """Complete the file, but leave it open."""
         try:
             self._sound.close()
-        except soundfile.LibsndfileError as error:
+        except soundfile.LibsndfileError as error:  # pragma: no cover - a full disk shows below
             raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
         self._check()
         if self._ogg:
