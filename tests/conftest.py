@@ -20,7 +20,7 @@ pytest_plugins = ["dummy_model", "mp3_streams"]
 
 Encode = Callable[..., Path]
 Run = Callable[..., subprocess.CompletedProcess[str]]
-SLOW_ROOMS = ("batch", "training", "web", "whole")
+SLOW_ROOMS = ("batch", "cli", "training", "web", "whole")
 
 
 @pytest.fixture(scope="session", autouse=True)

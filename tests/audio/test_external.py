@@ -22,6 +22,8 @@ from mp3restore.audio.external import FFmpegReader, system_decoders
 from mp3restore.audio.refusals import list_kind
 from mp3restore.errors import DecodeError, ExitCode
 
+pytestmark = pytest.mark.slow
+
 
 def ffmpeg(*arguments):
     subprocess.run(

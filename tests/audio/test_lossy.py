@@ -20,6 +20,8 @@ from mp3restore.errors import UsageError
 from mp3restore.job import OutputFormat
 from mp3restore.report.origin import recorded_origin
 
+pytestmark = pytest.mark.slow
+
 SUFFIXES = ("opus", "ogg", "mp3")
 
 

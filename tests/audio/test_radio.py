@@ -14,6 +14,8 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.audio.repair import find_file_flaws, repair_file
 from mp3restore.inspection.inspect import inspect_file
 
+pytestmark = pytest.mark.slow
+
 
 def broadcast(data: bytes, interval: int, titles: dict[int, str]) -> bytes:
     """Put metadata after every `interval` bytes, as a server does; `titles` by the number of the place."""

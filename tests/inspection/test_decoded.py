@@ -13,6 +13,8 @@ from mp3restore.inspection.examine import examine
 from mp3restore.inspection.inspect import inspect_file
 from mp3restore.mp3.stream import read_stream
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def flac(encoded, decode, tmp_path):

@@ -11,6 +11,8 @@ from mp3restore.audio.decode import open_audio
 from mp3restore.inspection.losses import has_low_pass
 from mp3restore.inspection.strength import expected_strength
 
+pytestmark = pytest.mark.slow
+
 RATE = 44100
 
 

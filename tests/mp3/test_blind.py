@@ -11,6 +11,8 @@ from mp3restore.mp3.granules import coded_granules
 from mp3restore.mp3.grid import expected_offset, find_grid
 from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
 
+pytestmark = pytest.mark.slow
+
 FIRST, COUNT = 10, 100
 CODINGS = ["cbr64", "cbr128", "mono64", "leftright", "ffmpeg96", "abr112", "cbr96-48k", "cbr32-22k"]
 

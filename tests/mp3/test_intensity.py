@@ -10,6 +10,8 @@ from mp3restore.mp3.projection import Projector
 from mp3restore.mp3.stream import first_free_line, parse_stream
 from mp3restore.mp3.tables import LONG_LAYOUT, MIXED_LAYOUT, SHORT_LAYOUT
 
+pytestmark = pytest.mark.slow
+
 
 def granules(stream, decoded, offset):
     """Return values, sound granules, and the lines of which nothing is coded, of a whole stream."""

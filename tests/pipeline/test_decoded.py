@@ -10,6 +10,8 @@ from mp3restore.mp3.grid import expected_offset
 from mp3restore.mp3.lattice import quantise, rotate_ms
 from mp3restore.mp3.stream import GRANULE_SAMPLES, read_stream
 
+pytestmark = pytest.mark.slow
+
 CUT = 333
 
 
