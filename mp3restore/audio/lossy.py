@@ -88,7 +88,7 @@ def number_by_content(file: BinaryIO) -> None:
     libsndfile draws it from the clock, and the same seed would not give the same file. Two different results should not
     have the same, so that they can be chained.
     """
-    pages: list[tuple[int, OggPage]] = []
+    offsets: list[int] = []
     serial = 0
     file.seek(0)
     while True:
@@ -98,10 +98,8 @@ def number_by_content(file: BinaryIO) -> None:
             break
         for packet in page.packets:
             serial = zlib.crc32(packet, serial)
-        pages.append((page.offset, page))
-        # Only the place is kept: a long file would not fit into memory.
-        page.packets = []
-    for offset, _ in pages:
+        offsets.append(page.offset)
+    for offset in offsets:
         file.seek(offset)
         page = OggPage(file)
         page.serial = serial

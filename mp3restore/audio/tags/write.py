@@ -43,18 +43,22 @@ def write_tags(file: BinaryIO, container: Container, tags: Tags) -> str:
     elif container in _OGG:
         _write_ogg(file, _OGG[container], tags.comments, pictures)
     elif container == "mp3":
-        kept = {frame.FrameID for frame in tags.frames}
-        lost = [name for name in lost if name not in kept]
+        lost = _without_frames(lost, tags)
         _write_mp3(file, tags, pictures)
     elif file.read(4) == b"RF64":
         return "no tags are kept: no program reads them in WAV files of this size"
     else:
-        kept = {frame.FrameID for frame in tags.frames}
-        lost = [name for name in lost if name not in kept]
+        lost = _without_frames(lost, tags)
         _write_wav(file, tags, pictures)
     parts = [f"tags could not be read: {_counted(tags.problems)}"] if tags.problems else []
     parts += [f"not kept of the tags: {_counted(lost)}"] if lost else []
     return "; ".join(parts)
+
+
+def _without_frames(lost: list[str], tags: Tags) -> list[str]:
+    """Leave out what an ID3 tag keeps as the frame that it was."""
+    kept = {frame.FrameID for frame in tags.frames}
+    return [name for name in lost if name not in kept]
 
 
 def _counted(names: list[str]) -> str:

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 __all__ = ["CONDITIONS", "EVALUATION_CONDITIONS", "Condition"]
 
-# By default lame resamples at low bitrates (to MPEG-2 and 2.5 rates); ffmpeg never does. The weights put two thirds
-# of the training at 16 to 64 kbit/s, where most is lost, and leave enough of the rest to learn not to change it.
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
