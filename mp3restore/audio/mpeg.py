@@ -17,7 +17,7 @@ from mp3restore._typing import Samples
 from mp3restore.audio.gapless import itunes_music
 from mp3restore.audio.input import BytesFile, InputFile
 from mp3restore.audio.joining import main_kind, with_channels
-from mp3restore.audio.run_decoder import decode_run
+from mp3restore.audio.run_samples import RunSamples
 from mp3restore.audio.source import AudioSource
 from mp3restore.dsp.resample import resample_stream, resampled_length
 from mp3restore.errors import DecodeError
@@ -113,7 +113,7 @@ class MpegSource(AudioSource):
         """Bytes that are neither frames nor tags, with what stands for them; complete when all has been decoded."""
         found = [self._gap(index, gap) for index, run in enumerate(self.runs) for gap in run.gaps]
         found += [self._outside(block) for block in self._untold()]
-        return tuple(sorted([*found, *self._failed], key=lambda each: each.position))
+        return tuple(sorted([*found, *_joined(self._failed)], key=lambda each: each.position))
 
     @property
     def stream_metadata(self) -> StreamMetadata | None:
@@ -204,26 +204,30 @@ class MpegSource(AudioSource):
             raise DecodeError(f"{done} samples were decoded, but its frames hold {self.frames}", path=self.path)
 
     def _run_blocks(self, index: int, run: Run) -> Iterator[Samples]:
-        """Decode a run to exactly the samples of its frames; where the decoder gives up, it begins again behind."""
-        data = RunBytes(run, self.read)
-        frames, samples = run.position.size, run.frame_samples
-        frame = 0
-        while frame < frames:
-            done = 0
-            wanted = (frames - frame) * samples
-            for block in decode_run(data, frame, run.sample_rate):
-                kept = block[:, : wanted - done]
-                done += kept.shape[1]
-                yield kept
-                if done == wanted:
-                    return
-            # The frame at which it stopped is silent.
-            failed = frame + done // samples
-            yield np.zeros((run.channels, min(wanted, (failed + 1 - frame) * samples) - done), np.float32)
-            at, size = int(run.position[failed]), int(run.size[failed])
-            if at >= 0 and not run.silent[failed]:
-                self._failed.append(Damage(self._place(at), size, self._time(index, failed), samples / run.sample_rate))
-            frame = failed + 1
+        """Decode a run to exactly the samples of its frames."""
+
+        def tell(frame: int) -> None:
+            at, size = int(run.position[frame]), int(run.size[frame])
+            if at >= 0:
+                seconds = run.frame_samples / run.sample_rate
+                self._failed.append(Damage(self._place(at), size, self._time(index, frame), seconds))
+
+        return RunSamples(run, self.read, tell).blocks()
+
+
+def _joined(damage: list[Damage]) -> Iterator[Damage]:
+    """Join damage whose bytes follow each other."""
+    last: Damage | None = None
+    for each in sorted(damage, key=lambda each: each.position):
+        if last is not None and last.position + last.length == each.position:
+            length, silence = last.length + each.length, last.silence_s + each.silence_s
+            last = Damage(last.position, length, last.seconds, silence)
+        else:
+            if last is not None:
+                yield last
+            last = each
+    if last is not None:
+        yield last
 
 
 def _text(title: bytes) -> str:

@@ -75,13 +75,13 @@ def test_damage_behind_the_music_lies_at_its_end(pieces, look):
 
 
 def test_a_frame_at_which_the_decoder_stops_and_which_is_silent_anyway_is_told_once(pieces, look, rng, monkeypatch):
-    from mp3restore.audio import mpeg  # noqa: PLC0415 - patched below
+    from mp3restore.audio import run_samples  # noqa: PLC0415 - patched below
 
     high, _ = pieces
     damaged = hurt(high, rng, 20000)
     _, _, runs, expected = look(damaged)
     lost = int(np.flatnonzero(runs[0].silent)[0])
-    whole = mpeg.decode_run
+    whole = run_samples.decode_run
 
     def stops_at_the_lost_frame(data, frame, rate):
         for block in whole(data, frame, rate):
@@ -89,7 +89,7 @@ def test_a_frame_at_which_the_decoder_stops_and_which_is_silent_anyway_is_told_o
             if frame == 0:
                 return
 
-    monkeypatch.setattr(mpeg, "decode_run", stops_at_the_lost_frame)
+    monkeypatch.setattr(run_samples, "decode_run", stops_at_the_lost_frame)
     length, _, _, damage = look(damaged)
     assert damage == expected
     assert length == 2 * 44100
