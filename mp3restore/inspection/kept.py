@@ -125,8 +125,9 @@ class LineCounter:
         )
 
     def _held_share(self, granules: int) -> float:
-        """Return the share of all samples of the file that some granules stand for."""
-        return min(1.0, granules * GRANULE_SAMPLES / max(1, self._place))
+        """Return the share of the music that some granules stand for; those at its ends reach beyond it."""
+        read = (self._sound + self._unknown + self._misfit) * GRANULE_SAMPLES
+        return granules * GRANULE_SAMPLES / max(1, self._place, read)
 
     def _reasons(self, held: float) -> dict[str, float]:
         if not self._bitstream.believed:

@@ -101,6 +101,8 @@ def test_the_share_that_is_held(encoded, tmp_path):
     assert 0.7 < report.bitstream.held_share < whole.held_share
     assert report.bitstream.not_held["damaged, or in need of lost data"] > 0.03
     assert len(report.damage) == 1
+    for each in (whole, report.bitstream):
+        assert each.held_share + sum(each.not_held.values()) == pytest.approx(1)
 
 
 def test_report_on_a_wav_that_was_an_mp3(encoded, decode, tmp_path):
