@@ -276,6 +276,7 @@ def open_mpeg(file: InputFile) -> MpegSource | None:
         return None
     source = MpegSource(file, table, runs, metadata)
     other = sum(block.length for block in table.blocks if not block.is_tag)
-    if source.frames < _LEAST_SECONDS * source.sample_rate and other > int(table.size.sum()):
+    short = source.frames < _LEAST_SECONDS * source.sample_rate
+    if short and other > int(table.size.sum()) and not begins_with_a_frame(file):
         return None
     return source

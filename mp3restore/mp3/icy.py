@@ -32,6 +32,7 @@ _USUAL: Final = (1024, 2048, 4096, 8192, 10000, 16000, 16384, 24576, 32000, 3276
 _LEAST: Final = 256
 _LARGEST: Final = 1 << 17
 _AGREEING: Final = 3
+_CERTAIN: Final = 6
 _JUDGED: Final = 12
 _TRIED: Final = 8
 
@@ -153,7 +154,8 @@ class _Search:
         reach = _JUDGED * (_LARGEST + 1)
         low, high = (low, min(high, low + reach)) if step > 0 else (max(low, high - reach), high)
         data = np.frombuffer(self._read(low, high), dtype=np.uint8)
-        intervals, count = np.arange(_LEAST, _LARGEST + 1), np.zeros(_LARGEST + 1 - _LEAST, dtype=np.int64)
+        intervals = np.arange(_LEAST, _LARGEST + 1)
+        count, torn = np.zeros((2, intervals.size), dtype=np.int64)
         alive = np.ones(intervals.size, dtype=np.bool_)
         for k in range(1, _JUDGED + 1):
             far = k * (intervals + 1)
@@ -161,10 +163,12 @@ class _Search:
             # The first title of a file may have lost its beginning.
             inside = (places >= low + (intervals if step < 0 else 0)) & (places < high)
             rows = np.flatnonzero(alive & inside)
-            alive[rows] = (data[places[rows] - low] == 0) & self._torn(places[rows])
+            alive[rows] = data[places[rows] - low] == 0
             count += alive & inside
-        usual = np.isin(intervals, _USUAL)
-        fits = intervals[alive & (count >= np.where(usual, 1, _AGREEING))]
+            torn[rows] += self._torn(places[rows])
+        enough = np.where(np.isin(intervals, _USUAL), 1, _AGREEING)
+        # What looks like a frame that goes on over a place may be none, if there are many places.
+        fits = intervals[alive & (count >= enough) & ((torn == count) | ((torn > 0) & (count >= _CERTAIN)))]
         return int(fits[0]) if fits.size else None
 
     def walk(self, interval: int) -> Metadata:
@@ -174,24 +178,32 @@ class _Search:
             if anchor not in found:
                 self._follow(anchor, interval, found)
                 self._back(anchor, interval, found)
-        position = np.array(sorted(found), dtype=np.int64)
+        places = sorted(found)
+        # Where bytes are missing, a walk may come upon a zero in the text of another place.
+        ends = np.maximum.accumulate([0, *(place + found[place] for place in places)])[:-1]
+        position = np.array(places, dtype=np.int64)[np.array(places) >= ends]
         texts = [_text_at(self._read, place) for place in self._anchors]
         titles = [match.group(1) for text in texts if (match := _TITLE.match(text))]
         changed = tuple(title for k, title in enumerate(titles) if k == 0 or title != titles[k - 1])
         return Metadata(interval, position, np.array([found[p] for p in position.tolist()], dtype=np.int64), changed)
 
-    def _empty(self, place: int) -> bool:
-        """Return whether a place holds metadata without a text."""
-        return self._read(place, place + 1) == b"\0" and bool(self._torn(np.array([place]))[0])
+    def _empty(self, place: int, step: int) -> bool:
+        """Return whether a place holds metadata without a text.
+
+        Either a frame is torn apart there, or the next places are zeros too: what looks like frames may be none.
+        """
+        places = place + step * np.arange(1 + _AGREEING)
+        zero = [at >= 0 and self._read(at, at + 1) == b"\0" for at in places.tolist()]
+        return zero[0] and (bool(self._torn(places[:1])[0]) or all(zero))
 
     def _follow(self, place: int, interval: int, found: dict[int, int]) -> None:
         while place < self._length and place not in found:
             text = _text_at(self._read, place)
-            if not text and not self._empty(place):
+            if not text and not self._empty(place, interval + 1):
                 break
             found[place] = 1 + len(text)
             place += found[place] + interval
 
     def _back(self, place: int, interval: int, found: dict[int, int]) -> None:
-        while (place := place - interval - 1) >= 0 and place not in found and self._empty(place):
+        while (place := place - interval - 1) >= 0 and place not in found and self._empty(place, -interval - 1):
             found[place] = 1

@@ -52,9 +52,13 @@ def test_ogg_music_before_a_video_and_after_what_only_looks_like_a_page(tmp_path
 def test_a_few_frames_among_much_else_are_left_to_other_decoders(tmp_path, encode, music):
     data = encode("lame", music, 44100, "-b", "64", "--resample", "44.1").read_bytes()
     path = tmp_path / "a.bin"
-    path.write_bytes(data[: 10 * 209] + b"words and words " * 1000)
+    path.write_bytes(b"words" + data[: 10 * 209] + b"words and words " * 1000)
     with open_audio(path) as source:
         assert source.decoder == "audioread, FFmpeg"
+    # What begins with them is nothing else.
+    path.write_bytes(data[: 10 * 209] + b"words and words " * 1000)
+    with open_audio(path) as source:
+        assert source.decoder == "libsndfile, MPEG layer III"
     path.write_bytes(data + b"words and words " * 1000)
     with open_audio(path) as source:
         assert source.decoder == "libsndfile, MPEG layer III"

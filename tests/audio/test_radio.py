@@ -105,6 +105,34 @@ def test_missing_bytes_shift_the_places_and_lose_nothing_else(songs, tmp_path):
     assert found.places == (150000 + len(sent) - 200000) // 8193
 
 
+@pytest.mark.parametrize("missing", [30, 31, 32])
+def test_places_found_in_the_text_of_others_are_none(songs, tmp_path, missing):
+    sent = broadcast(songs["cbr"], 8192, {0: "a", 9: "b", 20: "c"})
+    title = sent.index(b"StreamTitle='b'") - 1
+    # Counted from the places before, the next one lies in the zeros that fill up the text.
+    assert sent[title + missing] == 0
+    path = tmp_path / "saved.mp3"
+    path.write_bytes(sent[: title - 4000] + sent[title - 4000 + missing :])
+    samples, damage, found = decoded(path)
+    assert found.titles == ("a", "b", "c")
+    assert found.places == (len(songs["cbr"]) - 1) // 8192
+    assert len(damage) == 1
+    path.write_bytes(songs["cbr"])
+    assert samples.shape == decoded(path)[0].shape
+
+
+def test_frames_that_only_seem_to_go_on_over_the_places(tmp_path, music):
+    plain, saved = tmp_path / "plain.mp2", tmp_path / "saved.mp2"
+    soundfile.write(tmp_path / "a.wav", np.tile(music[:1], 3).T, 44100)
+    command = ["ffmpeg", "-v", "error", "-i", tmp_path / "a.wav", "-c:a", "mp2", "-b:a", "96k", "-ar", "24000", plain]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    # Two frames and a byte are as long as one of 44.1 kHz, and what looks like its header stands in every other frame.
+    saved.write_bytes(broadcast(plain.read_bytes(), 1024, {0: "a"}))
+    samples, damage, found = decoded(saved)
+    assert (found.interval, damage) == (1024, ())
+    np.testing.assert_array_equal(samples, decoded(plain)[0])
+
+
 def test_a_song_that_only_speaks_of_titles_is_left_alone(songs, tmp_path):
     path = tmp_path / "song.mp3"
     text = b"StreamTitle='a song of tests';".ljust(32, b"\0")

@@ -8,7 +8,7 @@ far as they are there) and mpg123. For every file it asks that
 - the decoded length is not shorter than the longer one of both players by more than what is told, and two frames;
 - nothing is refused that one of them plays for a second;
 - there is no exception but ours, and no hang;
-- where bytes were only changed, there is no noise longer than 0.1 s, or than two granules.
+- where bytes were only changed, there is no noise longer than 0.1 s, or than one damaged granule.
 
 Files that miss this are kept, and told at the end, with the numbers of all.
 """
@@ -259,8 +259,8 @@ def judge(case: Case, path: Path, cleans: dict[bytes, np.ndarray]) -> tuple[list
         clean = cleans[case.clean]
         if clean.shape[0] == samples.shape[0]:
             numbers["noise"] = noise_seconds(samples, clean, rate)
-            # A damaged granule sounds on in the next one, and at 8 kHz both last longer.
-            if numbers["noise"] > max(NOISE_S, 2 * BLOCK / rate):
+            # One damaged granule and what it leaves in the next one reach into three blocks.
+            if numbers["noise"] > max(NOISE_S, 3 * BLOCK / rate):
                 wrong.append(f"{numbers['noise']:.2f} s of noise")
             numbers["moved"] = abs(clean.shape[1] - samples.shape[1]) / rate
     return wrong, numbers
