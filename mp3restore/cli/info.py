@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mp3restore.cli.terminal import one_line, quiet_decoders, user_errors
 from mp3restore.errors import ExitCode
 from mp3restore.job import LOSSY
+
+if TYPE_CHECKING:
+    from mp3restore.diagnostics.bench import BenchReport
 
 __all__ = ["bench", "doctor", "formats", "models_app"]
 
@@ -70,6 +73,9 @@ def bench(
     seconds: Annotated[int, typer.Option(min=1, help="Length of the synthetic music.")] = 240,
     model: Annotated[str | None, typer.Option(help="Name of a model, or its folder.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads of the generator (default: at most 4).")] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Show the processor time of the stages, which adds up to the whole.")
+    ] = False,
 ) -> None:
     """Measure how long each stage takes from an MP3 to a FLAC file, which is then deleted."""
     with user_errors(), quiet_decoders():
@@ -77,13 +83,30 @@ def bench(
 
         report = run_bench(source, seconds=seconds, model=model, threads=threads)
         typer.echo(f"{report.duration:.1f} s of music at {report.sample_rate} Hz, {report.channels} channels")
-        typer.echo(f"{'stage':<12}{'seconds':>9}{'x real time':>13}")
-        for stage in report.stages:
-            speed = f"{report.duration / stage.seconds:.0f}" if stage.seconds else "-"
-            typer.echo(f"{stage.name:<12}{stage.seconds:>9.2f}{speed:>13}")
-        typer.echo("The stages run at the same time in several threads: together they take longer than the whole run.")
+        (_show_profile if profile else _show_speeds)(report)
         if report.peak_mib is not None:
             typer.echo(f"peak memory {report.peak_mib:.0f} MiB")
+
+
+def _show_speeds(report: BenchReport) -> None:
+    typer.echo(f"{'stage':<12}{'seconds':>9}{'x real time':>13}")
+    for stage in (*report.stages, report.whole):
+        speed = f"{report.duration / stage.seconds:.0f}" if stage.seconds else "-"
+        typer.echo(f"{stage.name:<12}{stage.seconds:>9.2f}{speed:>13}")
+    typer.echo("The stages run at the same time in several threads: together they take longer than the whole run.")
+
+
+def _show_profile(report: BenchReport) -> None:
+    typer.echo(f"{'stage':<12}{'processor s':>12}{'share':>8}{'clock s':>10}")
+    total = report.start.processor_s + report.whole.processor_s
+    for stage in (report.start, *report.stages, report.rest):
+        clock = f"{stage.seconds:.2f}" if stage.seconds else "-"
+        typer.echo(f"{stage.name:<12}{stage.processor_s:>12.2f}{stage.processor_s / total:>8.0%}{clock:>10}")
+    typer.echo(f"{'all':<12}{total:>12.2f}{1:>8.0%}{report.whole.seconds:>10.2f}")
+    typer.echo(
+        f"Decoding, transforming, inverting and encoding alone take {report.floor_s:.2f} s: the run takes"
+        f" {report.whole.processor_s / report.floor_s:.1f} times that. Processor time is that of all threads together."
+    )
 
 
 @models_app.command("list")

@@ -7,11 +7,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import soundfile
 
+from mp3restore.audio.decode import open_audio
+from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
 from mp3restore.generator.model import Model
 from mp3restore.job import check_jobs, lay_out
 from mp3restore.options import RunOptions
@@ -19,21 +21,23 @@ from mp3restore.pipeline.file import make_restorer, run_job
 from mp3restore.pipeline.stages import dedicated_process
 from mp3restore.timings import Timings
 
-__all__ = ["BenchReport", "Stage", "peak_mib", "run_bench"]
+__all__ = ["BenchReport", "Stage", "codec_floor", "peak_mib", "run_bench"]
 
 # In the order in which a block passes through them. The stages overlap: their sum is more than the whole run.
-_STAGES = ("decode", "stft", "generator", "inverse", "projection", "encode")
+_STAGES = ("load", "decode", "bitstream", "stft", "generator", "inverse", "projection", "encode")
 _SYNTHETIC_RATE = 44100
+_SIZE = 2048
 
 _STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Name of a stage, and the seconds that it took."""
+    """Name of a stage, and the seconds that it took: on the clock, and of processor time."""
 
     name: str
     seconds: float
+    processor_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,17 @@ class BenchReport:
         Seconds of music.
     sample_rate, channels : int
         Format of the result.
+    start : Stage
+        Python, and what was imported before the run; known on the processor only.
     stages : tuple of Stage
-        Loading the model, the stages of the run, and the whole from loading to the finished file.
+        Loading the model, and the stages of the run.
+    rest : Stage
+        What lies between the stages.
+    whole : Stage
+        From loading to the finished file; the processor time of `stages` and `rest` together.
+    floor_s : float
+        Processor time of decoding the file, transforming and inverting it, and encoding it: what any restoration by
+        the spectrum costs.
     peak_mib : float or None
         Largest memory of this process so far in MiB; None if the system does not report it.
     """
@@ -55,7 +68,11 @@ class BenchReport:
     duration: float
     sample_rate: int
     channels: int
+    start: Stage
     stages: tuple[Stage, ...]
+    rest: Stage
+    whole: Stage
+    floor_s: float
     peak_mib: float | None
 
 
@@ -97,6 +114,7 @@ def run_bench(
     Mp3RestoreError
         If the file cannot be restored.
     """
+    start = Stage("start", 0.0, process_time())
     with tempfile.TemporaryDirectory(prefix="mp3restore-bench-") as name:
         folder = Path(name)
         if source is None:
@@ -104,16 +122,33 @@ def run_bench(
             _write_music(source, seconds)
         (job,) = check_jobs(lay_out(source, folder / "restored.flac"))
         timings = Timings()
-        started = perf_counter()
+        started, before = perf_counter(), process_time()
         with timings.measure("load"):
             restorer = make_restorer(model, threads=threads)
         with dedicated_process():
             result = run_job(job, lambda: restorer, RunOptions(), timings=timings)
-        whole = perf_counter() - started
-    stages = [Stage(stage, timings.seconds.get(stage, 0.0)) for stage in ("load", *_STAGES)]
-    return BenchReport(
-        result.duration, result.sample_rate, result.channels, (*stages, Stage("whole run", whole)), peak_mib()
-    )
+        whole = Stage("whole run", perf_counter() - started, process_time() - before)
+        stages = tuple(Stage(name, timings.of(name).clock, timings.of(name).processor) for name in _STAGES)
+        rest = Stage("rest", 0.0, whole.processor_s - sum(stage.processor_s for stage in stages))
+        peak, floor_s = peak_mib(), codec_floor(source, folder)
+    return BenchReport(result.duration, result.sample_rate, result.channels, start, stages, rest, whole, floor_s, peak)
+
+
+def codec_floor(source: Path, folder: Path) -> float:
+    """Return the processor time in seconds of decoding, transforming, inverting and encoding a file, and no more."""
+    started = process_time()
+    with (
+        open_audio(source) as opened,
+        soundfile.SoundFile(
+            folder / "floor.flac", "w", opened.sample_rate, opened.channels, "PCM_24", format="FLAC"
+        ) as file,
+    ):
+        for block in opened.blocks():
+            margin = np.zeros((block.shape[0], (OVERLAP - 1) * _SIZE // OVERLAP), np.float32)
+            spectra = (spectrum for _, spectrum in analyse_stretches(np.concatenate([margin, block], axis=1), _SIZE))
+            for samples in synthesise(spectra, _SIZE):
+                file.write(samples.T)
+    return process_time() - started
 
 
 def peak_mib() -> float | None:

@@ -205,9 +205,9 @@ class FileRun:
             with self.timings.measure("encode"):
                 writer.write(block)
 
-        passages = self._chain.passages(self._clipping.tap(source.blocks()))
-        decoded = self.timings.measure_items("decode", passages)
-        with read_ahead(decoded, _QUEUE_BLOCKS) as ahead, write_behind(encode, _QUEUE_BLOCKS) as put:
+        decoded = self.timings.measure_items("decode", self._clipping.tap(source.blocks()))
+        passages = self.timings.measure_stage("bitstream", self._chain.passages, decoded)
+        with read_ahead(passages, _QUEUE_BLOCKS) as ahead, write_behind(encode, _QUEUE_BLOCKS) as put:
             for block in self._chain.restored(ahead):
                 put(block)
                 done += block.shape[1]

@@ -107,6 +107,20 @@ def test_a_model_card_fits_a_screen_and_its_tables_can_be_had():
     assert "SHA-256" in short
 
 
+def test_the_profile_of_bench_adds_up_to_the_whole():
+    output = invoke("bench", "--seconds", 20, "--profile").stdout
+    rows = {line.split()[0]: line.split()[1:] for line in output.splitlines()[2:13]}
+    names = "start load decode bitstream stft generator inverse projection encode rest all"
+    assert list(rows) == names.split()
+    processor = {name: float(row[0]) for name, row in rows.items()}
+    whole = processor.pop("all")
+    assert sum(processor.values()) == pytest.approx(whole, abs=0.06)
+    # What lies between the stages is little: nothing large goes unnamed.
+    assert -0.02 <= processor["rest"] < 0.3 * whole
+    assert min(processor[name] for name in ("decode", "stft", "generator", "projection", "encode")) > 0
+    assert re.search(r"alone take \d+\.\d\d s: the run takes \d+\.\d times that", output)
+
+
 def test_bench_says_why_its_stages_are_more_than_the_whole():
     assert "The stages run at the same time" in invoke("bench", "--seconds", 1).stdout
 
