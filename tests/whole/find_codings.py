@@ -3,9 +3,9 @@
     nice python tests/whole/find_codings.py CORPUS [--excerpts 120] [--seed 1] [--json FILE]
 
 Not part of the test suite: it takes half an hour. It needs lame and ffmpeg (with libmp3lame, libshine, aac, libopus and
-libvorbis), and a corpus with a manifest. Of recordings of its test split that were never coded as MP3 it takes excerpts
-of 20 seconds. As they are, and decoded from AAC, Opus and Vorbis, they should be called nothing. Decoded from MP3s of all
-encoders and bitrates, they should be found, with the right place of the granules.
+libvorbis), and a corpus with a manifest. It takes excerpts of 20 seconds from recordings of the test split that were
+never coded as MP3. As they are, and decoded from AAC, Opus and Vorbis, they should be called nothing. Decoded from MP3s
+of all encoders and bitrates, they should be found, with the right place of the granules.
 """
 
 from __future__ import annotations
