@@ -81,6 +81,8 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["highest frequency"] = f"{found.bandwidth_hz / 1000:.1f} kHz"
     if found.bitstream is None and found.grid is not None:
         rows["history"] = _history(found.grid, found.decoded)
+    if found.held_before:
+        rows["restored"] = "perhaps: an MP3 bounds its lines, as those of a restoration, or of an MP3 changed since"
     if found.restored_before:
         rows["restored"] = "by mp3restore, as its tags say"
     if (stream := found.stream_metadata) is not None:
@@ -104,7 +106,7 @@ def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
     if decoded is not None:
         details = ["LAME-like"] if decoded.like_lame else []
         if decoded.kbps is None:
-            details.append("bitrate unknown")
+            details.append("bitrate unknown: high, or the samples were changed since, as a restoration does")
         else:
             details += [f"about {decoded.kbps:.0f} kbit/s", f"edge {decoded.edge_hz / 1000:.1f} kHz"]
     return f"decoded from an MP3 ({', '.join(details)}), sure to {grid.certainty:.1%}"

@@ -88,6 +88,28 @@ def test_other_codecs_leave_no_trace_of_an_mp3(source, tmp_path, codec, suffix):
         assert report.grid is not None
 
 
+def test_results_of_this_program_are_known_by_their_tags_and_without_them_by_what_bounds_them(run, encoded, tmp_path):
+    result = tmp_path / "result.flac"
+    run(str(encoded("cbr128")), "-o", str(result))
+    report = inspect_file(result)
+    assert (report.restored_before, report.held_before) == (True, False)
+    run(str(encoded("ffmpeg96")), "-o", str(result), "--no-tags", "-f")
+    report = inspect_file(result)
+    assert (report.restored_before, report.was_mp3, report.held_before) == (False, False, True)
+    # Nothing says what was lost, so nothing is added again.
+    assert report.strength == 0
+    assert "an MP3 bounds its lines" in " ".join(run("inspect", str(result)).stdout.split())
+    run(str(encoded("ffmpeg96")), "-o", str(result), "--no-tags", "--no-consistency", "-f")
+    assert not inspect_file(result).held_before
+
+
+def test_originals_and_silence_are_bounded_by_nothing(source, tmp_path):
+    for name, samples in {"original": source, "silence": np.zeros((2, 100_000)), "short": source[:, :3000]}.items():
+        path = tmp_path / f"{name}.wav"
+        soundfile.write(path, samples.T, 44100)
+        assert not inspect_file(path).held_before
+
+
 def test_more_than_two_channels_are_not_searched(tmp_path, rng):
     path = tmp_path / "surround.wav"
     soundfile.write(path, 0.1 * rng.standard_normal((40000, 3)), 44100)
