@@ -81,8 +81,6 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows["highest frequency"] = f"{found.bandwidth_hz / 1000:.1f} kHz"
     if found.bitstream is None and found.grid is not None:
         rows["history"] = _history(found.grid, found.decoded)
-    if found.held_before:
-        rows["restored"] = "perhaps: an MP3 bounds its lines, as those of a restoration, or of an MP3 changed since"
     if found.restored_before:
         rows["restored"] = "by mp3restore, as its tags say"
     if (stream := found.stream_metadata) is not None:

@@ -18,7 +18,6 @@ from mp3restore.inspection.decoded import DecodedReport, decoded_report, search_
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
 from mp3restore.inspection.strength import warranted_strength
 from mp3restore.mp3.grid import GridResult
-from mp3restore.mp3.held import CLEAR, ties_deviations
 from mp3restore.result import Damage, StreamMetadata
 
 __all__ = ["BitstreamReport", "DecodedReport", "Inspection", "inspect_file"]
@@ -59,9 +58,6 @@ class Inspection:
         Of files without a bitstream: the MP3 that they were decoded from; None where nothing shows one.
     restored_before : bool
         Whether the file is a restoration already, by its tags.
-    held_before : bool
-        Of files that show no coding and have no such tag: whether their lines are bounded by an MP3, as those of a
-        restoration are.
     """
 
     path: Path
@@ -78,7 +74,6 @@ class Inspection:
     grid: GridResult | None
     decoded: DecodedReport | None
     restored_before: bool
-    held_before: bool
 
     @property
     def was_mp3(self) -> bool:
@@ -118,8 +113,6 @@ def inspect_file(path: str | Path) -> Inspection:
         mapped = found is not None and found.believed
         strength = warranted_strength(source, source.kbps, decoded, mapped=mapped)
         head = _beginning(source)
-        restored_before = read_tags(source.file.view())[1]
-        searched = grid is not None and not grid.found and not restored_before
         return Inspection(
             path=source.path,
             sample_rate=source.sample_rate,
@@ -134,8 +127,7 @@ def inspect_file(path: str | Path) -> Inspection:
             bitstream=None if counter is None else counter.report(),
             grid=grid,
             decoded=None if decoded is None else decoded_report(decoded),
-            restored_before=restored_before,
-            held_before=searched and ties_deviations(head) > CLEAR,
+            restored_before=read_tags(source.file.view())[1],
         )
 
 

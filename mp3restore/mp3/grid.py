@@ -84,11 +84,10 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     """
     if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
         raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
-    counts = zeros_by_offset(samples)
-    if not counts[:, 0].any():
-        return GridResult(offset=0, zero_share=0.0, confidence=0.0)
-    evidence, near, lines = counts.T
+    evidence, near, lines = zeros_by_offset(samples).T
     best = int(np.argmax(evidence))
+    if evidence[best] == 0:
+        return GridResult(offset=0, zero_share=0.0, confidence=0.0)
     others = np.delete(evidence, best)
     # Of few lines the spread is not known: as that of counts, at least.
     spread = max(float(others.std()), math.sqrt(float(np.median(others))), 1.0)

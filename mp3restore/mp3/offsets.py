@@ -19,14 +19,10 @@ from mp3restore.mp3.filterbank import HALO, OVERLAP, long_lines_at_every_slot, p
 from mp3restore.mp3.stream import GRANULE_SAMPLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
 _STRETCHES: Final = 5
 _GRANULES: Final = 4
-_SLOTS: Final = 18  # of sub-band samples in a granule
-_SHIFTS: Final = 32  # by a sample, until the next slot
 STRETCH_SAMPLES: Final = (_GRANULES + 2) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
 # Where zeros are counted: sub-band 0 has hardly any, above 16.5 kHz most music has no level.
 _BANDS: Final = 24
@@ -53,37 +49,11 @@ def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     Shape (576, 3): by offset modulo 576, the evidence of near-zero lines, their number, and the number of all lines
     in audible sub-bands. Zero where the samples are shorter than `STRETCH_SAMPLES`, or silent.
     """
-    return count_by_offset(samples, _near_zero)
-
-
-def count_by_offset(
-    samples: NDArray[np.float32], count: Callable[[NDArray[np.float32], int], NDArray[np.float64]]
-) -> NDArray[np.float64]:
-    """Count something in the long blocks at all offsets, in the loudest stretches of samples (channels, n).
-
-    Parameters
-    ----------
-    samples : ndarray of float32
-        Shape (channels, n), one or two channels, full scale 1.0.
-    count : callable
-        Takes sub-bands (planes, slots, bands) and a number of slots, and counts in the blocks that start there: shape
-        (slots, numbers).
-
-    Returns
-    -------
-    Shape (576, numbers): sums by offset modulo 576, zero where there is no sound.
-    """
-    sums = np.zeros((GRANULE_SAMPLES, 1))
+    counts = np.zeros((GRANULE_SAMPLES, 3))
     for start in _loudest(samples):
-        planes = _two_planes(np.asarray(samples[:, start : start + STRETCH_SAMPLES], np.float32))
-        found = []
-        for fine in range(_SHIFTS):
-            subbands = polyphase_analysis(np.ascontiguousarray(planes[:, fine:]), _SLOTS * (_GRANULES + 2) - 1)
-            each = count(subbands[..., :_BANDS], _SLOTS * _GRANULES)
-            found.append(each.reshape(_GRANULES, _SLOTS, -1).sum(axis=0))
-        by_offset = np.stack(found, axis=1).reshape(GRANULE_SAMPLES, -1)
-        sums = sums + np.roll(by_offset, (start + HALO) % GRANULE_SAMPLES, axis=0)
-    return sums
+        stretch = np.asarray(samples[:, start : start + STRETCH_SAMPLES], np.float32)
+        counts += np.roll(_count(_two_planes(stretch)), (start + HALO) % GRANULE_SAMPLES, axis=0)
+    return counts
 
 
 def _loudest(samples: NDArray[np.float32]) -> list[int]:
@@ -110,16 +80,21 @@ def _two_planes(stretch: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([stretch[int(np.argmax(np.mean(np.square(stretch), axis=1)))], side])
 
 
-def _near_zero(subbands: NDArray[np.float32], slots: int) -> NDArray[np.float64]:
-    """Count near-zero lines; the columns are those of `zeros_by_offset`.
+def _count(planes: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Count by offset in one stretch, shape (576, 3).
 
     The evidence of a near-zero line is the logarithm of the odds against noise being so near to zero by chance.
     """
-    power = np.square(long_lines_at_every_slot(subbands, slots))[:, :, 1:]
-    level = power.mean(axis=-1)
-    limit = np.maximum(_NEAR * level, np.minimum(_ROUNDING, _MOST * level))
-    audible = level > _AUDIBLE
-    near = np.count_nonzero(power < limit[..., None], axis=-1) * audible
-    odds = -0.5 * np.log(limit / np.maximum(level, _AUDIBLE))
-    columns = (near * odds, near, _SLOTS * audible)
-    return np.stack([each.reshape(slots, -1).sum(axis=1) for each in columns], axis=-1).astype(np.float64)
+    counts = np.empty((18, 32, 3))
+    for fine in range(32):
+        subbands = polyphase_analysis(np.ascontiguousarray(planes[:, fine:]), 18 * (_GRANULES + 2) - 1)
+        power = np.square(long_lines_at_every_slot(subbands[..., :_BANDS], 18 * _GRANULES))[:, :, 1:]
+        level = power.mean(axis=-1)
+        limit = np.maximum(_NEAR * level, np.minimum(_ROUNDING, _MOST * level))
+        audible = level > _AUDIBLE
+        near = np.count_nonzero(power < limit[..., None], axis=-1) * audible
+        odds = -0.5 * np.log(limit / np.maximum(level, _AUDIBLE))
+        for place, values in enumerate((near * odds, near)):
+            counts[:, fine, place] = values.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
+        counts[:, fine, 2] = 18 * audible.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
+    return counts.reshape(GRANULE_SAMPLES, 3)
