@@ -145,11 +145,12 @@ def main() -> int:
             never(samples, rate, wav, path.name, table, rng)
             for _ in range(ENCODES):
                 once(wav, folder, table, rng)
-    rows = {key: dict(value) for key, value in sorted(table.items())}
-    for key, value in rows.items():
-        print(key, value)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+            if options.json:
+                options.json.write_text(
+                    json.dumps({key: dict(value) for key, value in sorted(table.items())}, indent=1)
+                )
+    for key, value in sorted(table.items()):
+        print(key, dict(value))
     return 0
 
 
@@ -182,7 +183,10 @@ def _kept(made: tuple[np.ndarray, int, str], rate: int) -> tuple[np.ndarray, int
 def once(wav: Path, folder: Path, table: dict[str, collections.Counter[str]], rng: np.random.Generator) -> None:
     """Look at what was an MP3 once."""
     out = folder / "coded.mp3"
-    encoder, kbps = mp3(wav, out, rng)
+    try:
+        encoder, kbps = mp3(wav, out, rng)
+    except subprocess.CalledProcessError:  # an encoder that cannot do this rate with so few channels
+        return
     samples, rate, place = decoded(out)
     treatment = str(rng.choice(TREATMENTS))
     made, cut, subtype = treated(samples, treatment, rng)

@@ -171,7 +171,7 @@ async function watch() {
     const { status, content } = await ask("/jobs");
     if (changed) continue;
     if (status === 200) {
-      jobs = content.filter(({ state }) => state !== "uploading"); // a window shows what it sends itself
+      jobs = content.filter((job) => job.state !== "uploading" && !isBeingSent(job)); // a window shows what it sends
       if (by("error").dataset.lost) fail("");
       delete by("error").dataset.lost;
       show();
@@ -182,6 +182,11 @@ async function watch() {
     await pause(status === 200 ? POLL_MILLISECONDS : RETRY_MILLISECONDS);
   } while (changed || jobs.some(({ state }) => ACTIVE.includes(state)));
   watching = false;
+}
+
+/** Whether a job that is new to this window is the file that it sends: the server may have it all, and not answered yet. */
+function isBeingSent({ id, name }) {
+  return !jobs.some((known) => known.id === id) && unsent.some((entry) => entry.state === "sending" && entry.name === name);
 }
 
 async function act(job, path, method = "POST") {
