@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import BinaryIO, Protocol
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from mp3restore.audio.lossy import LossyWriter
-from mp3restore.audio.sink import ErrorKeeper
+from mp3restore.audio.sink import SoundSink
 from mp3restore.audio.wav import WavWriter
-from mp3restore.errors import UsageError
 from mp3restore.job import LOSSY, OutputFormat
 
 __all__ = ["AudioWriter", "open_writer", "quantise"]
@@ -78,40 +75,19 @@ def quantise(block: NDArray[np.float32], bits: int, first_sample: int) -> NDArra
 
 
 class _FlacWriter:
-    """Writes FLAC through libsndfile."""
+    """Writes integers as FLAC."""
 
     def __init__(self, file: BinaryIO, *, sample_rate: int, channels: int, bits: int) -> None:
-        self._keeper = ErrorKeeper(file)
         self._bits = bits
-        try:
-            self._flac = soundfile.SoundFile(
-                self._keeper, "w", sample_rate, channels, f"PCM_{bits}", format="FLAC", compression_level=_FLAC_LEVEL
-            )
-        except soundfile.LibsndfileError as error:
-            raise self._keeper.error or UsageError(
-                f"FLAC cannot hold {channels} channels at {sample_rate} Hz", hint="use WAV"
-            ) from error
+        self._sink = SoundSink(
+            file, "FLAC", sample_rate=sample_rate, channels=channels, hint="use WAV",
+            format="FLAC", subtype=f"PCM_{bits}", compression_level=_FLAC_LEVEL,
+        )  # fmt: skip
+        self.close, self.discard = self._sink.close, self._sink.discard
 
     def write(self, block: NDArray[np.int32]) -> None:
         # libsndfile takes the upper bits of a 32-bit integer.
-        try:
-            self._flac.write(np.ascontiguousarray(block.T) << (32 - self._bits))
-        except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
-            raise self._keeper.error or OSError(f"the FLAC encoder failed: {error}") from error
-        self._check()
-
-    def close(self) -> None:
-        self._flac.close()  # which says nothing of errors
-        self._check()
-
-    def discard(self) -> None:
-        self._keeper.error = OSError("given up")
-        with suppress(soundfile.LibsndfileError):
-            self._flac.close()
-
-    def _check(self) -> None:
-        if self._keeper.error is not None:
-            raise self._keeper.error
+        self._sink.write(np.ascontiguousarray(block.T) << (32 - self._bits))
 
 
 class _PcmWriter:

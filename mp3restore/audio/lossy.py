@@ -6,16 +6,13 @@ Their encoders are those of libsndfile, which keep the exact length: Ogg by its 
 from __future__ import annotations
 
 import zlib
-from contextlib import suppress
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import soundfile
 from mutagen.ogg import OggPage
 from numpy.typing import NDArray
 
-from mp3restore.audio.sink import ErrorKeeper
-from mp3restore.errors import UsageError
+from mp3restore.audio.sink import SoundSink
 from mp3restore.job import Container
 
 __all__ = ["LossyWriter", "number_by_content"]
@@ -43,43 +40,26 @@ class LossyWriter:
         kind, encoder, options = _ENCODERS[container]
         self._file = file
         self._ogg = kind == "OGG"
-        self._keeper = ErrorKeeper(file)
-        try:
-            self._sound = soundfile.SoundFile(self._keeper, "w", sample_rate, channels, encoder, format=kind, **options)
-        except soundfile.LibsndfileError as error:
-            raise self._keeper.error or UsageError(
-                f"{container} cannot hold {channels} channels at {sample_rate} Hz", hint="use FLAC or WAV"
-            ) from error
+        self._sink = SoundSink(
+            file, container, sample_rate=sample_rate, channels=channels, hint="use FLAC or WAV",
+            format=kind, subtype=encoder, **options,
+        )  # fmt: skip
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append a block of shape (channels, samples), full scale 1.0."""
         frames = np.ascontiguousarray(block.T)
         for start in range(0, len(frames), _MOST_SAMPLES):
-            try:
-                self._sound.write(frames[start : start + _MOST_SAMPLES])
-            except (soundfile.LibsndfileError, AssertionError) as error:  # pragma: no cover - a full disk shows below
-                raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
-            self._check()
+            self._sink.write(frames[start : start + _MOST_SAMPLES])
 
     def close(self) -> None:
         """Complete the file, but leave it open."""
-        try:
-            self._sound.close()
-        except soundfile.LibsndfileError as error:  # pragma: no cover - a full disk shows below
-            raise self._keeper.error or OSError(f"the encoder failed: {error}") from error
-        self._check()
+        self._sink.close()
         if self._ogg:
             number_by_content(self._file)
 
     def discard(self) -> None:
         """Write nothing more and let go of everything; also right after `close`."""
-        self._keeper.error = OSError("given up")
-        with suppress(soundfile.LibsndfileError):
-            self._sound.close()
-
-    def _check(self) -> None:
-        if self._keeper.error is not None:
-            raise self._keeper.error
+        self._sink.discard()
 
 
 def number_by_content(file: BinaryIO) -> None:
