@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mp3restore.cli.library import inspect_library
-from mp3restore.cli.terminal import check_output, clock, one_line, quiet_decoders, user_errors
+from mp3restore.cli.library import WORDS, inspect_library
+from mp3restore.cli.terminal import check_output, clock, one_line, print_table, quiet_decoders, user_errors
 from mp3restore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,29 +59,31 @@ def inspect(
             _print_table(found, verbose=verbose)
 
 
-def _worth(strength: float) -> str:
-    return "worth restoring" if strength == 1 else f"worth restoring, with strength {strength:g}"
+def _verdict(found: Inspection) -> str:
+    if found.restored_before:
+        return "leave as it is: mp3restore made it, as its tags say"
+    if found.verdict == "leave" and found.kbps is None and not found.was_mp3:
+        return "leave as it is: nothing shows a loss"
+    partly = f", with strength {found.strength:g}" if 0 < found.strength < 1 else ""
+    return WORDS[found.verdict] + partly
 
 
 def _print_table(found: Inspection, *, verbose: bool) -> None:
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(show_header=False, box=None, pad_edge=False)
     rows = {
         "file": one_line(found.path),
-        "verdict": (_worth(found.strength) if found.strength else "has lost too little for a restoration to be heard"),
+        "verdict": _verdict(found),
         "sound": f"{clock(found.duration_s)}, {found.sample_rate} Hz, {_channels(found.channels)}",
     }
+    if found.bitstream is None:
+        rows["decoded by"] = found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s"
+    rows["edge"] = f"{found.bandwidth_hz / 1000:.1f} kHz, the highest frequency of the loudest moments"
     if found.bitstream is not None:
         rows |= _losses(found.bitstream)
-    else:
-        rows["decoded by"] = found.decoder if found.kbps is None else f"{found.decoder}, {found.kbps:.0f} kbit/s"
-        rows["highest frequency"] = f"{found.bandwidth_hz / 1000:.1f} kHz"
     if found.bitstream is None and found.grid is not None:
         rows["history"] = _history(found.grid, found.decoded)
-    if found.restored_before:
-        rows["restored"] = "by mp3restore, as its tags say"
     if (stream := found.stream_metadata) is not None:
         titles = f": {one_line(', '.join(stream.titles))}" if stream.titles else ""
         rows["stream"] = f"saved from a radio station, titles every {stream.interval} bytes{titles}"
@@ -93,13 +94,13 @@ def _print_table(found: Inspection, *, verbose: bool) -> None:
         rows |= _bitstream_rows(found.bitstream)
     for name, value in rows.items():
         table.add_row(name, value)
-    Console(file=sys.stdout, markup=False, highlight=False, soft_wrap=True).print(table)
+    print_table(table)
 
 
 def _history(grid: GridResult, decoded: DecodedReport | None) -> str:
     """Say what shows an MP3 behind a file that is none; what shows nothing is no proof."""
     if decoded is None and not grid.found:
-        return "nothing here shows MP3 coding (576 positions of granules were tried); that is not a proof"
+        return "nothing here shows MP3 coding; that is not a proof"
     details = ["too short to say more"]
     if decoded is not None:
         details = ["LAME-like"] if decoded.like_lame else []
@@ -119,9 +120,9 @@ def _losses(report: BitstreamReport) -> dict[str, str]:
     not_held = [f"{share:.1%} not: {why}" for why, share in report.not_held.items() if share >= _WORTH_TELLING]
     return {
         "encoded": f"{report.kbps:.0f} kbit/s {report.rate_mode}, by {report.encoder or 'an unknown encoder'}",
-        "treble": f"ends at {report.edge_hz[1] / 1000:.1f} kHz in most places",
-        "holes": f"{report.hole_share / max(report.hole_share + report.coded_share, 1e-9):.0%} of the lines below that",
-        "held": ", ".join([f"{report.held_share:.1%} of the music", *not_held]),
+        "treble": f"half of the time nothing above {report.edge_hz[1] / 1000:.1f} kHz",
+        "holes": f"{report.below_edge_hole_share:.0%} of what lies below was dropped",
+        "held": ", ".join([f"{report.held_share:.1%} of the music can be held to the MP3", *not_held]),
     }
 
 

@@ -5,34 +5,32 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from mp3restore.cli.terminal import clock, one_line
-from mp3restore.errors import NoInputError
+from mp3restore.cli.terminal import clock, one_line, print_table, size_text
+from mp3restore.errors import ExitCode, NoInputError
 
 if TYPE_CHECKING:
     from mp3restore.inspection.library import Survey
 
-__all__ = ["inspect_library"]
+__all__ = ["WORDS", "inspect_library"]
 
-_WORDS = {
-    "restore": "heavily compressed: restore",
+WORDS = {
+    "restore": "heavily compressed, restore it",
     "little to gain": "little to gain",
     "leave": "leave as it is",
-    "inspect alone": "not an MP3: inspect it alone",
+    "inspect alone": "not an MP3, inspect it alone",
     "unreadable": "cannot be read",
 }
-_ORDER = tuple(_WORDS)
-_MEGABYTE = 1_000_000
-_WIDE = 5_000
+_ORDER = tuple(WORDS)
 
 
 def inspect_library(names: Sequence[str], *, as_json: bool, as_csv: bool, processes: int) -> None:
-    """Show which of many files are worth restoring, the most compressed first.
+    """Show which of many files are worth restoring, the most compressed first; end with an error if any is unreadable.
 
     Raises
     ------
@@ -45,18 +43,20 @@ def inspect_library(names: Sequence[str], *, as_json: bool, as_csv: bool, proces
     paths = [source.path for source in find_sources(names)]
     if not paths:
         raise NoInputError("no audio files found", path=names[0], hint="name a folder with audio files")
-    found = survey_files(paths, processes=processes)
-    if as_json:
-        for each in found:
+    found = []
+    for each in survey_files(paths, processes=processes):
+        found.append(each)
+        if as_json:
             typer.echo(json.dumps({"schema": 1, **_plain(each)}))
-        return
     ordered = sorted(found, key=lambda each: (_ORDER.index(each.verdict), each.kbps or 0, str(each.path)))
     if as_csv:
         writer = csv.DictWriter(sys.stdout, _plain(ordered[0]).keys(), lineterminator="\n")
         writer.writeheader()
         writer.writerows(map(_plain, ordered))
-        return
-    _print(ordered)
+    elif not as_json:
+        _print(ordered)
+    if any(each.problem for each in found):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def _plain(survey: Survey) -> dict[str, Any]:
@@ -64,31 +64,28 @@ def _plain(survey: Survey) -> dict[str, Any]:
 
 
 def _print(surveys: list[Survey]) -> None:
-    from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
 
+    # Most libraries hold no file that was an MP3 once.
+    columns = {name: cell for name, cell in _COLUMNS.items() if name != "was" or any(each.was_mp3 for each in surveys)}
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("kbit/s", "edge"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for title in ("was", "encoder", "verdict"):
-        table.add_column(title, no_wrap=True)
+    for title in columns:
+        table.add_column(title, justify="right" if title in _NUMBERS else "left", no_wrap=True)
     table.add_column("file", overflow="ellipsis", no_wrap=True)
     for each in surveys:
-        mode = " vbr" if each.rate_mode == "vbr" else ""
-        table.add_row(
-            "" if each.kbps is None else f"{each.kbps:.0f}{mode}",
-            "" if each.edge_hz is None else f"{each.edge_hz / 1000:.1f} kHz",
-            _was(each),
-            each.encoder or "",
-            each.problem or _WORDS[each.verdict],
-            one_line(each.path),
-        )
-    # Long names are cut on a terminal, but complete in a file or pipe.
-    width = None if sys.stdout.isatty() else _WIDE
-    console = Console(file=sys.stdout, markup=False, highlight=False, width=width)
-    console.print(table)
+        table.add_row(*(cell(each) for cell in columns.values()), one_line(each.path))
+    print_table(table)
     for line in _totals(surveys):
-        console.print(line)
+        typer.echo(line)
+
+
+def _kbps(survey: Survey) -> str:
+    mode = " vbr" if survey.rate_mode == "vbr" else ""
+    return "" if survey.kbps is None else f"{survey.kbps:.0f}{mode}"
+
+
+def _edge(survey: Survey) -> str:
+    return "" if survey.edge_hz is None else f"{survey.edge_hz / 1000:.1f} kHz"
 
 
 def _was(survey: Survey) -> str:
@@ -97,11 +94,23 @@ def _was(survey: Survey) -> str:
     return "MP3" if survey.was_kbps is None else f"MP3, {survey.was_kbps:.0f} kbit/s"
 
 
+_COLUMNS: Final[dict[str, Callable[[Survey], str]]] = {
+    "kbit/s": _kbps,
+    "edge": _edge,
+    "was": _was,
+    "encoder": lambda survey: survey.encoder or "",
+    "verdict": lambda survey: survey.problem or WORDS[survey.verdict],
+}
+_NUMBERS: Final = ("kbit/s", "edge")
+
+
 def _totals(surveys: list[Survey]) -> Iterator[str]:
     yield ""
     for verdict in _ORDER:
         chosen = [each for each in surveys if each.verdict == verdict]
-        if chosen:
-            size = sum(each.bytes for each in chosen) / _MEGABYTE
+        if chosen and verdict == "unreadable":
+            yield f"{len(chosen)} {WORDS[verdict]}"
+        elif chosen:
             music = clock(sum(each.seconds or 0.0 for each in chosen))
-            yield f"{len(chosen)} {_WORDS[verdict]}: {music} of music, {size:.0f} MB"
+            size = size_text(sum(each.bytes for each in chosen))
+            yield f"{len(chosen)} {WORDS[verdict]} ({music} of music, {size})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import faulthandler
+import io
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from mp3restore.errors import ExitCode, Mp3RestoreError, StdoutError
 from mp3restore.job import OutputFormat
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mp3restore.result import FileResult
 
 __all__ = [
@@ -29,11 +32,14 @@ __all__ = [
     "exit_code_of",
     "message",
     "one_line",
+    "print_table",
     "quiet_decoders",
     "result_line",
     "size_text",
     "user_errors",
 ]
+
+_WIDE = 5_000
 
 
 def one_line(text: object) -> str:
@@ -61,6 +67,19 @@ def size_text(count: float) -> str:
     if count < 1e6:
         return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.1f} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def print_table(table: Table) -> None:
+    """Print a table; names that are too long are cut on a terminal, but complete in a file or pipe."""
+    from rich.console import Console  # noqa: PLC0415 - keeps --help quick
+
+    if sys.stdout.isatty():
+        Console(file=sys.stdout, markup=False, highlight=False).print(table)
+        return
+    text = io.StringIO()
+    Console(file=text, markup=False, highlight=False, width=_WIDE).print(table)
+    for line in text.getvalue().splitlines():
+        typer.echo(line.rstrip())
 
 
 def result_line(result: FileResult) -> str:

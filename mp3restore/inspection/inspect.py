@@ -16,7 +16,7 @@ from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.bitstream import open_bitstream
 from mp3restore.inspection.decoded import DecodedReport, decoded_report, search_coding
 from mp3restore.inspection.kept import BitstreamReport, LineCounter
-from mp3restore.inspection.strength import warranted_strength
+from mp3restore.inspection.strength import Verdict, verdict_for_mp3, warranted_strength
 from mp3restore.mp3.grid import GridResult
 from mp3restore.result import Damage, StreamMetadata
 
@@ -80,11 +80,20 @@ class Inspection:
         """Whether the samples come from an MP3."""
         return self.bitstream is not None or (self.grid is not None and self.grid.found)
 
+    @property
+    def verdict(self) -> Verdict:
+        """What a restoration is worth, as for the files of a library."""
+        kbps = self.kbps if self.decoded is None else self.decoded.kbps
+        if kbps is None or self.strength == 0:
+            return "restore" if self.strength > 0 else "leave"
+        return verdict_for_mp3(kbps, sample_rate=self.sample_rate, channels=self.channels)
+
     def to_json(self) -> dict[str, Any]:
         """Return the report as a tree of dicts, lists, strings, numbers, booleans and None."""
         tree = asdict(self)
         tree["path"] = str(self.path)
         tree["was_mp3"] = self.was_mp3
+        tree["verdict"] = self.verdict
         tree["damage"] = list(tree["damage"])
         if self.bitstream is not None:
             tree["bitstream"]["edge_hz"] = list(self.bitstream.edge_hz)

@@ -15,6 +15,7 @@ from mp3restore.mp3.stream import GRANULE_SAMPLES, lowpass_hz
 from mp3restore.mp3.tables import LINES
 
 _BLOCK_NAMES: Final = ("long", "start", "short", "stop")
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,11 @@ class BitstreamReport:
     hole_share: float
     """Share of zeros below the last coded line of their granule."""
     above_edge_share: float
+
+    @property
+    def below_edge_hole_share(self) -> float:
+        """Share of holes of all lines below the edge of their granule, 0 to 1."""
+        return self.hole_share / max(self.hole_share + self.coded_share, _LEAST)
 
 
 class LineCounter:

@@ -21,16 +21,14 @@ from mp3restore.audio.source import AudioSource
 from mp3restore.errors import Mp3RestoreError
 from mp3restore.inspection.bandwidth import bandwidth_of
 from mp3restore.inspection.decoded import find_coding
-from mp3restore.inspection.strength import expected_strength, strength_for_mp3, warranted_strength
+from mp3restore.inspection.strength import Verdict, strength_for_mp3, verdict_for_mp3, warranted_strength
 from mp3restore.mp3.run_bytes import RunBytes
 
-__all__ = ["Survey", "Verdict", "survey_file", "survey_files"]
+__all__ = ["Outcome", "Survey", "survey_file", "survey_files"]
 
-Verdict = Literal["restore", "little to gain", "leave", "inspect alone", "unreadable"]
+Outcome = Verdict | Literal["inspect alone", "unreadable"]
 """What to do with a file; "inspect alone" stands for formats that show their losses only when they are decoded."""
 
-# From this strength on a file counts as heavily compressed.
-_HEAVY: Final = 0.5
 # A second of decoder's output behind the first block, whose beginning lacks main data of the frames before.
 _SKIPPED_BLOCKS: Final = 1
 # Fewer files are looked at sooner in this process than other processes start.
@@ -47,7 +45,7 @@ class Survey:
     path : Path
         The file.
     verdict : str
-        One of `Verdict`.
+        One of `Outcome`.
     seconds : float or None
         Length of the music.
     bytes : int
@@ -74,7 +72,7 @@ class Survey:
     """
 
     path: Path
-    verdict: Verdict
+    verdict: Outcome
     seconds: float | None = None
     bytes: int = 0
     kbps: float | None = None
@@ -99,7 +97,7 @@ def survey_file(path: Path) -> Survey:
             was_kbps = decoded.stream.kbps if decoded is not None and readable else None
             return Survey(
                 path=path,
-                verdict="inspect alone" if was_kbps is None else _verdict(source, was_kbps),
+                verdict="inspect alone" if was_kbps is None else verdict_for_mp3(was_kbps, **_kind(source)),
                 seconds=read_metadata(path).seconds,
                 bytes=source.file.size,
                 kbps=source.kbps,
@@ -120,23 +118,20 @@ def _survey_mpeg(source: MpegSource) -> Survey:
     lost = int(np.count_nonzero(run.silent)) * run.frame_samples / run.sample_rate
     return Survey(
         path=source.path,
-        verdict=_verdict(source, source.kbps),
+        verdict=verdict_for_mp3(source.kbps, **_kind(source)),
         seconds=source.frames / source.sample_rate,
         bytes=source.file.size,
         kbps=source.kbps,
         rate_mode="cbr" if sizes.size and np.all(sizes == sizes[0]) else "vbr",
         encoder=tag.encoder if tag else None,
         edge_hz=_edge(source),
-        strength=strength_for_mp3(source.kbps, sample_rate=source.sample_rate, channels=source.channels),
+        strength=strength_for_mp3(source.kbps, **_kind(source)),
         lost_seconds=lost,
     )
 
 
-def _verdict(source: AudioSource, kbps: float) -> Verdict:
-    about = {"sample_rate": source.sample_rate, "channels": source.channels}
-    if strength_for_mp3(kbps, **about) == 0:
-        return "leave"
-    return "restore" if expected_strength(kbps, **about) >= _HEAVY else "little to gain"
+def _kind(source: AudioSource) -> dict[str, int]:
+    return {"sample_rate": source.sample_rate, "channels": source.channels}
 
 
 def _edge(source: MpegSource) -> float | None:

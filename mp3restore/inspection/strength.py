@@ -9,14 +9,21 @@ numbers.
 
 from __future__ import annotations
 
+from typing import Final, Literal
+
 import numpy as np
 
 from mp3restore.audio.source import AudioSource
 from mp3restore.inspection.decoded import DecodedMp3
 from mp3restore.inspection.losses import shows_no_loss
 
-__all__ = ["expected_strength", "strength_for_mp3", "warranted_strength"]
+__all__ = ["Verdict", "expected_strength", "strength_for_mp3", "verdict_for_mp3", "warranted_strength"]
 
+Verdict = Literal["restore", "little to gain", "leave"]
+"""What a listener may expect of a restoration."""
+
+# From this expected strength on a file counts as heavily compressed.
+_HEAVY: Final = 0.5
 _MOST = 1.0
 _MOST_IN_MONO = 0.8
 _STEREO_KBPS = (32, 64, 96, 128)
@@ -59,6 +66,14 @@ def warranted_strength(
 def strength_for_mp3(kbps: float, *, sample_rate: int, channels: int) -> float:
     """Return how far to go with an MP3 of this mean bitrate in kbit/s, beyond what the evidence decides: 1 or 0."""
     return _MOST if sample_rate < _LEAST_RATE or _stereo(kbps, channels) < _ENOUGH_KBPS else 0.0
+
+
+def verdict_for_mp3(kbps: float, *, sample_rate: int, channels: int) -> Verdict:
+    """Return what a restoration of an MP3 of this mean bitrate in kbit/s is worth."""
+    if strength_for_mp3(kbps, sample_rate=sample_rate, channels=channels) == 0:
+        return "leave"
+    heavy = expected_strength(kbps, sample_rate=sample_rate, channels=channels) >= _HEAVY
+    return "restore" if heavy else "little to gain"
 
 
 def expected_strength(kbps: float, *, sample_rate: int, channels: int) -> float:

@@ -54,6 +54,6 @@ def _stream_facts(stream: BitstreamReport) -> list[tuple[str, str]]:
         *facts,
         ("Kept up to", f"{median} (median; {low} to {high} most of the time)"),
         ("Lines kept", f"{stream.coded_share:.0%}"),
-        ("Holes below that", f"{stream.hole_share:.0%} of all lines"),
+        ("Holes below that", f"{stream.below_edge_hole_share:.0%} of what lies there"),
         ("Lost above that", f"{stream.above_edge_share:.0%} of all lines"),
     ]

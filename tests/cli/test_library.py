@@ -13,6 +13,7 @@ import soundfile
 from support import invoke
 
 from mp3restore import ExitCode
+from mp3restore.cli.library import WORDS
 from mp3restore.inspection import library
 from mp3restore.inspection.library import survey_file, survey_files
 
@@ -50,12 +51,23 @@ def test_verdicts_follow_the_losses(shelf):
 
 def test_a_folder_is_a_table_sorted_by_loss(shelf):
     shown = invoke("inspect", shelf)
-    assert shown.exit_code == 0, shown.stderr
+    assert shown.exit_code == ExitCode.FAILED  # for one cannot be read
     lines = shown.stdout.splitlines()
+    assert lines[0].split() == ["kbit/s", "edge", "encoder", "verdict", "file"]
+    assert not [line for line in lines if line != line.rstrip()]
     order = [next(k for k, line in enumerate(lines) if name in line) for name in ("low.mp3", "mid.mp3", "good.mp3")]
     assert order == sorted(order)
-    assert "2 heavily compressed: restore: 12." in shown.stdout
-    assert "1 cannot be read" in shown.stdout
+    assert "2 heavily compressed, restore it (12." in shown.stdout
+    assert lines[-1] == "1 cannot be read"
+    (shelf / "text.mp3").unlink()
+    assert invoke("inspect", shelf).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["low.mp3", "sub/mid.mp3", "sub/good.mp3", "vbr.mp3"])
+def test_a_file_has_one_verdict_however_it_is_asked_for(shelf, name):
+    alone = json.loads(invoke("inspect", shelf / name, "--json").stdout)
+    assert alone["verdict"] == survey_file(shelf / name).verdict
+    assert WORDS[alone["verdict"]] in invoke("inspect", shelf / name).stdout
 
 
 def test_json_and_csv_hold_the_same(shelf):
@@ -82,6 +94,6 @@ def test_what_makes_no_sense_is_refused(shelf, tmp_path):
 
 def test_one_file_gets_its_verdict_first(shelf):
     brief = invoke("inspect", shelf / "low.mp3").stdout
-    assert brief.splitlines()[1].startswith("verdict  worth restoring")
+    assert brief.splitlines()[1].startswith("verdict  heavily compressed, restore it")
     assert "lattice" not in brief
     assert "lattice" in invoke("inspect", shelf / "low.mp3", "-v").stdout
