@@ -127,7 +127,7 @@ def song_of(clip: Clip) -> Song:
     paths = [clip.original, clip.mp3, *clip.restored]
     request = ReportRequest(
         clip.mp3, clip.restored, clip.original, clip.start, SECONDS,
-        names={path: path.name for path in paths}, labels={**labels, clip.original: "Original"},
+        begins=-clip.start, names={path: path.name for path in paths}, labels={**labels, clip.original: "Original"},
     )  # fmt: skip
     return Song(clip.title, request, clip.encode, clip.credit)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 from mp3restore.batch.existing import ExistingResults
@@ -146,9 +147,14 @@ class _Namer:
     def _reason_to_leave(self, facts: Facts) -> str:
         kbps, asked = facts.kbps, self._results.run.strength is not None
         if kbps is not None and kbps > self._results.max_kbps:
-            return f"has {kbps:.0f} kbit/s; --max-bitrate is {self._results.max_kbps}"
+            more = f"--max-bitrate {ceil(kbps)}" + ("" if asked or facts.strength else " --strength 0.5")
+            return (
+                f"has {kbps:.0f} kbit/s, and --max-bitrate is {self._results.max_kbps}; {more} restores it all the same"
+            )
         if kbps is not None and facts.strength == 0 and not asked:
-            return f"has {kbps:.0f} kbit/s and has lost too little; --strength 0.5 restores it all the same"
+            return (
+                f"has {kbps:.0f} kbit/s and has lost too little to be worth it; --strength 0.5 restores it all the same"
+            )
         return ""
 
     def _jobs(self, source: Source) -> list[Job]:

@@ -66,7 +66,7 @@ def _named(path: Path, root: Path | None = None) -> Source:
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):  # the last one: a zero byte in the name
-        return Source(path, root, problem="no such file (check the name)", exit_code=ExitCode.NO_INPUT)
+        return Source(path, root, problem="no such file or folder (check the name)", exit_code=ExitCode.NO_INPUT)
     except PermissionError:  # reported when it is opened
         pass
     except OSError as error:

@@ -51,6 +51,9 @@ class _DefaultGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except CommandLineError as error:
+            if type(error).__name__ == "NoArgsIsHelpError":  # a group of commands without one
+                typer.echo(error)
+                raise typer.Exit from error
             message(usage_message(error))
             raise typer.Exit(ExitCode.USAGE) from error
 

@@ -198,9 +198,19 @@ Cluster = Annotated[
     ),
 ]
 Json = Annotated[bool, _option("--json", help="Write one JSON object per event to stdout.")]
-Quiet = Annotated[int, _option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="")]
+Quiet = Annotated[
+    int, _option("-q", "--quiet", count=True, help="Show only errors; -qq: nothing.", metavar="", show_default=False)
+]
 Verbose = Annotated[
-    int, _option("-v", "--verbose", count=True, help="Show details; -vv: also tracebacks of errors.", metavar="")
+    int,
+    _option(
+        "-v",
+        "--verbose",
+        count=True,
+        help="Show details; -vv: also tracebacks of errors.",
+        metavar="",
+        show_default=False,
+    ),
 ]
 Progress = Annotated[bool | None, _option("--progress/--no-progress", help="Show progress (default: on a terminal).")]
 LogFile = Annotated[

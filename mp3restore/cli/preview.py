@@ -239,7 +239,7 @@ def _page_in_cache(part: _Part) -> Path:
 def _open(page: Path, output: OutputOptions) -> None:
     """Open the page in the browser, if there is one that the user can see."""
     remote = "SSH_CONNECTION" in os.environ
-    screen = sys.platform != "linux" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
+    screen = sys.platform != "linux" or not os.environ.keys().isdisjoint(("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
     if screen and not remote and webbrowser.open(page.absolute().as_uri()):
         return
     if output.verbosity >= 0:

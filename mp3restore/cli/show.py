@@ -168,14 +168,17 @@ class RunReporter:
         self._write(f"mp3restore: {event.error}", -1)
 
     def _tell_summary(self, event: Summary) -> None:
-        left = f"left as they are ({event.copied} copied)" if event.copied else "left as they are"
+        left = f"left as {'it is' if event.left == 1 else 'they are'}" + (
+            f" ({event.copied} copied)" if event.copied else ""
+        )
         counts = [(event.done, "restored"), (event.left, left), (event.skipped, "skipped")]
         counts += [(event.failed, "failed"), (event.not_started, "not started")]
         if sum(count for count, _ in counts) == 1 and not event.skipped:
             return
         parts = [f"{count} {name}" for count, name in counts if count]
         if event.skipped:
-            reasons = ", ".join(f"{reason}: {count}" for reason, count in self._reasons.most_common(3))
+            found = self._reasons.most_common(3)
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in found) if len(found) > 1 else found[0][0]
             parts[parts.index(f"{event.skipped} skipped")] += f" ({reasons})"
         if event.done:
             parts.append(f"{clock(event.audio_s)} of music in {clock(event.elapsed_s)}")
@@ -226,7 +229,8 @@ def show_plan(
         reason = f" ({task.reason})" if task.reason else ""
         target = _shown_target(task)
         names = str(job.source) if target is None else f"{job.source} -> {target}"
-        echo(one_line(_without(hidden, f"{task.action}: {names}{length}{reason}")))
+        action = "copy" if task.action == "left" and target is not None else task.action
+        echo(one_line(_without(hidden, f"{action}: {names}{length}{reason}")))
     if not as_json:
         counts = Counter(task.action for task in tasks)
         parts = [f"{count} {_IN_PLAN[action]}" for action, count in counts.items()]

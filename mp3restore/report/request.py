@@ -35,7 +35,8 @@ class ReportRequest:
     names : mapping of Path to str
         Names to show for files whose own names mean nothing to the user.
     labels : mapping of Path to str
-        What the recordings are called on the page; by default "MP3", the names of the restorations, and "Reference".
+        What the recordings are called on the page; by default "MP3", what the
+        names of the restorations add to that of the song, and "Reference".
     begins : float
         Second of the song at which the files begin, if they are a part of it.
     again : str, optional
@@ -75,8 +76,14 @@ class ReportRequest:
     @property
     def recordings(self) -> list[str]:
         """What the files are called on the page, in its order."""
-        usual = ["MP3", *map(self.name, self.restored), *(["Reference"] if self.reference else [])]
+        usual = ["MP3", *map(self._short_name, self.restored), *(["Reference"] if self.reference else [])]
         return [self.labels.get(path, name) for path, name in zip(self.paths, usual, strict=True)]
+
+    def _short_name(self, path: Path) -> str:
+        """Return what the name of a restoration says beyond the name of the song: "restored.v2"."""
+        name, song = self.name(path), f"{Path(self.name(self.original)).stem}."
+        rest = name.removeprefix(song).removesuffix(path.suffix)
+        return rest if name.startswith(song) and rest else name
 
     def argument(self, path: Path) -> str:
         """Return the name of a file in a command."""

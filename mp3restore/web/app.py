@@ -119,7 +119,7 @@ class _Api:
     def status(self, identifier: str) -> dict[str, Any]:
         return _status(self._find(identifier))
 
-    def draw(self, identifier: str) -> dict[str, Any]:
+    def draw(self, identifier: str, strength: str = "") -> dict[str, Any]:
         job = self._find(identifier)
         if job.state == "uploading":
             raise HTTPException(409, "The file is not complete.")
@@ -127,7 +127,15 @@ class _Api:
             raise HTTPException(410, "Its file made room for newer ones: add it again.")
         if job.variants >= _MOST_VARIANTS:
             raise HTTPException(409, f"There are {_MOST_VARIANTS} variants already.")
-        return self._queue(job)
+        if not strength:
+            return self._queue(job)
+        if not job.left:
+            raise HTTPException(409, "The file is restored already.")
+        try:
+            wanted = read_options(strength, "").strength
+        except UsageError as error:
+            raise HTTPException(422, f"{error.message}.") from None
+        return self._queue(job, wanted)
 
     def cancel(self, identifier: str) -> dict[str, Any]:
         job = self._find(identifier)
@@ -180,9 +188,12 @@ class _Api:
             raise HTTPException(404, "There is no restoration yet.")
         return job
 
-    def _queue(self, job: Job) -> dict[str, Any]:
+    def _queue(self, job: Job, strength: float | None = None) -> dict[str, Any]:
         try:
-            self._jobs.add(job)
+            if strength is None:
+                self._jobs.add(job)
+            else:
+                self._jobs.add_anyway(job, strength)
         except BusyError:
             raise _too_busy() from None
         return _status(job)
@@ -206,7 +217,7 @@ def _too_busy() -> HTTPException:
 def _status(job: Job) -> dict[str, Any]:
     return {
         "id": job.identifier, "name": job.name, "state": job.state, "progress": job.progress, "error": job.error,
-        "remarks": job.remarks, "downloads": [job.shown(k + 1) for k in range(job.variants)],
+        "remarks": job.remarks, "left": job.left, "downloads": [job.shown(k + 1) for k in range(job.variants)],
     }  # fmt: skip
 
 

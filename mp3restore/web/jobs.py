@@ -6,7 +6,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Literal
@@ -61,6 +61,8 @@ class Job:
         Length in seconds at which the work stops.
     variants : int
         How many restorations there are.
+    left : bool
+        Whether the file had lost too little, so that its restoration is the music as it was.
     progress : float
         Share of the current one that is done, 0.0 to 1.0.
     error : str
@@ -84,6 +86,7 @@ class Job:
     state: State = "uploading"
     longest_s: float = float("inf")
     variants: int = 0
+    left: bool = False
     progress: float = 0.0
     error: str = ""
     remarks: list[str] = field(default_factory=list)
@@ -192,6 +195,21 @@ class Jobs:
             job.state, job.progress, job.error, job.cancelled = "waiting", 0.0, "", threading.Event()
             self._make_room()
             self._queue.put((job, job.cancelled))
+
+    def add_anyway(self, job: Job, strength: float) -> None:
+        """Put a job that was left as it is into the queue again, to be restored with a strength instead.
+
+        Raises
+        ------
+        BusyError
+            If too much is waiting, or this job is.
+        """
+        self.add(job)
+        with self._lock:
+            job.options = replace(job.options, strength=strength)
+            for variant in range(1, job.variants + 1):
+                job.restored(variant).unlink(missing_ok=True)
+            job.variants, job.left, job.remarks = 0, False, []
 
     def get(self, identifier: str) -> Job | None:
         """Find a job."""

@@ -23,7 +23,7 @@ __all__ = ["restore_with", "serve_forever"]
 
 # The advice of the command line, and how to follow it on the page.
 _ANYWAY = "--strength restores it anyway"
-_ANYWAY_HERE = "to restore it anyway, add it again with a strength, under Options"
+_ANYWAY_HERE = "'Restore anyway' takes it half of the way"
 # Uploads that wait are as large together as so many of the largest.
 _MOST_WAITING = 4
 # What finished files may take of the free disk, which others need too.
@@ -52,6 +52,7 @@ def restore_with(restorer: Restorer) -> Restore:
         made = FileJob(job.original, job.restored(variant), job.output_format, variant=variant)
         result = run_job(made, lambda: restorer, job.options, progress=progress)
         level = f"the level was lowered by {-result.gain_db:.2f} dB to avoid clipping"
+        job.left = result.strength == 0
         remarks = [text.replace(_ANYWAY, _ANYWAY_HERE) for text in result.warnings]
         return [*remarks, *([level] if result.gain_db else [])]
 

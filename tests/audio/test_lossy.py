@@ -126,7 +126,7 @@ def test_a_folder_becomes_small_files(songs, tmp_path, identity):
     assert result.exit_code == 0, result.stderr
     assert {path.name for path in (tmp_path / "out").rglob("*.opus")} == {"one.opus", "two.opus"}
     assert (
-        "skipped (done already: 3)"
+        "skipped (done already)"
         in invoke(songs, "-o", tmp_path / "out", "--format", "opus", "--model", identity.folder).stderr
     )
 

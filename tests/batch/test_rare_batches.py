@@ -131,7 +131,7 @@ def test_entries_of_a_later_version_do_not_count(songs, tmp_path):
     lines = [json.loads(line) for line in (out / MANIFEST_NAME).read_text().splitlines()]
     (out / MANIFEST_NAME).write_text("\n".join(json.dumps(line | {"schema": 99}) for line in lines))
     assert read_manifest(out) == {}
-    assert "3 skipped (exists already: 3)" in invoke(songs, "-o", out).stderr
+    assert "3 skipped (exists already)" in invoke(songs, "-o", out).stderr
 
 
 def test_a_template_needs_a_folder(songs, tmp_path):

@@ -63,7 +63,7 @@ def test_drop_listen_draw_download(page, server, sample, tmp_path, check_accessi
     page.click("#play")
     wait_for(lambda: page.evaluate("player.position > 0.3"))
     check_accessible()
-    page.get_by_role("button", name="Another draw").click()
+    page.get_by_role("button", name="Another version").click()
     page.wait_for_selector("a[href$='/variants/2']", timeout=120_000)
     page.locator(".track").nth(2).wait_for()
     files = []

@@ -101,13 +101,26 @@ def test_what_the_program_has_to_say_is_shown_in_its_place(page, server, good, s
     """A file that is left as it is does not look restored."""
     page.goto(server.url)
     page.set_input_files("#file", [second, good])
-    wait_until_done(page, 2)
-    (remark,) = page.locator(".job", has_text="lame.mp3").locator("li").all_inner_texts()
+    wait_for(lambda: states(page) == ["done", "left as it is"])
+    row = page.locator(".job", has_text="lame.mp3")
+    (remark,) = row.locator("li").all_inner_texts()
     assert "192 kbit/s" in remark
     assert "left unchanged" in remark
-    assert "under Options" in remark
     assert "--" not in remark
     assert "192 kbit/s" not in page.locator(".job", has_text="second.mp3").inner_text()
+    assert page.inner_text("#count") == "1 of 2 restored, 1 left as it is"
+    assert not button(page, "Another version", "lame.mp3").count()
+    kept = page.evaluate("fetch('/jobs').then((answer) => answer.json())")[1]
+    button(page, "Restore anyway", "lame.mp3").click()
+    wait_for(lambda: states(page) == ["done", "done"])
+    assert page.inner_text("#count") == "2 of 2 restored"
+    assert button(page, "Another version", "lame.mp3").count() == 1
+    restored = page.evaluate("fetch('/jobs').then((answer) => answer.json())")[1]
+    assert (kept["left"], restored["left"], len(restored["downloads"])) == (True, False, 1)
+    answer = page.evaluate(
+        f"fetch('/jobs/{restored['id']}/variants?strength=0.5', {{method: 'POST'}}).then((a) => a.status)"
+    )
+    assert answer == 409
 
 
 def test_the_same_file_can_be_chosen_again_with_other_options(page, server, second, tmp_path, check_accessible):
@@ -146,7 +159,7 @@ def test_all_of_several_files_are_taken_wherever_they_are_dropped(page, server, 
     page.evaluate(DROP, ["h1", [[f"{name}.mp3", content] for name in ("one", "two", "three")]])
     wait_until_done(page, 3)
     assert page.url == server.url
-    assert page.inner_text("#count") == "3 of 3 done"
+    assert page.inner_text("#count") == "3 of 3 restored"
     for name in ("one", "two", "three"):
         button(page, "Listen", f"{name}.mp3").click()
         assert page.inner_text("#name") == f"{name}.mp3"
@@ -195,7 +208,7 @@ def test_cancelling_an_upload_and_trying_again(page, server, second, complaints)
     page.evaluate(HOLD_UPLOADS)
     good = {"name": "second.mp3", "mimeType": "audio/mpeg", "buffer": second.read_bytes()}
     page.set_input_files("#file", [LARGE, good])
-    wait_for(lambda: states(page) == ["sending", "to be sent"])
+    wait_for(lambda: states(page) == ["sending", "queued"])
     button(page, "Cancel", "large.mp3").click()
     wait_for(lambda: states(page) == ["cancelled", "sending"])
     page.evaluate("letGo()")
@@ -298,13 +311,13 @@ def test_all_by_keyboard(page, server, second):
     assert page.evaluate("document.activeElement.id") == "file"
     page.set_input_files("#file", [second, second])
     wait_until_done(page, 2)
-    button(page, "Another draw").first.focus()
+    button(page, "Another version").first.focus()
     page.keyboard.press("Enter")
     wait_for(lambda: button(page, "Download 2").count() == 1)
     page.locator(".track").nth(2).wait_for()
     page.wait_for_selector("body[data-drawn]")
     focused = "document.activeElement.getAttribute('aria-label')"
-    assert page.evaluate(focused) in ("Another draw: second.mp3", "Remove: second.mp3")
+    assert page.evaluate(focused) in ("Another version: second.mp3", "Remove: second.mp3")
     button(page, "Remove").first.focus()
     page.keyboard.press("Enter")
     wait_for(lambda: len(states(page)) == 1)

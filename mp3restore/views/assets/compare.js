@@ -6,6 +6,9 @@
 const LINE_COLOURS = ["#d55e00", "#0b84d8", "#009e73", "#cc79a7", "#a08000", "#56b4e9", "#7f7f7f", "#8f63d2", "#c0392b"];
 const SPECTROGRAM_ROWS = 256;
 const MOST_COLUMNS = 1000;
+// Between two marks of time, of which a picture has so many at most.
+const STEPS_SECONDS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600];
+const MOST_TICKS = 5;
 
 const player = new SyncPlayer();
 /* { names, excerpts, load }: load takes the identifier of an audio file and its rate, and promises a buffer. */
@@ -165,10 +168,11 @@ function addTicks(stage) {
   for (const hz of narrow.filter((each) => heightOf(scale, each) < 0.95)) {
     addTick(stage, hz < 1000 ? `${hz} Hz` : `${hz / 1000} kHz`, { bottom: `calc(${100 * heightOf(scale, hz)}% - 0.35rem)` });
   }
-  const offset = song.excerpts[excerpt].start;
-  for (const place of [0.25, 0.5, 0.75]) {
-    const text = clock(offset + view.start + place * (view.end - view.start));
-    addTick(stage, text, { left: `${100 * place}%` }).classList.add("time");
+  const first = song.excerpts[excerpt].start + view.start;
+  const length = view.end - view.start;
+  const step = STEPS_SECONDS.find((each) => length / each <= MOST_TICKS) || length / 2;
+  for (let time = Math.ceil((first + 0.05 * length) / step) * step; time < first + 0.95 * length; time += step) {
+    addTick(stage, clock(time), { left: `${(100 * (time - first)) / length}%` }).classList.add("time");
   }
 }
 

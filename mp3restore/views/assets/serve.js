@@ -5,6 +5,7 @@
 const POLL_MILLISECONDS = 400;
 const RETRY_MILLISECONDS = 2000;
 const ACTIVE = ["waiting", "running"];
+const ANYWAY_STRENGTH = 0.5;
 const OPTIONS = ["strength", "seed", "container", "depth"];
 const { limit, suffixes, variants } = pageData();
 const pause = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
@@ -83,7 +84,7 @@ function addFiles(files) {
     const large = file.size > limit;
     unsent.push({
       key: Symbol(file.name), name: file.name, file, options: options(), controller: new AbortController(),
-      state: large ? "refused" : "to be sent", error: large ? `The file is larger than ${limit / 1e6} MB.` : "",
+      state: large ? "refused" : "queued", error: large ? `The file is larger than ${limit / 1e6} MB.` : "",
     });
   }
   show();
@@ -95,7 +96,7 @@ async function send() {
   if (sending) return;
   sending = true;
   let entry;
-  while ((entry = unsent.find(({ state }) => state === "to be sent"))) await upload(entry);
+  while ((entry = unsent.find(({ state }) => state === "queued"))) await upload(entry);
   sending = false;
   show();
 }
@@ -243,18 +244,20 @@ function actsOf(job) {
   }));
   const listen = { text: "Listen", act: () => openComparison(job, true), pressed: shown?.id === job.id };
   const again = { text: "Retry", act: () => act(job, "/variants") };
-  const draw = { text: "Another draw", act: () => act(job, "/variants") };
+  const draw = { text: "Another version", act: () => act(job, "/variants") };
+  const anyway = { text: "Restore anyway", act: () => act(job, `/variants?strength=${ANYWAY_STRENGTH}`) };
   const failed = ["failed", "cancelled"].includes(job.state);
   return [
     ...(links.length ? [listen, ...links] : []),
     ...(failed ? [again] : []),
-    ...(job.state === "done" && links.length < variants ? [draw] : []),
+    ...(job.state === "done" && job.left ? [anyway] : []),
+    ...(job.state === "done" && !job.left && links.length < variants ? [draw] : []),
     busy ? { text: "Cancel", act: () => act(job, "/cancel") } : { text: "Remove", act: () => act(job, "", "DELETE") },
   ];
 }
 
 function retry(entry) {
-  Object.assign(entry, { state: "to be sent", error: "", controller: new AbortController(), options: options() });
+  Object.assign(entry, { state: "queued", error: "", controller: new AbortController(), options: options() });
   show();
   send();
 }
@@ -279,17 +282,21 @@ function showActs(row, job) {
   (same || row.acts.lastElementChild)?.focus();
 }
 
-function stateOf({ state, progress }) {
+function stateOf({ state, progress, left }) {
+  if (state === "done" && left) return "left as it is";
+  if (state === "running" && !progress) return "restoring";
   return state === "running" ? `restoring, ${Math.round(100 * progress)} %` : state;
 }
 
 function showRow(row, job) {
-  row.className = `job ${job.state === "refused" ? "failed" : job.state.replaceAll(" ", "-")}${shown?.id === job.id && job.id ? " shown" : ""}`;
+  const kind = job.state === "refused" ? "failed" : (job.left && job.state === "done" ? "left" : job.state.replaceAll(" ", "-"));
+  row.className = `job ${kind}${shown?.id === job.id && job.id ? " shown" : ""}`;
   row.name.textContent = job.name;
   row.state.textContent = stateOf(job);
   row.progress.hidden = !["running", "sending"].includes(job.state);
   row.progress.setAttribute("aria-label", `Progress of ${job.name}`);
-  if (job.state === "running") row.progress.value = job.progress;
+  // Until the first part is done, nobody knows how long it takes.
+  if (job.state === "running" && job.progress) row.progress.value = job.progress;
   else row.progress.removeAttribute("value");
   row.error.textContent = job.error;
   row.error.hidden = !job.error;
@@ -320,10 +327,12 @@ function show() {
 }
 
 function showCount(all) {
-  const done = jobs.filter((job) => job.downloads.length && !ACTIVE.includes(job.state));
-  const left = all.filter(({ state }) => [...ACTIVE, "to be sent", "sending", "waiting for others"].includes(state));
+  const done = jobs.filter((job) => job.downloads.length && !job.left && !ACTIVE.includes(job.state));
+  const kept = jobs.filter(({ state, left }) => state === "done" && left).length;
+  const left = all.filter(({ state }) => [...ACTIVE, "queued", "sending", "waiting for others"].includes(state));
   const wrong = all.filter(({ state }) => ["failed", "refused"].includes(state));
-  const text = [`${done.length} of ${all.length} done`, wrong.length && `${wrong.length} not restored`].filter(Boolean).join(", ");
+  const text = [`${done.length} of ${all.length} restored`, kept && `${kept} left as ${kept > 1 ? "they are" : "it is"}`,
+    wrong.length && `${wrong.length} not restored`].filter(Boolean).join(", ");
   // A screen reader says it whenever it changes.
   if (by("count").textContent !== text) by("count").textContent = text;
   by("queue").hidden = !all.length;
@@ -414,7 +423,7 @@ for (const name of ["dragover", "dragleave", "drop"]) {
 }
 // What was not sent would be lost with the page.
 addEventListener("beforeunload", (event) => {
-  if (!unsent.some(({ state }) => ["to be sent", "sending", "waiting for others"].includes(state))) return;
+  if (!unsent.some(({ state }) => ["queued", "sending", "waiting for others"].includes(state))) return;
   event.preventDefault();
   event.returnValue = true; // for older browsers
 });
