@@ -212,6 +212,8 @@ def test_unknown_jobs_and_variants(server, sample):
     assert server.wait(job["id"])["state"] == "cancelled"
     for path in ("comparison", "comparison/audio-1", "page", "variants/1", "variants/0", "variants/-1"):
         assert server.ask("GET", f"/jobs/{job['id']}/{path}")[0].status == 404
+    # Only what was left as it is can be restored anyway.
+    assert server.ask("POST", f"/jobs/{job['id']}/variants?strength=0.5")[0].status == 409
 
 
 def test_port_that_is_taken(server):

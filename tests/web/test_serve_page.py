@@ -117,10 +117,6 @@ def test_what_the_program_has_to_say_is_shown_in_its_place(page, server, good, s
     assert button(page, "Another version", "lame.mp3").count() == 1
     restored = page.evaluate("fetch('/jobs').then((answer) => answer.json())")[1]
     assert (kept["left"], restored["left"], len(restored["downloads"])) == (True, False, 1)
-    answer = page.evaluate(
-        f"fetch('/jobs/{restored['id']}/variants?strength=0.5', {{method: 'POST'}}).then((a) => a.status)"
-    )
-    assert answer == 409
 
 
 def test_the_same_file_can_be_chosen_again_with_other_options(page, server, second, tmp_path, check_accessible):
