@@ -33,7 +33,10 @@ def serve(  # noqa: PLR0917 - one parameter per option
     with user_errors(), quiet_decoders():
         for name in ("fastapi", "uvicorn"):
             if find_spec(name) is None:
-                raise MissingExtraError(f"the local page needs {name}", hint="install it with the extra 'web', as by pip install 'mp3restore[web]'")
+                raise MissingExtraError(
+                    f"the local page needs {name}",
+                    hint="install the extra 'web', for instance with pip install 'mp3restore[web]'",
+                )
         from mp3restore.web.server import serve_forever  # noqa: PLC0415 - keeps --help quick
 
         def ready(address: str, shared: bool) -> None:
