@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
-import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -25,6 +24,11 @@ _STRETCH = 32  # frames transformed at once: few enough for intermediate results
 def window(size: int) -> NDArray[np.float32]:
     """Return a periodic Hann window; at a hop of a quarter of `size`, its square sums to 1.5."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _scaled_window(size: int) -> NDArray[np.float32]:
+    return window(size) * np.float32(size)
 
 
 def noise_level(size: int) -> float:
@@ -41,7 +45,8 @@ def analyse(samples: NDArray[np.float32], size: int, *, hop: int | None = None) 
     Frames are `hop` samples apart, by default a quarter of their size. A sine of full scale has the modulus size / 4.
     """
     framed = sliding_window_view(samples, size, axis=-1)[..., :: hop or size // OVERLAP, :]
-    return np.asarray(scipy.fft.rfft(framed * window(size), axis=-1, overwrite_x=True), dtype=np.complex64)
+    # Only with a factor does NumPy transform float32 at full speed. The window has the inverse of this one, 1 / size.
+    return np.asarray(np.fft.rfft(framed * _scaled_window(size), norm="forward"), dtype=np.complex64)
 
 
 def analyse_stretches(samples: NDArray[np.float32], size: int) -> Iterator[tuple[slice, NDArray[np.complex64]]]:
@@ -76,7 +81,7 @@ def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[
     dropped, tail = partial, None
     for spectrum in spectra:
         count = spectrum.shape[-2]
-        frames = scipy.fft.irfft(spectrum, size, axis=-1, overwrite_x=True)
+        frames = np.fft.irfft(spectrum, size)
         frames *= window(size) / np.float32(1.5)
         quarters = frames.reshape(*frames.shape[:-1], OVERLAP, hop)
         blocks = np.zeros((*frames.shape[:-2], count + partial, hop), np.float32)

@@ -7,10 +7,10 @@ any stretch of a file can be drawn by itself, in any order, on any thread, with 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 __all__ = ["CERTAIN", "LARGEST_VARIANT", "NoiseSource"]
 
@@ -21,6 +21,7 @@ CERTAIN = (0, 0)
 """Seed and variant of the deterministic restoration. No draw has them: variants count from 1."""
 
 _WAVE, _LATENTS = range(2)  # independent streams of one key
+_NORMAL = NormalDist()
 _ORIGIN = 1 << 32  # counters are unsigned; frames and hops before the start of the file are negative
 _DRAWS_PER_COUNTER = 4  # 64-bit words that Philox makes per counter
 
@@ -74,4 +75,4 @@ class NoiseSource:
 def _normal(words: NDArray[np.uint64]) -> NDArray[np.float32]:
     # 53 bits, shifted by half a step so that neither 0 nor 1 occurs.
     uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-    return np.asarray(ndtri(uniform), dtype=np.float32)
+    return np.array([_NORMAL.inv_cdf(each) for each in uniform.ravel().tolist()], np.float32).reshape(uniform.shape)

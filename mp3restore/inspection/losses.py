@@ -7,8 +7,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from mp3restore._typing import Samples
 from mp3restore.audio.source import AudioSource
+from mp3restore.dsp.stft import analyse
 from mp3restore.inspection.beginning import audible_beginning
-from mp3restore.inspection.spectra import FRAME_SAMPLES, frame_powers
 
 __all__ = ["has_low_pass", "shows_no_loss"]
 
@@ -16,6 +16,7 @@ __all__ = ["has_low_pass", "shows_no_loss"]
 _SEARCH_SECONDS = 10.0
 _LEAST_SECONDS = 0.4
 _FULL_RATE = 44100
+_SIZE = 2048
 # A low-pass: so far the spectrum falls between the bands on either side of a slope, at frequencies in this range.
 _EDGE_DB = 20.0
 _BESIDE_HZ, _SLOPE_HZ = 500.0, 150.0
@@ -43,10 +44,10 @@ def has_low_pass(samples: Samples, sample_rate: int) -> bool:
     Of 40 recordings and their encodes the spectrum of the originals fell by 19 dB at most within the width of a
     low-pass, that of MP3 and AAC at 64 kbit/s by 24 dB and more wherever there had been any treble to lose.
     """
-    power = frame_powers(samples, FRAME_SAMPLES // 4)
+    power = (np.abs(analyse(samples, _SIZE)) ** 2).reshape(-1, _SIZE // 2 + 1)
     loudness = power.sum(axis=1)
     level = 10 * np.log10(np.quantile(power[loudness >= 0.1 * np.median(loudness)], 0.95, axis=0) + 1e-12)
-    hz = np.arange(len(level)) * sample_rate / FRAME_SAMPLES
+    hz = np.arange(len(level)) * sample_rate / _SIZE
     width, slope = np.searchsorted(hz, (_BESIDE_HZ, _SLOPE_HZ))
     means = sliding_window_view(level, width).mean(axis=-1)
     drop = means[: -(width + 2 * slope)] - means[width + 2 * slope :]
