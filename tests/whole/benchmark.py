@@ -64,31 +64,32 @@ def file_row(name: str, path: Path, folder: Path, *, repeats: int = REPEATS) -> 
     floor = statistics.median(codec_floor(path, folder) for _ in range(repeats))
     processor, clock = (statistics.median(each) for each in zip(*runs, strict=True))
     row = {"processor_s": processor, "clock_s": clock, "floor_s": floor, "ratio": processor / floor}
-    print(f"{name:<22}" + "".join(f"{value:>10.2f}" for value in row.values()), flush=True)
-    return {key: round(value, 2) for key, value in row.items()}
+    return told(name, row)
 
 
 def folder_row(name: str, path: Path, folder: Path, count: int) -> dict[str, float]:
-    """Restore copies of a file with one process and with as many as there are cores for."""
+    """Restore copies of a file as a folder; return how much of the cores the run kept busy."""
     many = folder / "many"
     many.mkdir()
     for number in range(count):
         (many / f"{number:03d}.mp3").write_bytes(path.read_bytes())
-    clock = {jobs: run(many, "-o", folder / f"out-{jobs}", "-j", jobs, "--threads", 1)[1] for jobs in ("1", "auto")}
+    processor, clock = run(many, "-o", folder / "out", "--bit-depth", 24)
+    floor = count * codec_floor(path, folder)
     cores = len(os.sched_getaffinity(0))
-    row = {
-        "one_s": clock["1"],
-        "all_s": clock["auto"],
-        "cores": cores,
-        "efficiency": clock["1"] / clock["auto"] / cores,
-    }
-    print(f"{name:<22}" + ", ".join(f"{key} {value:.2f}" for key, value in row.items()), flush=True)
+    row = {"processor_s": processor, "clock_s": clock, "floor_s": floor, "ratio": processor / floor}
+    row["busy"] = processor / clock / cores
+    return told(name, row)
+
+
+def told(name: str, row: dict[str, float]) -> dict[str, float]:
+    """Print and round a row."""
+    print(f"{name:<24}" + "".join(f"{value:>10.2f}" for value in row.values()), flush=True)
     return {key: round(value, 2) for key, value in row.items()}
 
 
 def measure(*, quick: bool) -> dict[str, dict[str, float]]:
     """Measure all inputs."""
-    print(f"{'':<22}{'processor':>10}{'clock':>10}{'codec':>10}{'ratio':>10}")
+    print(f"{'':<24}{'processor':>10}{'clock':>10}{'codec':>10}{'ratio':>10}{'busy':>10}")
     rows: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
