@@ -71,7 +71,7 @@ def _stretches(frames: int) -> Iterator[slice]:
 
 
 def synthesise(spectra: Iterable[NDArray[np.complex64]], size: int) -> Iterator[NDArray[np.float32]]:
-    """Invert `analyse` by overlap-add, for consecutive stretches of spectra (..., frames, size // 2 + 1), in place.
+    """Invert `analyse` by overlap-add, for consecutive stretches of spectra (..., frames, size // 2 + 1).
 
     Yields each hop block that four frames cover as soon as the fourth is added: (frames - 3) * hop samples in all. Each
     is the sum of its frames in the same order, wherever the stretches begin.

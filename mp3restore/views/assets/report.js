@@ -23,7 +23,10 @@ async function open(index) {
     button.setAttribute("aria-pressed", String(Number(button.dataset.song) === index));
     button.closest("li").classList.toggle("active", Boolean(button.closest("li").querySelector("[aria-pressed=true]")));
   }
-  if (songButtons.length) by("title").textContent = songs[index].title;
+  if (songButtons.length) {
+    by("title").textContent = songs[index].title;
+    by("playing").textContent = songs[index].title;
+  }
   await compare(songs[index]);
   if (!same || shown !== index) return;
   player.seek(position);

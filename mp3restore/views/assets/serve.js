@@ -367,6 +367,7 @@ async function openComparison(job, asked) {
   shown = mine;
   by("listen").hidden = false;
   by("name").textContent = job.name;
+  by("playing").textContent = job.name;
   by("page").href = `/jobs/${job.id}/page`;
   if (asked) {
     show();
