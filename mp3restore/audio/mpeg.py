@@ -207,10 +207,8 @@ class MpegSource(AudioSource):
         """Decode a run to exactly the samples of its frames."""
 
         def tell(frame: int) -> None:
-            at, size = int(run.position[frame]), int(run.size[frame])
-            if at >= 0:
-                seconds = run.frame_samples / run.sample_rate
-                self._failed.append(Damage(self._place(at), size, self._time(index, frame), seconds))
+            at, seconds = self._place(int(run.position[frame])), run.frame_samples / run.sample_rate
+            self._failed.append(Damage(at, int(run.size[frame]), self._time(index, frame), seconds))
 
         return RunSamples(run, self.read, tell).blocks()
 

@@ -197,13 +197,7 @@ class Jobs:
             self._queue.put((job, job.cancelled))
 
     def add_anyway(self, job: Job, strength: float) -> None:
-        """Put a job that was left as it is into the queue again, to be restored with a strength instead.
-
-        Raises
-        ------
-        BusyError
-            If too much is waiting, or this job is.
-        """
+        """Put a job that was left as it is into the queue again, to be restored with a strength; raises as `add`."""
         self.add(job)
         with self._lock:
             job.options = replace(job.options, strength=strength)

@@ -154,9 +154,16 @@ def test_command(tmp_path, second, malformed_asf):
     )
     (folder / "sub").mkdir()
     shutil.copy(second, folder / "sub" / "a.mp3")
-    wait_for((out / "sub" / "a.flac").exists)
+    limit = threading.Timer(60, process.kill)
+    limit.start()
+    assert process.stderr is not None
+    stderr = ""
+    while "a.mp3 -> " not in stderr and (line := process.stderr.readline()):
+        stderr += line
+    limit.cancel()
+    assert (out / "sub" / "a.flac").exists()
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=30)
+    stderr += process.communicate(timeout=30)[1]
     assert process.returncode == 130
     assert stderr.count("bad.mp3: no audio found") == 1
     assert "unexpected" not in stderr

@@ -66,7 +66,7 @@ def test_a_page_of_two_folders(page, folders, tmp_path, check_accessible):
     open_page(page, target.as_uri())
     assert page.locator("[data-song]").all_inner_texts() == ["one.mp3", "sub <b>/two.mp3"]
     assert page.inner_text("#title") == "one.mp3"
-    names = ["MP3", "one.v1.flac", "one.v2.flac", "one.v10.flac", "Reference"]
+    names = ["MP3", "v1", "v2", "v10", "Reference"]
     assert [text.split(" ", 1)[1] for text in page.locator(".track").all_inner_texts()] == names
     check_accessible()
     page.click("#play")
@@ -198,21 +198,27 @@ def test_opus_without_chance():
 
 
 def test_the_listening_page_of_the_project(tmp_path, music, page):
-    """The program that makes it, with one short song in place of the corpus."""
+    """The program that makes it, with one short song and one rhythm in place of the corpus and the hits."""
     listen = tmp_path / "listen"
     listen.mkdir()
     shutil.copy(ROOT / ".github" / "listen" / "make.py", listen)
     soundfile.write(tmp_path / "song.wav", np.tile(music, 5).T, 44100)
     (listen / "songs.toml").write_text(
         '[[songs]]\ntitle = "Plucked"\npath = "song.wav"\nstart = 1.0\ncredit = "By X."\n'
+        '[[songs]]\ntitle = "Drums"\nstart = 5.0\nbeats_per_minute = 120\ncredit = "By Y."\n'
+        '[[songs.parts]]\ngain = 0.5\nsteps = "x.o."\nhits = ["hit.wav", "hit.wav"]\n'
     )
-    command = [sys.executable, str(listen / "make.py"), str(tmp_path)]
+    soundfile.write(tmp_path / "hit.wav", music[0, :24000] * np.exp(-np.arange(24000) / 2000), 48000)
+    command = [sys.executable, str(listen / "make.py"), str(tmp_path), str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     open_page(page, (listen / "index.html").as_uri())
     buttons = page.locator("[data-song]").all_inner_texts()
-    assert buttons == ["16 kbit/s mono", "32 kbit/s", "64 kbit/s", "96 kbit/s", "128 kbit/s"]
+    assert buttons == 2 * ["16 kbit/s mono", "32 kbit/s", "64 kbit/s", "96 kbit/s", "128 kbit/s"]
+    assert page.inner_text("#clock") == "0:00.0 / 0:03.6"
     assert page.locator(".track").all_inner_texts() == ["1 MP3", "2 Restoration 1", "3 Restoration 2", "4 Original"]
     switch(page, "Plucked, 128 kbit/s")
     assert page.locator(".track").count() == 4
     assert page.get_by_text("By X.").first.is_visible()
+    switch(page, "Drums, 64 kbit/s")
+    assert page.locator(".track").all_inner_texts() == ["1 MP3", "2 Restoration 1", "3 Restoration 2", "4 Original"]
     assert str(tmp_path) not in page.content()
