@@ -251,12 +251,15 @@ class Restorer:
 
         if samples.shape[0] == _PLANES:
             left, right = samples
-            mid, side = restore(np.stack([(left + right) * np.float32(0.5), (left - right) * np.float32(0.5)]))
-            restored = np.stack([mid + side, mid - side])
+            mid, side = (left + right) * np.float32(0.5), (left - right) * np.float32(0.5)
+            if side.any():
+                mid, side = restore(np.stack([mid, side]))
+                restored = np.stack([mid + side, mid - side])
+            else:
+                restored = np.repeat(restore(mid[None]), _PLANES, axis=0)
             self._silence(samples, restored)
         else:
-            silence = np.zeros_like(samples[0])
-            restored = np.stack([restore(np.stack([channel, silence]), k)[0] for k, channel in enumerate(samples)])
+            restored = np.concatenate([restore(channel[None], k) for k, channel in enumerate(samples)])
         return restored, timings
 
     def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:

@@ -120,12 +120,13 @@ class GeneratorSession:
         *,
         by_evidence: bool = True,
     ) -> NDArray[np.float32]:
-        """Restore mid and side of a chunk.
+        """Restore mid and side of a chunk, or mid alone where side is silent.
 
         Parameters
         ----------
         planes : ndarray of float32
-            Mid and side, shape (2, n + 2 * margin), where n is a multiple of the hop.
+            Mid and side, shape (2, n + 2 * margin), where n is a multiple of the hop. Mid alone, shape (1, ...), is
+            restored as with a silent side, by half of the transforms.
         uncertainty : ndarray of float32 or None
             A row of the map for every frame that the network sees; None if nothing is known.
         first_hop : int
@@ -140,7 +141,7 @@ class GeneratorSession:
         Returns
         -------
         ndarray of float32
-            Restored mid and side, shape (2, n).
+            Restored planes, shape (1 or 2, n).
         """
         config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
         around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
@@ -148,7 +149,7 @@ class GeneratorSession:
         with timings.measure("stft"):
             power, spectra = self._analyse(planes[:, CONTEXT:-CONTEXT], around)
             cut = halo * self._hop
-            wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)
+            wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)[: len(planes)]
             excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
             z = noise.latents(config.latents)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
@@ -157,19 +158,21 @@ class GeneratorSession:
             if by_evidence and uncertainty is not None and config.evidence:
                 _go_part_of_the_way(gains, evidence(power, uncertainty, config.evidence, halo))
 
+        gains = {name: gain[: len(planes)] for name, gain in gains.items()}
         restored = timings.measure_items("stft", excitations.apply_gains(gains, spectra))
         samples = timings.measure_stage("inverse", partial(synthesise, size=size), restored)
         return np.concatenate(list(samples), axis=1)
 
     def _analyse(self, planes: NDArray[np.float32], around: int) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
-        """Return the power (2, around, bins) that the network sees, and spectra (2, kept, bins) that it restores."""
-        halo, size = self._config.halo_frames, self._config.fft_size
+        """Return the power (2, around, bins) that the network sees, and the spectra of the planes that it restores."""
+        halo, size, count = self._config.halo_frames, self._config.fft_size, len(planes)
         power = self._buffers.get("power", _PLANES, around, self._bins)
-        parts = self._buffers.get("spectra", _PLANES, around - 2 * halo, self._bins, 2)
+        power[count:] = 0
+        parts = self._buffers.get("spectra", count, around - 2 * halo, self._bins, 2)
         spectra = parts.view(np.complex64)[..., 0]
         for piece, spectrum in analyse_stretches(planes, size):
-            np.abs(spectrum, out=power[:, piece])
-            power[:, piece] *= power[:, piece]
+            np.abs(spectrum, out=power[:count, piece])
+            power[:count, piece] *= power[:count, piece]
             first, end = max(piece.start, halo), min(piece.stop, around - halo)
             if first < end:
                 spectra[:, first - halo : end - halo] = spectrum[:, first - piece.start : end - piece.start]

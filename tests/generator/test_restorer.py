@@ -107,3 +107,19 @@ def test_inverted_music_gets_the_inverted_restoration(music):
         upright = restored(samples)
         np.testing.assert_array_equal(restored(-samples), -upright)
         assert np.abs(upright - samples).max() > 0.001
+
+
+def test_where_side_is_silent_mid_is_restored_as_beside_a_silent_side(music):
+    """Half of the transforms are left out for mono, and for chunks of stereo whose channels are the same."""
+    mono = music[:1]
+    partly = np.concatenate([mono, mono], axis=0)
+    partly[1, 60000:] *= 0.5
+    wholes = {}
+    for chunk_frames in (16, 256):  # with long chunks the side is never silent
+        restorer = Restorer(load_model(), threads=1, chunk_frames=chunk_frames)
+        for name, samples in {"mono": mono, "twice": np.repeat(mono, 2, axis=0), "partly": partly}.items():
+            restored = np.concatenate(list(restorer.stream([samples], sample_rate=44100)), axis=1)
+            np.testing.assert_allclose(restored, wholes.setdefault(name, restored), atol=1e-5)
+    np.testing.assert_array_equal(wholes["twice"], np.repeat(wholes["mono"], 2, axis=0))
+    # Until the channels part, the restoration is the same.
+    np.testing.assert_allclose(wholes["partly"][:, :10000], wholes["twice"][:, :10000], atol=1e-5)
