@@ -28,7 +28,7 @@ class SoundSink:
         Rate in Hz, and number of channels.
     hint : str
         What to do then.
-    options
+    **options : str or float
         Format, subtype and others, as soundfile takes them.
 
     Raises
