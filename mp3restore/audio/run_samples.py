@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RunSamples"]
 
 _LOUDEST: Final = 4.0  # a level of 12 dB over full scale, which no music reaches
-_ABOVE_THE_OTHERS: Final = 16.0  # unless all of it is that loud
+_ABOVE_THE_OTHERS: Final = 4.0  # times the median of their peaks: unless all of it is that loud
 _WARM_UP_FRAMES: Final = 10  # more than main data and windows reach back
 
 
@@ -58,7 +58,9 @@ class RunSamples:
                 fresh = block[:, max(0, done - at) : wanted - at]
                 at += block.shape[1]
                 absurd = _absurd_frames(fresh, done, size)
-                absurd = absurd[~silent[absurd]]
+                # In a silent frame the one before sounds on.
+                absurd = np.unique(absurd - silent[absurd])
+                absurd = absurd[(absurd >= 0) & ~silent[absurd]]
                 if absurd.size:
                     silent[absurd] = True
                     for frame in absurd.tolist():

@@ -19,11 +19,11 @@ def decoded(path):
         return np.concatenate(list(source.blocks()), axis=1), source.damage, source.runs[0], source.ranges[0].start
 
 
-def louder(data, position, steps):
-    """Raise the gain of all granules of a frame, by 1.5 dB a step."""
+def louder(data, position, steps, gains=GAINS):
+    """Raise the gain of granules of a frame, by 1.5 dB a step."""
     start = position + SIDE_INFO
     bits = np.unpackbits(np.frombuffer(data[start : start + 32], np.uint8))
-    for at in GAINS:
+    for at in gains:
         gain = int(np.packbits(bits[at : at + 8])[0])
         bits[at : at + 8] = np.unpackbits(np.array([min(255, gain + steps)], np.uint8))
     data[start : start + 32] = np.packbits(bits).tobytes()
@@ -50,6 +50,26 @@ def test_they_are_silence_and_cost_no_other(encode, music, wrong):
     np.testing.assert_array_equal(samples[:, ~touched], clean[:, ~touched])
     inside = np.isin(at // FRAME, wrong) & np.isin(at // FRAME - 1, wrong)
     assert np.all(np.abs(samples[:, inside]) < 1e-6)
+
+
+@pytest.mark.parametrize("gains", [GAINS[:2], GAINS[2:], GAINS[1::2]])
+def test_what_is_a_little_too_loud_is_silent_as_a_whole(encode, music, gains):
+    """Also where a frame is absurd only in what it leaves in the next one."""
+    path = encode("lame", music, 44100, "-b", "64", "--resample", "44.1")
+    clean, _, run, _ = decoded(path)
+    told = []
+    for steps in range(8, 40, 2):
+        data = bytearray(path.read_bytes())
+        for frame in (30, 31, 60):
+            louder(data, int(run.position[frame]), steps, gains)
+        path.with_name("loud.mp3").write_bytes(data)
+        samples, damage, _, _ = decoded(path.with_name("loud.mp3"))
+        assert samples.shape == clean.shape
+        assert np.abs(samples).max() <= 4
+        told.append(sum(each.length for each in damage) // int(run.size[30]))
+    # At the limit it may be seen in the next frame only, and that is silent then too.
+    assert (told[0], told[-1]) == (0, 3)
+    assert max(told) <= 4
 
 
 def test_the_music_keeps_its_level(encode, music, tmp_path):

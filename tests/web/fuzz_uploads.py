@@ -35,7 +35,10 @@ def words(rng: random.Random) -> bytes:
 
 def request(rng: random.Random, song: bytes, jobs: list[str]) -> tuple[dict, list[dict]]:
     """Scope and messages of a request."""
-    places = ["", "/variants", "/cancel", "/comparison", "/comparison/audio-1", "/page", "/variants/1"]
+    places = [
+        "", "/variants", "/variants?strength=0.5", "/variants?strength=x", "/cancel", "/comparison",
+        "/comparison/audio-1", "/page", "/variants/1",
+    ]  # fmt: skip
     known = rng.choice([*jobs, "x"])
     others = ["/", "/archive", *(f"/jobs/{known}{place}" for place in places)]
     path = "/jobs" if rng.random() < 0.6 else rng.choice([*others, "/jobs/" + quote_from_bytes(words(rng))])
