@@ -190,10 +190,7 @@ class _Api:
 
     def _queue(self, job: Job, strength: float | None = None) -> dict[str, Any]:
         try:
-            if strength is None:
-                self._jobs.add(job)
-            else:
-                self._jobs.add_anyway(job, strength)
+            self._jobs.add(job, strength)
         except BusyError:
             raise _too_busy() from None
         return _status(job)

@@ -179,8 +179,10 @@ class Jobs:
         folder.mkdir()
         return job
 
-    def add(self, job: Job) -> None:
+    def add(self, job: Job, strength: float | None = None) -> None:
         """Put a job whose file is complete into the queue, for its first or for another restoration.
+
+        With a strength, what it has is thrown away, and it is restored with that.
 
         Raises
         ------
@@ -192,18 +194,14 @@ class Jobs:
                 raise BusyError
             if job.state != "uploading":  # its place is its own already
                 self._check_room(job.size)
+            if strength is not None:
+                for variant in range(1, job.variants + 1):
+                    job.restored(variant).unlink(missing_ok=True)
+                job.options = replace(job.options, strength=strength)
+                job.variants, job.left, job.remarks = 0, False, []
             job.state, job.progress, job.error, job.cancelled = "waiting", 0.0, "", threading.Event()
             self._make_room()
             self._queue.put((job, job.cancelled))
-
-    def add_anyway(self, job: Job, strength: float) -> None:
-        """Put a job that was left as it is into the queue again, to be restored with a strength; raises as `add`."""
-        self.add(job)
-        with self._lock:
-            job.options = replace(job.options, strength=strength)
-            for variant in range(1, job.variants + 1):
-                job.restored(variant).unlink(missing_ok=True)
-            job.variants, job.left, job.remarks = 0, False, []
 
     def get(self, identifier: str) -> Job | None:
         """Find a job."""
