@@ -49,12 +49,12 @@ class RunSamples:
     def blocks(self) -> Iterator[Samples]:
         """Decode to blocks (channels, n); where the decoder gives up, it begins again behind."""
         run, size = self.run, self.run.frame_samples
-        silent = run.silent.copy()
+        silent, data = run.silent.copy(), RunBytes(run, self.read)
         wanted = run.position.size * size
         first = begin = done = 0  # frames from which it can and does begin; samples that are there
         while done < wanted:
             at = begin * size
-            for block in decode_run(RunBytes(replace(run, silent=silent), self.read), begin, run.sample_rate):
+            for block in decode_run(data, begin, run.sample_rate):
                 fresh = block[:, max(0, done - at) : wanted - at]
                 at += block.shape[1]
                 absurd = _absurd_frames(fresh, done, size)
@@ -63,6 +63,7 @@ class RunSamples:
                 absurd = absurd[(absurd >= 0) & ~silent[absurd]]
                 if absurd.size:
                     silent[absurd] = True
+                    data = RunBytes(replace(run, silent=silent), self.read)
                     for frame in absurd.tolist():
                         self.tell(frame)
                     begin = max(first, done // size - _WARM_UP_FRAMES)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.table import Column
 
 from mp3restore.batch.events import Done, Event, Progressed, Started, Summary
-from mp3restore.cli.terminal import clock, one_line
+from mp3restore.cli.terminal import one_line, rough_clock
 
 __all__ = ["Bars"]
 
@@ -21,10 +21,6 @@ _LONGEST_NAME = 28
 def _short(name: str) -> str:
     """Shorten a name in its middle, so that it leaves room for its bar."""
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 9]}…{name[-8:]}"
-
-
-def _left(seconds: float) -> str:
-    return f"{seconds:.0f} s left" if seconds < 60 else f"{clock(seconds)} left"
 
 
 class Bars:
@@ -118,5 +114,5 @@ class Bars:
             completed=completed,
             description=f"{self._settled}/{self._count}",
             speed=f"{music / elapsed:.0f}x" if music and elapsed else "",
-            left=_left(elapsed / worked * (self._count - completed)) if music and worked else "",
+            left=f"{rough_clock(elapsed / worked * (self._count - completed))} left" if music and worked else "",
         )

@@ -30,7 +30,7 @@ from mp3restore.batch.facts import Facts, read_facts
 from mp3restore.batch.task import Action, Task
 from mp3restore.cli.bars import Bars
 from mp3restore.cli.streams import echo
-from mp3restore.cli.terminal import clock, message, one_line, result_line, size_text
+from mp3restore.cli.terminal import clock, message, one_line, result_line, rough_clock, size_text
 from mp3restore.files import output_error
 from mp3restore.job import OutputFormat
 
@@ -237,14 +237,9 @@ def show_plan(
         about = estimate(planned, cores=cores or 1, sample_rate=sample_rate)
         total = f"; {clock(about.seconds)} of music"
         if about.seconds:
-            took = "" if cores is None else f"about {_rough(about.work_s)} of work, and "
+            took = "" if cores is None else f"about {rough_clock(max(1.0, about.work_s))} of work, and "
             total += f": {took}about {size_text(about.bytes)} of results"
         echo(", ".join(parts) + total)
-
-
-def _rough(seconds: float) -> str:
-    """Write a duration without more digits than an estimate has."""
-    return f"{max(1.0, seconds):.0f} s" if seconds < 60 else clock(seconds)
 
 
 def _shown_target(task: Task) -> str | None:

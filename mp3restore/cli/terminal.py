@@ -35,6 +35,7 @@ __all__ = [
     "print_table",
     "quiet_decoders",
     "result_line",
+    "rough_clock",
     "size_text",
     "user_errors",
 ]
@@ -60,6 +61,11 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def rough_clock(seconds: float) -> str:
+    """Write a duration without more digits than an estimate has."""
+    return f"{seconds:.0f} s" if seconds < 60 else clock(seconds)
 
 
 def size_text(count: float) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from mp3restore.audio.decode import open_audio
 from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
@@ -21,11 +23,11 @@ from mp3restore.pipeline.file import make_restorer, run_job
 from mp3restore.pipeline.stages import dedicated_process
 from mp3restore.timings import Timings
 
-__all__ = ["BenchReport", "Stage", "codec_floor", "peak_mib", "run_bench"]
+__all__ = ["SYNTHETIC_RATE", "BenchReport", "Stage", "codec_floor", "peak_mib", "run_bench", "synthetic_music"]
 
 # In the order in which a block passes through them. The stages overlap: their sum is more than the whole run.
 _STAGES = ("load", "decode", "bitstream", "stft", "generator", "inverse", "projection", "encode")
-_SYNTHETIC_RATE = 44100
+SYNTHETIC_RATE = 44100
 _SIZE = 2048
 
 _STATUS = Path("/proc/self/status")
@@ -76,17 +78,23 @@ class BenchReport:
     peak_mib: float | None
 
 
-def _write_music(path: Path, seconds: int) -> None:
-    """Write an MP3 of decaying tones over noise; its sound does not affect the speed."""
+def synthetic_music(seconds: int) -> Iterator[NDArray[np.float32]]:
+    """Yield seconds (n, 2) of decaying tones over noise at `SYNTHETIC_RATE`; its sound does not affect the speed."""
     rng = np.random.default_rng(0)
-    time = np.arange(_SYNTHETIC_RATE, dtype=np.float32) / _SYNTHETIC_RATE
+    time = np.arange(SYNTHETIC_RATE, dtype=np.float32) / SYNTHETIC_RATE
+    for _ in range(seconds):
+        pitches = rng.uniform(100, 8000, size=(6, 1)).astype(np.float32)
+        tones = (np.sin(2 * np.pi * pitches * time) * np.exp(-4 * time)).sum(axis=0) * 0.05
+        yield tones[:, None] + rng.normal(0, 0.02, (len(time), 2)).astype(np.float32)
+
+
+def _write_music(path: Path, seconds: int) -> None:
+    """Write an MP3 of synthetic music."""
     with soundfile.SoundFile(
-        path, "w", _SYNTHETIC_RATE, 2, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5
+        path, "w", SYNTHETIC_RATE, 2, format="MP3", subtype="MPEG_LAYER_III", compression_level=0.5
     ) as file:
-        for _ in range(seconds):
-            pitches = rng.uniform(100, 8000, size=(6, 1)).astype(np.float32)
-            tones = (np.sin(2 * np.pi * pitches * time) * np.exp(-4 * time)).sum(axis=0) * 0.05
-            file.write(tones[:, None] + rng.normal(0, 0.02, (len(time), 2)).astype(np.float32))
+        for second in synthetic_music(seconds):
+            file.write(second)
 
 
 def run_bench(

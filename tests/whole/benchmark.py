@@ -20,27 +20,21 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import soundfile
 
 from mp3restore import __version__
-from mp3restore.diagnostics.bench import codec_floor
+from mp3restore.diagnostics.bench import SYNTHETIC_RATE, codec_floor, synthetic_music
 
 KEPT = Path(__file__).parents[1] / "data" / "benchmark.json"
-RATE = 44100
 GROWN = 1.1
 REPEATS = 3
 
 
 def write_music(path: Path, seconds: int, *options: str) -> Path:
-    """Write an MP3 of decaying tones and noise; options are those of lame."""
-    rng = np.random.default_rng(0)
-    time = np.arange(RATE, dtype=np.float32) / RATE
-    with soundfile.SoundFile(path.with_suffix(".wav"), "w", RATE, 2, "PCM_16") as file:
-        for _ in range(seconds):
-            pitches = rng.uniform(100, 8000, size=(6, 1)).astype(np.float32)
-            tones = (np.sin(2 * np.pi * pitches * time) * np.exp(-4 * time)).sum(axis=0) * 0.05
-            file.write(tones[:, None] + rng.normal(0, 0.02, (RATE, 2)).astype(np.float32))
+    """Write an MP3 of synthetic music; options are those of lame."""
+    with soundfile.SoundFile(path.with_suffix(".wav"), "w", SYNTHETIC_RATE, 2, "PCM_16") as file:
+        for second in synthetic_music(seconds):
+            file.write(second)
     subprocess.run(["lame", "--quiet", *options, path.with_suffix(".wav"), path], check=True)
     path.with_suffix(".wav").unlink()
     return path
