@@ -285,6 +285,17 @@ def test_what_a_run_says_is_kept_once(workshop):
     assert job.remarks == ["odd", "variant 1", "variant 2"]
 
 
+def test_with_a_strength_a_job_begins_anew_however_soon_the_work_begins(workshop):
+    workshop.go.set()
+    job = workshop.add()
+    workshop.finish(job)
+    for strength in (0.1, 0.2, 0.5):
+        workshop.jobs.add(job, strength)
+        workshop.finish(job)
+        assert (job.options.strength, job.variants, job.remarks) == (strength, 1, ["odd", "variant 1"])
+    assert [variant for _, variant in workshop.calls] == [1, 1, 1, 1]
+
+
 def test_music_that_is_longer_than_its_head_says_is_stopped(workshop):
     workshop.go.set()
     job = workshop.jobs.new("a", LIMIT)
