@@ -250,18 +250,19 @@ def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed:
     return result
 
 
-def long_lines_at_every_slot(subbands: FloatArray, count: int) -> FloatArray:
-    """Return the long blocks that start at each of the first ``count`` slots: (count, channels, bands, 18).
+def long_lines_at_every_slot(subbands: FloatArray, count: int, step: int = 1) -> FloatArray:
+    """Return the long blocks that start at every ``step``-th of the first ``count`` slots: (n, channels, bands, 18).
 
-    ``subbands`` has shape (channels, count + 35 or more, bands); only the lowest bands may be given. The last has no
-    alias reduction to a band above it.
+    ``step`` is 1 or even. ``subbands`` has shape (channels, count + 35 or more, bands); only the lowest bands may be
+    given. The last has no alias reduction to a band above it.
     """
     channel, slot, band = subbands.strides
-    shape = (count, subbands.shape[0], subbands.shape[2], 2 * _SLOTS)
-    blocks = np.lib.stride_tricks.as_strided(subbands, shape, (slot, channel, band, slot), writeable=False)
+    shape = (-(-count // step), subbands.shape[0], subbands.shape[2], 2 * _SLOTS)
+    blocks = np.lib.stride_tricks.as_strided(subbands, shape, (step * slot, channel, band, slot), writeable=False)
     lines: FloatArray = np.matmul(blocks, _mdct()[0])
-    # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
-    lines[1::2, :, 1::2] *= -1
+    if step == 1:
+        # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
+        lines[1::2, :, 1::2] *= -1
     taps = len(ALIAS_C)
     _, cosine, sine = _butterflies()
     rotation, cross = cosine[_SLOTS : _SLOTS + taps], sine[_SLOTS : _SLOTS + taps]

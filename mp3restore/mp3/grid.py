@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
 from mp3restore.mp3.granules import inaudible_lines
 from mp3restore.mp3.intensity import coded_planes
 from mp3restore.mp3.lattice import lattice_distance, quantise
-from mp3restore.mp3.offsets import zeros_by_offset
+from mp3restore.mp3.offsets import stands_out, zeros_by_offset
 from mp3restore.mp3.runs import DECODER_DELAY
 from mp3restore.mp3.stream import GRANULE_SAMPLES, Mp3Stream
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 # So far the count on the grid stands above those at other offsets. Music that was never MP3 stays below 5.
 _CLEAR: Final = 7.0
+# In doubt, so many of the likeliest places are looked at again, in more granules. Chance stays below 3 there.
+_DOUBTFUL: Final = 3
+_CLEAR_AGAIN: Final = 4.5
 _ON_LATTICE: Final = 0.02
 _FIT_GRANULES: Final = 64
 _SEARCH_GRANULES: Final = 6
@@ -38,16 +41,19 @@ class GridResult:
     """0 if another offset is as good, towards 1 if only one offset has zeros."""
     deviations: float = 0.0
     """How far the near-zero lines on the grid exceed those at other offsets, in standard deviations of the latter."""
+    again: float = 0.0
+    """Where that is in doubt: how far they exceed those beside them, granule by granule; see `offsets.stands_out`."""
 
     @property
     def found(self) -> bool:
         """Whether the samples were once decoded from an MP3, at this rate and without later processing."""
-        return self.deviations > _CLEAR
+        return self.deviations > _CLEAR or self.again > _CLEAR_AGAIN
 
     @property
     def certainty(self) -> float:
         """Probability that chance does not make an offset stand out so far, 0 to 0.999: as far as was tested."""
-        chance = GRANULE_SAMPLES * math.erfc(self.deviations / 2 / math.sqrt(2)) / 2
+        first = GRANULE_SAMPLES * math.erfc(self.deviations / 2 / math.sqrt(2)) / 2
+        chance = min(first, _DOUBTFUL * math.erfc(self.again / math.sqrt(2)) / 2)
         return min(max(1.0 - chance, 0.0), 0.999)
 
 
@@ -55,7 +61,8 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     """Search the 576 offsets for the granule grid of an MP3 that these samples were once decoded from.
 
     On its own grid a decoded MP3 has many lines that are exactly zero, at any other offset almost none. The search
-    uses long blocks, which make up nine tenths of music, in up to five loud stretches of 0.1 s.
+    uses long blocks, which make up nine tenths of music, in up to five loud stretches of 0.1 s; and where these leave a
+    doubt, the three likeliest offsets in all of the samples.
 
     Parameters
     ----------
@@ -84,18 +91,28 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     """
     if sample_rate <= 0 or samples.ndim != 2 or not 1 <= samples.shape[0] <= 2:
         raise ValueError(f"expected one or two channels at a positive rate, not {samples.shape} at {sample_rate} Hz")
-    evidence, near, lines = zeros_by_offset(samples).T
-    best = int(np.argmax(evidence))
-    if evidence[best] == 0:
+    counts = zeros_by_offset(samples)
+    first = _grid_at(int(np.argmax(counts[:, 0])), counts)
+    if first.found or not first.deviations:
+        return first
+    likeliest = np.argsort(-counts[:, 0], kind="stable")[:_DOUBTFUL]
+    again, best = max((stands_out(samples, int(offset)), -rank) for rank, offset in enumerate(likeliest))
+    return replace(_grid_at(int(likeliest[-best]), counts), again=again) if again > _CLEAR_AGAIN else first
+
+
+def _grid_at(offset: int, counts: NDArray[np.float64]) -> GridResult:
+    """Describe one offset by what `zeros_by_offset` counted."""
+    evidence, near, lines = counts.T
+    if evidence[offset] == 0:
         return GridResult(offset=0, zero_share=0.0, confidence=0.0)
-    others = np.delete(evidence, best)
+    others = np.delete(evidence, offset)
     # Of few lines the spread is not known: as that of counts, at least.
     spread = max(float(others.std()), math.sqrt(float(np.median(others))), 1.0)
     return GridResult(
-        offset=best,
-        zero_share=float(near[best] / lines[best]),
-        confidence=float(1 - others.max() / evidence[best]),
-        deviations=float((evidence[best] - np.median(others)) / spread),
+        offset=offset,
+        zero_share=float(near[offset] / lines[offset]),
+        confidence=float(1 - others.max() / evidence[offset]),
+        deviations=float((evidence[offset] - np.median(others)) / spread),
     )
 
 

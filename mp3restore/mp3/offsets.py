@@ -6,7 +6,7 @@ own grid: S. Moehrs, J. Herre, R. Geiger, "Analysing Decompressed Audio with the
 Convention, 2002.
 
 All starts in one: the filter bank's 32 sub-bands are worked out for 32 shifts by a sample, and the MDCT at every
-sub-band sample.
+sub-band sample. One start against a few others is much cheaper, and so can be looked at in far more granules.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mp3restore.mp3.stream import GRANULE_SAMPLES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_SLOTS: Final = 18
 _STRETCHES: Final = 5
 _GRANULES: Final = 4
 STRETCH_SAMPLES: Final = (_GRANULES + 2) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
@@ -34,6 +35,12 @@ _ROUNDING: Final = 3e-12
 _MOST: Final = 1e-2
 _AUDIBLE: Final = 3e-10
 _SIDE_LEVEL: Final = 1e-3
+_NO_POWER: Final = 1e-30
+# A single place is looked at in so many stretches of so many granules, beside those that are 6 and 12 slots later.
+_PIECES: Final = 24
+_PIECE: Final = 32
+_BESIDE: Final = 6
+_LEAST: Final = 64  # granules from which the spread of their evidence is known
 
 
 def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -54,6 +61,37 @@ def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
         stretch = np.asarray(samples[:, start : start + STRETCH_SAMPLES], np.float32)
         counts += np.roll(_count(_two_planes(stretch)), (start + HALO) % GRANULE_SAMPLES, axis=0)
     return counts
+
+
+def stands_out(samples: NDArray[np.float32], offset: int) -> float:
+    """Compare the near-zero lines at one offset with those at two beside it, granule by granule, in up to 24 stretches.
+
+    Parameters
+    ----------
+    samples : ndarray of float32
+        As for `zeros_by_offset`.
+    offset : int
+        The offset, modulo 576.
+
+    Returns
+    -------
+    How far their evidence at this offset exceeds that beside it, in standard deviations of the mean over granules. 0
+    for fewer than 64 granules.
+    """
+    length = (_PIECE + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
+    last = samples.shape[1] - length - GRANULE_SAMPLES
+    if last < 0:
+        return 0.0
+    found = []
+    for about in np.unique(np.linspace(0, last, min(_PIECES, 1 + last // (_PIECE * GRANULE_SAMPLES))).astype(np.int64)):
+        start = about + (offset - HALO - about) % GRANULE_SAMPLES
+        planes = _two_planes(np.asarray(samples[:, start : start + length], np.float32))
+        evidence = _near_zero(planes, _PIECE, _BESIDE)[0].sum(axis=-1).reshape(_PIECE, -1)
+        found.append(evidence[:, 0] - evidence[:, 1:].mean(axis=1))
+    more = np.concatenate(found)
+    more = more[more != 0]  # silence says nothing
+    spread = float(more.std()) / max(len(more), 1) ** 0.5 if len(more) >= _LEAST else 0.0
+    return float(more.mean()) / spread if spread else 0.0
 
 
 def _loudest(samples: NDArray[np.float32]) -> list[int]:
@@ -81,20 +119,26 @@ def _two_planes(stretch: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _count(planes: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Count by offset in one stretch, shape (576, 3).
-
-    The evidence of a near-zero line is the logarithm of the odds against noise being so near to zero by chance.
-    """
-    counts = np.empty((18, 32, 3))
+    """Count by offset in one stretch, shape (576, 3)."""
+    counts = np.empty((_SLOTS, 32, 3))
     for fine in range(32):
-        subbands = polyphase_analysis(np.ascontiguousarray(planes[:, fine:]), 18 * (_GRANULES + 2) - 1)
-        power = np.square(long_lines_at_every_slot(subbands[..., :_BANDS], 18 * _GRANULES))[:, :, 1:]
-        level = power.mean(axis=-1)
-        limit = np.maximum(_NEAR * level, np.minimum(_ROUNDING, _MOST * level))
-        audible = level > _AUDIBLE
-        near = np.count_nonzero(power < limit[..., None], axis=-1) * audible
-        odds = -0.5 * np.log(limit / np.maximum(level, _AUDIBLE))
-        for place, values in enumerate((near * odds, near)):
-            counts[:, fine, place] = values.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
-        counts[:, fine, 2] = 18 * audible.reshape(_GRANULES, 18, -1).sum(axis=(0, 2))
+        for place, values in enumerate(_near_zero(planes[:, fine:], _GRANULES)):
+            counts[:, fine, place] = values.reshape(_GRANULES, _SLOTS, -1).sum(axis=(0, 2))
     return counts.reshape(GRANULE_SAMPLES, 3)
+
+
+def _near_zero(planes: NDArray[np.float32], granules: int, step: int = 1) -> tuple[NDArray[np.float32], ...]:
+    """Find near-zero lines in the long blocks that start at every `step` slots.
+
+    Returns their evidence, their number, and that of all lines in audible sub-bands; shape (blocks, planes * bands)
+    each. The evidence of a near-zero line is the logarithm of the odds against noise being so near to zero by chance.
+    """
+    subbands = polyphase_analysis(np.ascontiguousarray(planes), _SLOTS * (granules + 2) - 1)
+    power = np.square(long_lines_at_every_slot(subbands[..., :_BANDS], _SLOTS * granules, step))[:, :, 1:]
+    power = power.reshape(len(power), -1, _SLOTS)
+    level = power.mean(axis=-1)
+    limit = np.maximum(_NEAR * level, np.minimum(_ROUNDING, _MOST * level)) + np.float32(_NO_POWER)
+    audible = level > _AUDIBLE
+    near = np.count_nonzero(power < limit[..., None], axis=-1) * audible
+    odds = -0.5 * np.log(limit / np.maximum(level, _AUDIBLE))
+    return near * odds, near, _SLOTS * audible

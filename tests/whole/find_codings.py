@@ -192,7 +192,8 @@ def once(wav: Path, folder: Path, table: dict[str, collections.Counter[str]], rn
     made, cut, subtype = treated(samples, treatment, rng)
     found, offset, readable = look(made, rate, subtype, folder)
     right = found and offset == (place - cut) % GRANULE
-    for key in (f"kbps {kbps:3d}", f"encoder {encoder}", f"treatment {treatment}"):
+    channels = "mono" if len(samples) == 1 else "stereo"
+    for key in (f"kbps {kbps:3d}", f"kbps {kbps:3d} {channels}", f"encoder {encoder}", f"treatment {treatment}"):
         table[key].update({"looked at": 1, "found": int(found), "right": int(right), "readable": int(readable)})
     if not right:
         print(f"not found: {encoder} {kbps}, {treatment}, {offset} for {(place - cut) % GRANULE}", flush=True)
