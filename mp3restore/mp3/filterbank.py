@@ -253,16 +253,15 @@ def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed:
 def long_lines_at_every_slot(subbands: FloatArray, count: int, step: int = 1) -> FloatArray:
     """Return the long blocks that start at every ``step``-th of the first ``count`` slots: (n, channels, bands, 18).
 
-    ``step`` is 1 or even. ``subbands`` has shape (channels, count + 35 or more, bands); only the lowest bands may be
-    given. The last has no alias reduction to a band above it.
+    ``subbands`` has shape (channels, count + 35 or more, bands); only the lowest bands may be given. The last has no
+    alias reduction to a band above it.
     """
     channel, slot, band = subbands.strides
     shape = (-(-count // step), subbands.shape[0], subbands.shape[2], 2 * _SLOTS)
     blocks = np.lib.stride_tricks.as_strided(subbands, shape, (step * slot, channel, band, slot), writeable=False)
     lines: FloatArray = np.matmul(blocks, _mdct()[0])
-    if step == 1:
-        # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
-        lines[1::2, :, 1::2] *= -1
+    # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
+    lines[1::2, :, 1::2] *= -1 if step % 2 else 1
     taps = len(ALIAS_C)
     _, cosine, sine = _butterflies()
     rotation, cross = cosine[_SLOTS : _SLOTS + taps], sine[_SLOTS : _SLOTS + taps]
