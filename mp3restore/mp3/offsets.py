@@ -41,6 +41,9 @@ _PIECES: Final = 24
 _PIECE: Final = 32
 _BESIDE: Final = 6
 _LEAST: Final = 64  # granules from which the spread of their evidence is known
+# They are taken in rounds, each from all of the samples; a place that stands out by less after one is given up.
+_ROUNDS: Final = 3
+_HOPELESS: Final = 1.0
 
 
 def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -64,7 +67,7 @@ def zeros_by_offset(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def stands_out(samples: NDArray[np.float32], offset: int) -> float:
-    """Compare the near-zero lines at one offset with those at two beside it, granule by granule, in up to 24 stretches.
+    """Compare the near-zero lines at one offset with those at two beside it, granule by granule.
 
     Parameters
     ----------
@@ -75,23 +78,37 @@ def stands_out(samples: NDArray[np.float32], offset: int) -> float:
 
     Returns
     -------
-    How far their evidence at this offset exceeds that beside it, in standard deviations of the mean over granules. 0
-    for fewer than 64 granules.
+    How far their evidence at this offset exceeds that beside it, in standard deviations of the mean over granules, in
+    up to 24 stretches of 0.4 s; in 8 or 16 where that is next to nothing. 0 for fewer than 64 granules.
     """
     length = (_PIECE + 1) * GRANULE_SAMPLES + OVERLAP + 2 * HALO
     last = samples.shape[1] - length - GRANULE_SAMPLES
     if last < 0:
         return 0.0
-    found = []
-    for about in np.unique(np.linspace(0, last, min(_PIECES, 1 + last // (_PIECE * GRANULE_SAMPLES))).astype(np.int64)):
-        start = about + (offset - HALO - about) % GRANULE_SAMPLES
-        planes = _two_planes(np.asarray(samples[:, start : start + length], np.float32))
-        evidence = _near_zero(planes, _PIECE, _BESIDE)[0].sum(axis=-1).reshape(_PIECE, -1)
-        found.append(evidence[:, 0] - evidence[:, 1:].mean(axis=1))
-    more = np.concatenate(found)
-    more = more[more != 0]  # silence says nothing
-    spread = float(more.std()) / max(len(more), 1) ** 0.5 if len(more) >= _LEAST else 0.0
-    return float(more.mean()) / spread if spread else 0.0
+    pieces = np.unique(np.linspace(0, last, min(_PIECES, 1 + last // (_PIECE * GRANULE_SAMPLES))).astype(np.int64))
+    found = np.zeros(0, np.float32)
+    deviations = 0.0
+    for some in (pieces[k::_ROUNDS] for k in range(_ROUNDS)):
+        starts = some + (offset - HALO - some) % GRANULE_SAMPLES
+        found = np.concatenate([found, *(_excess(samples[:, start : start + length]) for start in starts)])
+        deviations = _deviations(found)
+        if len(found) >= _LEAST and deviations < _HOPELESS:
+            break
+    return deviations
+
+
+def _excess(stretch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return by how much the evidence of each granule exceeds that beside it, shape (32,)."""
+    evidence = _near_zero(_two_planes(np.asarray(stretch, np.float32)), _PIECE, _BESIDE)[0]
+    evidence = evidence.sum(axis=-1).reshape(_PIECE, -1)
+    return np.asarray(evidence[:, 0] - evidence[:, 1:].mean(axis=1))
+
+
+def _deviations(excess: NDArray[np.float32]) -> float:
+    """Return the mean in its standard deviations; silence says nothing."""
+    excess = excess[excess != 0]
+    spread = float(excess.std()) if len(excess) >= _LEAST else 0.0
+    return float(excess.mean()) / spread * len(excess) ** 0.5 if spread else 0.0
 
 
 def _loudest(samples: NDArray[np.float32]) -> list[int]:
