@@ -75,7 +75,7 @@ class RestoreCommand(ConfiguredCommand):
     def format_options(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401
         """Write the arguments, the options in groups, and the other commands."""
         records = {p.name: p.get_help_record(ctx) for p in self.get_params(ctx) if not getattr(p, "hidden", False)}
-        group_of = {name: group for group, names in _GROUPS.items() for name in names}
+        group_of: dict[str | None, str] = {name: group for group, names in _GROUPS.items() for name in names}
         for group in (*_GROUPS, None):
             rows = [record for name, record in records.items() if record and group_of.get(name) == group]
             if rows and group is not None:

@@ -13,17 +13,11 @@ __all__ = ["CommandLineError", "usage_message"]
 CommandLineError: type[Exception] = typer.BadParameter.__mro__[1]
 """Base class of the errors for all mistakes on the command line; Typer does not export it."""
 
-# By the type of error from Pydantic, with which Typer reads values.
-_EXPECTED = {
-    "int_parsing": "is not a whole number",
-    "int_from_float": "is not a whole number",
-    "float_parsing": "is not a number",
-    "bool_parsing": "is neither yes nor no",
-    "greater_than_equal": "is below {ge}",
-    "less_than_equal": "is above {le}",
-    "greater_than": "is not above {gt}",
-    "less_than": "is not below {lt}",
-}
+_VALUES = (
+    (r"('.*') is not a valid int", "{} is not a whole number"),
+    (r"('.*') is not a valid float", "{} is not a number"),
+    (r"('.*') is not a valid boolean.*", "{} is neither yes nor no"),
+)
 
 _REPLACED = (
     (r"Got unexpected extra argument.*? \((.*)\)", "'{}' is one argument too many"),
@@ -76,9 +70,12 @@ def _name(error: Exception) -> str:
 
 
 def _value(error: Exception, text: str) -> str:
-    details = getattr(error.__cause__, "errors", None)
-    if callable(details):
-        first = details()[0]
-        if first["type"] in _EXPECTED:
-            return f"'{first['input']}' {_EXPECTED[first['type']].format(**first.get('ctx') or {})}"
-    return text.removeprefix("Value error, ")
+    for pattern, words in _VALUES:
+        if found := re.fullmatch(pattern, text):
+            return words.format(found[1])
+    if found := re.fullmatch(r"(\S+) is not in the range .*", text):
+        limits: Any = getattr(error, "param", None)
+        least, most = limits.type.min, limits.type.max
+        below = least is not None and float(found[1]) < least
+        return f"'{found[1]}' is {f'below {least}' if below else f'above {most}'}"
+    return text

@@ -50,6 +50,8 @@ def test_every_option_is_in_one_group(flag):
         (["x.mp3", "--strength", "much"], "--strength: 'much' is not a number"),
         (["x.mp3", "--bit-depth", "17"], "--bit-depth: '17' is not one of"),
         (["x.mp3", "-j", "0"], "--jobs: '0' is below 1"),
+        (["x.mp3", "--max-bitrate", "0"], "--max-bitrate: '0' is below 1"),
+        (["serve", "--port", "65536"], "--port: '65536' is above 65535"),
         (["x.mp3", "--strenght", "1"], "there is no option --strenght; did you mean --strength?"),
         (["x.mp3", "--seed"], "--seed needs a value"),
         (["inspect"], "FILE is missing"),
