@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
 __all__ = ["cross_correlation", "find_delay"]
@@ -18,6 +17,8 @@ def cross_correlation(
 
     Shape (2 * reach + 1,); `reach` is shorter than either signal.
     """
+    import scipy.fft  # noqa: PLC0415 - slow to import
+
     size = scipy.fft.next_fast_len(len(reference) + len(samples), real=True)
     spectrum = scipy.fft.rfft(samples, size) * np.conj(scipy.fft.rfft(reference, size))
     found: NDArray[np.floating] = scipy.fft.irfft(spectrum, size)[np.arange(-reach, reach + 1)]

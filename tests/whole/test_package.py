@@ -66,6 +66,14 @@ mp3restore.restore_file(sys.argv[1], sys.argv[2])
     python(code, sample, tmp_path / "a.flac")
 
 
+def test_a_restoration_loads_no_scipy(sample, tmp_path):
+    """SciPy takes as long to load as a short clip takes to restore."""
+    code = (
+        "import sys, mp3restore; mp3restore.restore_file(sys.argv[1], sys.argv[2]); print('scipy.fft' in sys.modules)"
+    )
+    assert python(code, sample, tmp_path / "a.flac").strip() == "False"
+
+
 def test_nothing_is_fetched(sample, tmp_path):
     code = """
 import socket, sys
