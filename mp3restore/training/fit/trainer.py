@@ -32,6 +32,7 @@ from mp3restore.training.networks.objective import (
     spectral_distance,
     waveform_distance,
 )
+from mp3restore.training.networks.peaks import peak_score
 from mp3restore.training.networks.pooled import pooled_score
 
 __all__ = ["FitConfig", "Trainer"]
@@ -191,12 +192,14 @@ class Trainer:
         energy = distance.energy * (2 * to_target - distance.diversity * apart) + distance.harm * harm
         unlike, worse = _unlikeness(segment.known, target, degraded, heard)
         looks = distance.similarity * (unlike + distance.harm * worse)
-        pooled, levels = pooled_score(target / level, heard[0] / level, heard[-1] / level, segment.known)
-        looks = looks + distance.pooled * pooled
+        signals = (target / level, heard[0] / level, heard[-1] / level)
+        pooled, levels = pooled_score(*signals, segment.known)
+        peaks, flatter = peak_score(*signals, segment.known)
+        looks = looks + distance.pooled * pooled + distance.peaks * peaks
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = levels | {
-            "pooled": pooled, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike, "worse": worse,
-            "off": off, "distortion": distorted,
+        parts = levels | flatter | {
+            "pooled": pooled, "peaks": peaks, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike,
+            "worse": worse, "off": off, "distortion": distorted,
         }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
 
