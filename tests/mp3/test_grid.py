@@ -26,7 +26,7 @@ def test_samples_of_16_bits_are_enough(encoded, decode):
 
 
 def test_where_zeros_are_rare_the_likeliest_places_are_looked_at_again(encode, decode):
-    """Mono at 256 kbit/s has hardly any lines that are zero: too few for a fifth of a second of each of five parts."""
+    """Mono at 256 kbit/s has hardly any lines that are zero: too few in a tenth of a second of each of five parts."""
     once = np.concatenate([second[:, :1] for second in synthetic_music(12)]).T
     stream = read_stream(path := encode("lame", once, 44100, "-m", "m", "-b", "256"))
     samples = (np.round(decode(path) * 32768) / 32768).astype(np.float32)
