@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 import zipfile
@@ -171,6 +172,21 @@ def test_all_of_several_files_are_taken_wherever_they_are_dropped(page, server, 
     assert soundfile.info(tmp_path / "three.v1.flac").frames > 40_000
     page.click("#clear")
     wait_for(lambda: page.is_hidden("#queue") and page.is_hidden("#listen"))
+
+
+def test_a_song_may_be_cleared_while_its_audio_is_on_its_way(page, server, second):
+    page.goto(server.url)
+    held = []
+    page.route(re.compile("/comparison/"), lambda route: held.append((route, route.fetch())))
+    page.set_input_files("#file", second)
+    wait_for(lambda: page.locator("#song canvas").count() and len(held) == 2)
+    button(page, "Remove", second.name).click()
+    wait_for(lambda: page.is_hidden("#listen"))
+    for route, response in held:
+        route.fulfill(response=response)
+    page.wait_for_timeout(1000)  # nothing is to happen
+    page.set_viewport_size({"width": 900, "height": 700})
+    assert page.locator("#song canvas").count() == 0
 
 
 def test_a_folder_is_taken_with_all_that_is_below_it(page, server, second):

@@ -63,7 +63,7 @@ async function choose(index) {
     if (song === current) by("status").textContent = `The audio cannot be played: ${error.message}`;
     return;
   }
-  if (song !== current || excerpt !== index) return;
+  if (song !== current || excerpt !== index || !stages[0].isConnected) return; // another is wanted, or none any more
   buffers = decoded;
   player.load(buffers, gains());
   by("status").textContent = "";
@@ -104,7 +104,7 @@ function zoomBy(factor) {
 }
 
 async function draw() {
-  if (!buffers.length) return; // they are still on their way
+  if (!buffers.length || !stages[0].isConnected) return; // they are still on their way, or their pictures are gone
   const turn = ++drawing;
   view.log = document.querySelector("input[name=scale]:checked").value === "log";
   view.highest = Math.min(Number(by("highest").value) || Infinity, buffers[0].sampleRate / 2);
