@@ -11,13 +11,19 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["BLOCK", "GUARD_HZ", "Known"]
+__all__ = ["BLOCK", "GUARD_HZ", "Known", "mean_of_known"]
 
 BLOCK = 512
 """Samples for which one value of `dominated` stands."""
 
 GUARD_HZ = 300.0
 """The slope of a low-pass: so far below its bandwidth all of an original is known."""
+
+
+def mean_of_known(values: Tensor, share: Tensor) -> Tensor:
+    """Return the mean of (batch, bands, frames), weighted by the share that is known, for every item: (batch,)."""
+    result: Tensor = (values * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(1e-9)
+    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ __all__ = [
     "band_weights",
     "distortion_db",
     "magnitudes",
+    "mel_matrix",
     "share_kept",
     "spectral_distance",
     "waveform_distance",
@@ -58,8 +59,8 @@ class Distance:
 
 
 @lru_cache(maxsize=16)
-def _mel(size: int, device: torch.device) -> Tensor:
-    count = min(64, size // 16)
+def mel_matrix(count: int, size: int, device: torch.device) -> Tensor:
+    """Return `count` mel bands of a spectrum of `size`, each a column of weights: (bins, bands)."""
     return torch.from_numpy(mel_bands(count, size // 2 + 1)).T.contiguous().to(device)
 
 
@@ -126,7 +127,7 @@ def spectral_distance(a: Tensor, b: Tensor, weights: Tensor, distance: Distance)
     logarithmic = ((a + _LOG_FLOOR).log() - (b + _LOG_FLOOR).log()).abs()
     bins = distance.compressed * compressed + distance.logarithmic * logarithmic
     total = (bins * weights).sum(-1).mean(-1)
-    mel = _mel(size, a.device)
+    mel = mel_matrix(min(64, size // 16), size, a.device)
     known = (weights > 0).float()
     pooled = [(m * known) ** 2 @ mel / mel.sum(0) for m in (a, b)]
     # A band counts by the share of its bins that are known.

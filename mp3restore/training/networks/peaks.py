@@ -6,15 +6,12 @@ fewer bins hold the power (spectral flatness; J. D. Johnston, IEEE JSAC 6(2), 19
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mp3restore.dsp.stft import mel_bands
-from mp3restore.training.networks.known import Known
-from mp3restore.training.networks.objective import magnitudes
+from mp3restore.training.networks.known import Known, mean_of_known
+from mp3restore.training.networks.objective import magnitudes, mel_matrix
 
 __all__ = ["peak_score"]
 
@@ -29,14 +26,9 @@ _RANGE = 1e-3
 _FLOOR = 3e-7
 
 
-@lru_cache(maxsize=4)
-def _bands(bands: int, size: int, device: torch.device) -> Tensor:
-    return torch.from_numpy(mel_bands(bands, size // 2 + 1)).T.contiguous().to(device)
-
-
 def _over_bins(samples: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Return the flatness of bands over their bins, (batch, frames, bands), and which share of each is known."""
-    bands = _bands(_LINE_BANDS, _LINES, samples.device)
+    bands = mel_matrix(_LINE_BANDS, _LINES, samples.device)
     total = (known @ bands).clamp_min(1e-9)
     power = magnitudes(samples, _LINES).square()
     mean = ((power * known) @ bands) / total
@@ -47,7 +39,7 @@ def _over_bins(samples: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 def _over_moments(samples: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Return the flatness of bands over the moments of a window, (batch, windows, bands), and likewise the share."""
-    bands = _bands(_MOMENT_BANDS, _MOMENTS, samples.device)
+    bands = mel_matrix(_MOMENT_BANDS, _MOMENTS, samples.device)
     total = known @ bands
     power = (magnitudes(samples, _MOMENTS).square() * known) @ bands / total.clamp_min(1e-9)
     share = (total / bands.sum(0)).expand_as(power)
@@ -84,12 +76,6 @@ def peak_score(original: Tensor, first: Tensor, second: Tensor, known: Known) ->
             y, a, b, weight = (
                 functional.avg_pool1d(each.transpose(1, 2), count) for each in (wanted, one, other, share)
             )
-            scores.append(_mean((y - a).abs() + (y - b).abs() - (a - b).abs(), weight))
-        flatter[name] = _mean((one + other) / 2 - wanted, share)
+            scores.append(mean_of_known((y - a).abs() + (y - b).abs() - (a - b).abs(), weight))
+        flatter[name] = mean_of_known((one + other) / 2 - wanted, share)
     return torch.stack(scores).mean(0), flatter
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Return the weighted mean of (batch, ...) for every item: (batch,)."""
-    result: Tensor = (values * weight).flatten(1).sum(1) / weight.flatten(1).sum(1).clamp_min(1e-9)
-    return result

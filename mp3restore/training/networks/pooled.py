@@ -8,15 +8,12 @@ them apart; ensemble forecasts of the weather need them for the same reason (arX
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mp3restore.dsp.stft import mel_bands
-from mp3restore.training.networks.known import Known
-from mp3restore.training.networks.objective import magnitudes
+from mp3restore.training.networks.known import Known, mean_of_known
+from mp3restore.training.networks.objective import magnitudes, mel_matrix
 
 __all__ = ["pooled_score"]
 
@@ -27,14 +24,9 @@ _FRAMES = (1, 4, 16, 64)  # 23 ms to 1.5 s; the whole segment comes last
 _FLOOR = 3e-7
 
 
-@lru_cache(maxsize=4)
-def _bands(device: torch.device) -> Tensor:
-    return torch.from_numpy(mel_bands(_BANDS, _SIZE // 2 + 1)).T.contiguous().to(device)
-
-
 def _in_bands(bins: Tensor) -> Tensor:
     """Mean of the bins (batch, frames, bins) of each band: (batch, bands, frames)."""
-    bands = _bands(bins.device)
+    bands = mel_matrix(_BANDS, _SIZE, bins.device)
     return (bins @ bands / bands.sum(0)).transpose(1, 2)
 
 
@@ -70,13 +62,9 @@ def pooled_score(original: Tensor, first: Tensor, second: Tensor, known: Known) 
         share = functional.avg_pool1d(shares, pooled)
         off = ((wanted - one).abs() + (wanted - other).abs()) / 2
         apart = (one - other).abs()
-        scores.append(_mean(2 * off - apart, share))
+        scores.append(mean_of_known(2 * off - apart, share))
         brighter = (one + other) / 2 - wanted
-        levels = {name: _mean(v, share) for name, v in (("level", brighter), ("off_level", off), ("apart", apart))}
+        levels = {
+            name: mean_of_known(v, share) for name, v in (("level", brighter), ("off_level", off), ("apart", apart))
+        }
     return torch.stack(scores).mean(0), levels
-
-
-def _mean(values: Tensor, share: Tensor) -> Tensor:
-    """Mean over what is known of (batch, bands, frames): (batch,)."""
-    result: Tensor = (values * share).sum((1, 2)) / share.sum((1, 2)).clamp_min(1e-9)
-    return result

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mp3restore.dsp.stft import mel_bands
+from mp3restore.training.networks.objective import mel_matrix
 
 __all__ = ["SIZE", "dissimilarity"]
 
@@ -25,11 +25,6 @@ _LEVEL_CONSTANT = 1.0  # dB^2
 _STRUCTURE_CONSTANT = 1.0  # dB^2
 _NEIGHBOUR = 0.0838251  # weight of the nearest bands and frames in a window of 3 by 3
 _CORNER = 0.0113034
-
-
-@lru_cache(maxsize=4)
-def _bands(device: torch.device) -> Tensor:
-    return torch.from_numpy(mel_bands(_BANDS, SIZE // 2 + 1)).T.contiguous().to(device)
 
 
 @lru_cache(maxsize=4)
@@ -49,7 +44,7 @@ def dissimilarity(a: Tensor, b: Tensor, known: Tensor) -> Tensor:
 
     `known` (batch, frames or 1, SIZE / 2 + 1) is 1 where a bin counts, else 0.
     """
-    mel = _bands(a.device)
+    mel = mel_matrix(_BANDS, SIZE, a.device)
     powers = [(m * known) ** 2 @ mel for m in (a, b)]
     peak = torch.maximum(*powers).amax(-1, keepdim=True).detach()
     floor = peak * 10 ** (-_DEPTH_DB / 10) + 1e-9
