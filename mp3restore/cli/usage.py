@@ -54,10 +54,15 @@ def _what(error: Exception) -> str:
     if kind == "BadParameter":
         origin = getattr(error, "origin", "")
         return f"{_name(error)}: {_value(error, text)}" + (f", from {origin}" if origin else "")
-    for pattern, words in _REPLACED:
+    return _reworded(text, _REPLACED) or text[:1].lower() + text[1:]
+
+
+def _reworded(text: str, patterns: tuple[tuple[str, str], ...]) -> str | None:
+    """Return the words of the first pattern that is all of the text; None if there is none."""
+    for pattern, words in patterns:
         if found := re.fullmatch(pattern, text):
             return words.format(found[1])
-    return text[:1].lower() + text[1:]
+    return None
 
 
 def _name(error: Exception) -> str:
@@ -70,12 +75,11 @@ def _name(error: Exception) -> str:
 
 
 def _value(error: Exception, text: str) -> str:
-    for pattern, words in _VALUES:
-        if found := re.fullmatch(pattern, text):
-            return words.format(found[1])
+    if words := _reworded(text, _VALUES):
+        return words
     if found := re.fullmatch(r"(\S+) is not in the range .*", text):
-        limits: Any = getattr(error, "param", None)
-        least, most = limits.type.min, limits.type.max
+        parameter: Any = getattr(error, "param", None)
+        least, most = parameter.type.min, parameter.type.max
         below = least is not None and float(found[1]) < least
         return f"'{found[1]}' is {f'below {least}' if below else f'above {most}'}"
     return text
