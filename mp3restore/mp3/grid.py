@@ -96,8 +96,9 @@ def find_grid(samples: NDArray[np.float32], sample_rate: int) -> GridResult:
     if first.found or not first.deviations:
         return first
     likeliest = np.argsort(-counts[:, 0], kind="stable")[:_DOUBTFUL]
-    again, best = max((stands_out(samples, int(offset)), -rank) for rank, offset in enumerate(likeliest))
-    return replace(_grid_at(int(likeliest[-best]), counts), again=again) if again > _CLEAR_AGAIN else first
+    again = [stands_out(samples, int(offset)) for offset in likeliest]
+    second = replace(_grid_at(int(likeliest[np.argmax(again)]), counts), again=max(again))
+    return second if second.found else first
 
 
 def _grid_at(offset: int, counts: NDArray[np.float64]) -> GridResult:
