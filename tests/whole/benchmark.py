@@ -28,6 +28,7 @@ from mp3restore.diagnostics.bench import SYNTHETIC_RATE, codec_floor, synthetic_
 KEPT = Path(__file__).parents[1] / "data" / "benchmark.json"
 GROWN = 1.1
 REPEATS = 3
+BYTECODE = tempfile.TemporaryDirectory(prefix="bytecode-")  # removed at the end
 
 
 def write_music(path: Path, seconds: int, *options: str) -> Path:
@@ -45,7 +46,7 @@ def run(*arguments: object) -> tuple[float, float]:
     started, before = perf_counter(), os.times()
     command = [sys.executable, "-m", "mp3restore", *map(str, arguments)]
     # Installed packages have their bytecode.
-    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "bytecode")}
+    bytecode = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": BYTECODE.name}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | bytecode)
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
