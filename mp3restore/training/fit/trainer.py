@@ -18,6 +18,7 @@ from mp3restore.training.data.segments import Batch
 from mp3restore.training.export.weights import read_weights
 from mp3restore.training.fit.descent import check_finite, descend, follow, write_checkpoint
 from mp3restore.training.networks import similarity
+from mp3restore.training.networks.attacks import attack_score
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
 from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of
@@ -32,7 +33,6 @@ from mp3restore.training.networks.objective import (
     spectral_distance,
     waveform_distance,
 )
-from mp3restore.training.networks.peaks import peak_score
 from mp3restore.training.networks.pooled import pooled_score
 
 __all__ = ["FitConfig", "Trainer"]
@@ -194,12 +194,12 @@ class Trainer:
         looks = distance.similarity * (unlike + distance.harm * worse)
         signals = (target / level, heard[0] / level, heard[-1] / level)
         pooled, levels = pooled_score(*signals, segment.known)
-        peaks, flatter = peak_score(*signals, segment.known)
-        looks = looks + distance.pooled * pooled + distance.peaks * peaks
+        attacks, flatter = attack_score(*signals, segment.known)
+        looks = looks + distance.pooled * pooled + distance.attacks * attacks
         total = (energy + looks + distance.waveform * off + distance.distortion * distorted).mean()
-        parts = levels | flatter | {
-            "pooled": pooled, "peaks": peaks, "distance": to_target, "spread": apart, "harm": harm, "unlike": unlike,
-            "worse": worse, "off": off, "distortion": distorted,
+        parts = levels | {
+            "pooled": pooled, "attacks": attacks, "flatter": flatter, "distance": to_target, "spread": apart,
+            "harm": harm, "unlike": unlike, "worse": worse, "off": off, "distortion": distorted,
         }  # fmt: skip
         return total, {name: value.mean() for name, value in parts.items()}
 

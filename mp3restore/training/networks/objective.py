@@ -49,7 +49,7 @@ class Distance:
     # far from the original as from each other; with less, draws are nearer to it and have less noise.
     diversity: float = 0.7
     pooled: float = 6.0  # of the energy score of levels pooled over bands and time, `pooled.pooled_score`
-    peaks: float = 3.0  # of the energy score of lines and attacks, `peaks.peak_score`
+    attacks: float = 3.0  # of the energy score of attacks, `attacks.attack_score`
     similarity: float = 1.0  # of what the spectrogram of a draw lacks of looking like the original's
     harm: float = 3.0  # of the distance by which a draw is further from the original than the MP3 was
     waveform: float = 4.0  # of complex spectra in linear amplitude: what is loud and known must stay in place
