@@ -10,6 +10,7 @@ from mp3restore.training.evaluation.character import describe, describe_draws, s
 from mp3restore.training.evaluation.faults import FAULTS, with_fault
 from mp3restore.training.evaluation.levels import POOLS, band_powers, level_error, rank_counts, spread
 from mp3restore.training.evaluation.likeness import kernel_distance, patches
+from mp3restore.training.evaluation.stripes import fine_structure, in_common
 from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
 
 EDGE = 2000.0
@@ -94,3 +95,22 @@ def test_kernel_distance_grows_with_what_is_missing(recording):
     same = kernel_distance(*(patches(part, 44100, 7000.0) for part in (recording[:, :half], recording[:, half:])))
     dull = faulty(recording, "low-pass", 0.9)
     assert kernel_distance(patches(recording, 44100, 7000.0), patches(dull, 44100, 7000.0)) > same + 50
+
+
+def test_stripes_are_what_different_stretches_have_in_common(recording):
+    haze = faulty(recording, "noise for tones", 1.0)
+
+    def common(strength):
+        thirds = np.array_split(faulty(haze, "tones for noise", strength), 3, axis=1)
+        return in_common([fine_structure(third, 44100, EDGE, 7000.0) for third in thirds])
+
+    assert common(0.0) < common(0.1) < common(0.3) < common(1.0)
+    assert common(0.0) < 0.5  # what the envelope leaves
+    assert common(1.0) > 0.95
+
+
+def test_where_nothing_is_nothing_is_in_common(recording):
+    silent = fine_structure(np.zeros_like(recording), 44100, EDGE, 7000.0)
+    narrow = fine_structure(recording, 44100, EDGE, EDGE + 500)
+    assert in_common([silent, silent]) is None
+    assert in_common([narrow, narrow]) is None

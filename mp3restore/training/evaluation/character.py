@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -11,17 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore.training.evaluation.levels import POOLS, REGIONS, band_powers, level_error, rank_counts, spread
-from mp3restore.training.evaluation.likeness import kernel_distance
+from mp3restore.training.evaluation.likeness import kernel_distance, patches
+from mp3restore.training.evaluation.stripes import fine_structure, in_common
 from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
 from mp3restore.training.networks.known import GUARD_HZ
 
-__all__ = ["describe", "describe_draws", "summarise_character", "summarise_likeness", "summarise_spread"]
+__all__ = [
+    "Features",
+    "describe",
+    "describe_draws",
+    "features",
+    "summarise_character",
+    "summarise_likeness",
+    "summarise_spread",
+]
 
 Row = dict[str, Any]
 
 _HIGHEST_HZ = 20000.0
 _LEAST_TREBLE_HZ = 1500.0  # above the edge, or there is nothing to describe
 _RANK_POOLS = (16, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What only a set of clips can be judged by: see `likeness.patches` and `stripes.fine_structure`."""
+
+    patches: NDArray[np.float32]
+    fine_structure: NDArray[np.float64]
+
+
+def features(signal: NDArray[np.float32], *, sample_rate: int, edge_hz: float, bandwidth_hz: float) -> Features:
+    """Return the features of a signal (channels, samples); frequencies as for `describe`."""
+    highest = min(bandwidth_hz - GUARD_HZ, _HIGHEST_HZ)
+    fine = fine_structure(signal, sample_rate, edge_hz, highest)
+    return Features(patches(signal, sample_rate, bandwidth_hz), fine)
 
 
 def describe(
@@ -121,13 +146,20 @@ def summarise_spread(found: Iterable[Row]) -> list[Row]:
     return result
 
 
-def summarise_likeness(found: dict[str, dict[str, list[NDArray[np.float32]]]]) -> dict[str, dict[str, float]]:
-    """Kernel distance of each system to the originals, by condition; `found` has the patches of clips by both."""
+def summarise_likeness(found: dict[str, dict[str, list[Features]]]) -> dict[str, dict[str, Row]]:
+    """Return ``kernel``, the distance to the originals, and ``stripes`` of each system, by condition.
+
+    `found` has the features of clips by condition and system. The originals have stripes too, but no distance.
+    """
     return {
-        condition: {
-            name: kernel_distance(np.concatenate(systems["original"]), np.concatenate(patches))
-            for name, patches in systems.items()
-            if name != "original"
-        }
+        condition: {name: _likeness(systems["original"], mine) for name, mine in systems.items()}
         for condition, systems in found.items()
     }
+
+
+def _likeness(originals: list[Features], others: list[Features]) -> Row:
+    result: Row = {"stripes": in_common([each.fine_structure for each in others])}
+    if others is not originals:
+        sets = (np.concatenate([each.patches for each in clips]) for clips in (originals, others))
+        result["kernel"] = kernel_distance(*sets)
+    return result

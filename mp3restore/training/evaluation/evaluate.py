@@ -24,14 +24,15 @@ from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
 from mp3restore.training.data.pairs import Pair, make_pair
 from mp3restore.training.data.prepare import Recording, find_recordings, measure_bandwidth
 from mp3restore.training.evaluation.character import (
+    Features,
     describe,
     describe_draws,
+    features,
     summarise_character,
     summarise_likeness,
     summarise_spread,
 )
 from mp3restore.training.evaluation.diversity import distances, regions
-from mp3restore.training.evaluation.likeness import patches
 from mp3restore.training.evaluation.metrics import Scorer
 from mp3restore.training.evaluation.summary import GROUPINGS, summarise, summarise_diversity
 from mp3restore.training.evaluation.systems import SYSTEMS, open_tool
@@ -107,12 +108,12 @@ class _Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Judgement:
-    """Scores of one clip under one condition: a row per system, the distances of the draws, patches for the kernel."""
+    """Scores of one clip under one condition: rows of systems, distances of draws, and what only sets tell."""
 
     condition: str
     rows: list[dict[str, Any]]
     diversity: list[dict[str, Any]]
-    patches: dict[str, NDArray[np.float32]]
+    features: dict[str, Features]
 
 
 def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
@@ -179,14 +180,14 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
     rows, diversity = [], []
     edge = measure_bandwidth(pair.degraded, pair.sample_rate)
     around = _Around(pair.original, pair.sample_rate, edge, min(bandwidth, pair.sample_rate / 2))
-    pieces = {"original": around.patches(pair.original)}
+    found = {"original": around.features(pair.original)}
 
     def score(system: str, output: NDArray[np.float32]) -> dict[str, float]:
         scores = Scorer(config.perceptual).scores(pair.original, output, pair.sample_rate, bandwidth)
         rows.append({**about, "system": system, **scores})
         if system in _DESCRIBED:
             rows[-1]["character"] = around.describe(output)
-            pieces[system] = around.patches(output)
+            found[system] = around.features(output)
         return scores
 
     # One z for all clips would say little of what z does.
@@ -212,9 +213,9 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
             masks = regions(pair.degraded, pair.sample_rate, edge, bandwidth)
             ahead = certain["log_mel"] - by_draw[best]
             # The first is drawn nearer to the middle than the others.
-            found = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws[1:], rng)}
-            diversity.append({**about, **found, "best_ahead": ahead})
-    return _Judgement(condition.name, rows, diversity, pieces)
+            apart = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws[1:], rng)}
+            diversity.append({**about, **apart, "best_ahead": ahead})
+    return _Judgement(condition.name, rows, diversity, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +239,8 @@ class _Around:
             sample_rate=self.sample_rate, edge_hz=self.edge_hz, bandwidth_hz=self.bandwidth_hz,
         )  # fmt: skip
 
-    def patches(self, signal: NDArray[np.float32]) -> NDArray[np.float32]:
-        return patches(signal, self.sample_rate, self.bandwidth_hz)
+    def features(self, signal: NDArray[np.float32]) -> Features:
+        return features(signal, sample_rate=self.sample_rate, edge_hz=self.edge_hz, bandwidth_hz=self.bandwidth_hz)
 
 
 def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
@@ -259,10 +260,10 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
     rows = sorted((r for j in found for r in j.rows), key=lambda r: (order[r["condition"]], r["clip"], r["system"]))
     diversity = sorted((d for j in found for d in j.diversity), key=lambda d: (order[d["condition"]], d["clip"]))
     compressed = [row for row in rows if row["encoder"] != "none"]
-    likeness: dict[str, dict[str, list[NDArray[np.float32]]]] = {}
+    together: dict[str, dict[str, list[Features]]] = {}
     for judgement in sorted(found, key=lambda j: order[j.condition]):
-        for system, mine in judgement.patches.items():
-            likeness.setdefault(judgement.condition, {}).setdefault(system, []).append(mine)
+        for system, mine in judgement.features.items():
+            together.setdefault(judgement.condition, {}).setdefault(system, []).append(mine)
     model = load_model(config.model)
     return {
         "model": model.name, "version": model.config.version, "sha256": model.sha256, "split": config.split,
@@ -270,7 +271,7 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
         "seed": config.seed, "systems": SYSTEMS, "summary": summarise(rows),
         "groups": {name: summarise(sorted(compressed, key=label), label) for name, label in GROUPINGS.items()},
         "diversity": summarise_diversity(diversity), "spread": summarise_spread(diversity),
-        "character": summarise_character(rows), "likeness": summarise_likeness(likeness), "rows": rows,
+        "character": summarise_character(rows), "likeness": summarise_likeness(together), "rows": rows,
     }  # fmt: skip
 
 
