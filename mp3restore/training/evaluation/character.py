@@ -103,7 +103,7 @@ def summarise_character(rows: Iterable[Row]) -> list[Row]:
     """One row per condition and system of rows that have a ``character``.
 
     ``level_median`` is the median error of bands in dB, ``level_power`` the error of their mean power in dB; the others
-    are means of clips, those of the original beside them.
+    are means of clips, those of the original beside them. ``sibilants``, of clips with voices, see `sibilant_error`.
     """
     grouped: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -120,6 +120,8 @@ def summarise_character(rows: Iterable[Row]) -> list[Row]:
         for name in ("attack", "tonal"):
             if pairs := [each[name] for each in found if name in each]:
                 summary[f"{name}_original"], summary[name] = (fmean(p[k] for p in pairs) for k in (0, 1))
+        if errors := [each["sibilants"] for each in found if each.get("sibilants")]:
+            summary["sibilants"] = [fmean(error[k] for error in errors) for k in (0, 1)]
         result.append(summary)
     return result
 

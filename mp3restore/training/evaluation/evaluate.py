@@ -8,21 +8,20 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from mp3restore.dsp.resample import resample_stream
 from mp3restore.errors import UsageError
 from mp3restore.generator.model import load_model
 from mp3restore.generator.restorer import Restorer
 from mp3restore.training.data.conditions import EVALUATION_CONDITIONS, Condition
 from mp3restore.training.data.pairs import Pair, make_pair
-from mp3restore.training.data.prepare import Recording, find_recordings, measure_bandwidth
+from mp3restore.training.data.prepare import measure_bandwidth
 from mp3restore.training.evaluation.character import (
     Features,
     describe,
@@ -32,8 +31,10 @@ from mp3restore.training.evaluation.character import (
     summarise_likeness,
     summarise_spread,
 )
+from mp3restore.training.evaluation.clips import Clip, choose_clips, choose_voices, read_clip
 from mp3restore.training.evaluation.diversity import distances, regions
 from mp3restore.training.evaluation.metrics import Scorer
+from mp3restore.training.evaluation.sibilants import sibilant_error
 from mp3restore.training.evaluation.summary import GROUPINGS, summarise, summarise_diversity
 from mp3restore.training.evaluation.systems import SYSTEMS, open_tool
 
@@ -46,6 +47,8 @@ QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr
 
 _DESCRIBED = ("mp3", "restored", "variant")
 """Systems whose levels, attacks and tones are looked at."""
+
+_VOICES = ", voices"  # what the names of conditions of such clips end in
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class EvaluationConfig:
     full_clips : int
         Number of clips on which all systems are judged; on the others only the MP3, the paper's networks, and one draw
         of ours.
+    voices : int
+        Largest number of clips with sibilants, which are conditions of their own.
     seconds : float
         Length of a clip.
     conditions : tuple of str
@@ -82,6 +87,7 @@ class EvaluationConfig:
     split: str = "test"
     clips: int = 40
     full_clips: int = 4
+    voices: int = 16
     seconds: float = 5.0
     conditions: tuple[str, ...] = ()
     perceptual: bool = True
@@ -96,17 +102,6 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clip:
-    source: Recording
-    start_s: float
-    full: bool
-
-    @property
-    def name(self) -> str:
-        return f"{self.source.name} at {self.start_s:.0f} s"
-
-
-@dataclass(frozen=True, slots=True)
 class _Judgement:
     """Scores of one clip under one condition: rows of systems, distances of draws, and what only sets tell."""
 
@@ -114,30 +109,6 @@ class _Judgement:
     rows: list[dict[str, Any]]
     diversity: list[dict[str, Any]]
     features: dict[str, Features]
-
-
-def _choose_clips(config: EvaluationConfig) -> list[_Clip]:
-    """Return clips in a fixed pseudo-random order of recordings; a second one of a recording only when all are used."""
-    sources = [s for s in find_recordings(config.corpus) if s.split == config.split]
-    sources.sort(key=lambda s: hashlib.sha256(s.name.encode()).digest())
-    clips: list[_Clip] = []
-    for position in (0.4, 0.7, 0.15):
-        for source in sources:
-            duration = soundfile.info(source.path).duration
-            if duration >= 3 * config.seconds:
-                clips.append(_Clip(source, position * duration, len(clips) < config.full_clips))
-    return clips[: config.clips]
-
-
-def _read(clip: _Clip, seconds: float) -> tuple[NDArray[np.float32], int]:
-    rate = soundfile.info(clip.source.path).samplerate
-    samples, _ = soundfile.read(
-        clip.source.path, start=int(clip.start_s * rate), frames=int(seconds * rate), dtype="float32", always_2d=True
-    )
-    channels = np.ascontiguousarray(samples.T[:2])
-    if rate > 48000:
-        return np.concatenate(list(resample_stream([channels], rate, 48000)), axis=1), 48000
-    return channels, rate
 
 
 @lru_cache(maxsize=1)
@@ -163,17 +134,18 @@ def _papers(pair: Pair, config: EvaluationConfig) -> Iterator[tuple[str, NDArray
         yield name, paper.restore(pair.degraded, seed=config.seed)
 
 
-def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
+def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
     """Score the output of each system for one clip in one condition."""
-    samples, rate = _read(clip, config.seconds)
+    samples, rate = read_clip(clip, config.seconds)
+    label = condition.name + _VOICES if clip.voices else condition.name
     if condition.mono and samples.shape[0] == 1:
-        return _Judgement(condition.name, [], [], {})  # the same as the stereo condition
+        return _Judgement(label, [], [], {})  # the same as the stereo condition
     bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
     pair = make_pair(samples, rate, condition)
     about: dict[str, Any] = {
         "clip": clip.name,
         "genre": clip.source.genre,
-        "condition": condition.name,
+        "condition": label,
         "encoder": condition.encoder,
     }
     about |= {"kbps": condition.kbps, "mono": condition.mono}
@@ -187,6 +159,8 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
         rows.append({**about, "system": system, **scores})
         if system in _DESCRIBED:
             rows[-1]["character"] = around.describe(output)
+            if clip.voices:
+                rows[-1]["character"]["sibilants"] = sibilant_error(pair.original, output, pair.sample_rate)
             found[system] = around.features(output)
         return scores
 
@@ -215,7 +189,7 @@ def _judge(clip: _Clip, condition: Condition, config: EvaluationConfig) -> _Judg
             # The first is drawn nearer to the middle than the others.
             apart = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws[1:], rng)}
             diversity.append({**about, **apart, "best_ahead": ahead})
-    return _Judgement(condition.name, rows, diversity, found)
+    return _Judgement(label, rows, diversity, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,18 +222,22 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
 
     The result depends only on the configuration, not on `jobs`.
     """
-    order = {c.name: k for k, c in enumerate(EVALUATION_CONDITIONS)}
+    names = [c.name for c in EVALUATION_CONDITIONS]
+    order = {name: k for k, name in enumerate([*names, *(name + _VOICES for name in names)])}
     conditions = [c for c in EVALUATION_CONDITIONS if not config.conditions or c.name in config.conditions]
-    clips = _choose_clips(config)
+    corpus, split, seconds = config.corpus, config.split, config.seconds
+    clips = choose_clips(corpus, split, seconds=seconds, count=config.clips, full=config.full_clips)
+    voices = choose_voices(corpus, split, seconds=seconds, count=config.voices)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with ProcessPoolExecutor(jobs) as pool, Progress(*columns) as progress:
         # The clips on which all systems run take longest, and come first.
-        futures = [pool.submit(_judge, clip, condition, config) for clip in clips for condition in conditions]
+        tasks = [*product(clips, conditions), *product(voices, [c for c in conditions if c.name in QUICK_CONDITIONS])]
+        futures = [pool.submit(_judge, clip, condition, config) for clip, condition in tasks]
         done = progress.track(as_completed(futures), total=len(futures), description="judging")
         found = [future.result() for future in done]
     rows = sorted((r for j in found for r in j.rows), key=lambda r: (order[r["condition"]], r["clip"], r["system"]))
     diversity = sorted((d for j in found for d in j.diversity), key=lambda d: (order[d["condition"]], d["clip"]))
-    compressed = [row for row in rows if row["encoder"] != "none"]
+    compressed = [row for row in rows if row["encoder"] != "none" and row["condition"] in names]
     together: dict[str, dict[str, list[Features]]] = {}
     for judgement in sorted(found, key=lambda j: order[j.condition]):
         for system, mine in judgement.features.items():
