@@ -26,7 +26,7 @@ EXCITATIONS = ("noise", "harmonic")
 GAINS = ("copy", *EXCITATIONS)
 """The gains that a generator returns for every bin: one for the input, and one for each excitation added to it."""
 
-SHAPING = 0.5  # share of the noise's amplitude that follows the envelope; the rest is stationary
+SHAPING = 0.6  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
 SLOW_ENVELOPE = 2049  # samples, one frame: the generator's gains already follow such slow changes
 LEVEL_WINDOW = 1025  # samples over which the nonlinearity's drive is kept constant

@@ -102,7 +102,7 @@ class Encoded:
     power: Tensor
     """Power of the bins of the input: (batch, 2 planes, frames, bins)."""
     room: Tensor
-    """Largest power of the fill over that of the level: (batch, 2 planes, frames, bins)."""
+    """Largest power of the fill over that of the level: (batch, 2 planes, frames, bands)."""
     copy: Tensor
     """Gain of the copy path: (batch, 2 planes, frames, bins)."""
 
@@ -133,11 +133,12 @@ class Generator(nn.Module):
     """Maps the power spectrogram of an MP3, its uncertainty map, and z to the gains for one plausible original.
 
     Two paths make the original (`apply_gains`). The copy path multiplies each bin by a gain within a factor of two,
-    which does not depend on z: chance has no influence on what survived. The fill path adds excitations, with a gain
-    for each bin. A gate lets them through only where the input is weaker than the fill, and only as far as the
-    uncertainty map leaves room: a bin that the MP3 kept hardly changes, whatever the gains are. At initialisation both
-    paths are inert, and the result is the input. Everything is relative to the level of the surrounding frames, so a
-    gain on the input is the same gain on the output.
+    which does not depend on z: chance has no influence on what survived. The fill path adds excitations, with gains in
+    the bands of the uncertainty map, interpolated between them: a gain for each bin makes stripes that stand still. A
+    gate lets the fill through only where the input is weaker, and only as far as the map leaves room: a bin that the
+    MP3 kept hardly changes, whatever the gains are. At initialisation both paths are inert, and the result is the
+    input. Everything is relative to the level of the surrounding frames, so a gain on the input is the same gain on the
+    output.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -156,8 +157,8 @@ class Generator(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.mid_gain = nn.Linear(width, bins)
         self.side_gain = nn.Linear(width, bins)
-        self.mid_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
-        self.side_fill = nn.ModuleList([nn.Linear(width, bins) for _ in EXCITATIONS])
+        self.mid_fill = nn.ModuleList([nn.Linear(width, config.bands) for _ in EXCITATIONS])
+        self.side_fill = nn.ModuleList([nn.Linear(width, config.bands) for _ in EXCITATIONS])
         fills = (*self.mid_fill, *self.side_fill)
         for head in (self.mid_gain, self.side_gain, self.uncertainty_in, *fills):
             nn.init.normal_(head.weight, std=1e-3)
@@ -215,7 +216,7 @@ class Generator(nn.Module):
         free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands).transpose(1, 2)
         holes = missing.reshape(batch, frames, 2, bands).transpose(1, 2)
         room = torch.minimum(free * bound + _HOLE_HEADROOM * torch.exp(2 * holes), bound)
-        return (room + 1e-12) @ self.bands
+        return room + 1e-12
 
     def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
         """Return one draw from the output of `encode`: gains (batch, 2 planes, frames, bins) in the order of `GAINS`.
@@ -235,11 +236,11 @@ class Generator(nn.Module):
         for fill in fills[1:]:
             total = total + fill * fill
         allowed = torch.minimum(total, encoded.room)
-        wanted = allowed * (encoded.amplitude.square() + 1e-20)
+        scale = (allowed / total).sqrt() * encoded.amplitude
+        wanted = (allowed * encoded.amplitude.square() + 1e-20) @ self.bands
         # Squared: a bin with twice the amplitude of the fill gets a 25th of it.
-        gate = wanted / (wanted + encoded.power)
-        gain = gate * gate * (allowed / total).sqrt() * encoded.amplitude
-        return encoded.copy, *(fill * gain for fill in fills)
+        gate = (wanted / (wanted + encoded.power)).square()
+        return encoded.copy, *((fill * scale) @ self.bands * gate for fill in fills)
 
     def _styles(self, z: Tensor) -> list[_Style]:
         """What z (batch, 1, latents) does to each layer after it, the last normalisation included."""
