@@ -75,10 +75,14 @@ def assert_card_is_made_of(result, folder):
     (run / "log.csv").write_text("step,seconds,processes\n100,3600,2\n150,1800,2\n", encoding="utf-8")
     (run / "before.json").write_text('{"steps": 50, "process_hours": 1.5}', encoding="utf-8")
     (run / "export.json").write_text('{"step": 150, "largest_error": 3e-7, "precision_db": 44.2}', encoding="utf-8")
+    (run / "config.json").write_text('{"critic": {"adversarial": 2.0, "features": 0.0}}', encoding="utf-8")
     write_json(result, scores)
     write_card(scores, model, run)
     card = (model / "MODEL_CARD.md").read_text(encoding="utf-8")
-    assert "200 steps, 4.5 process-hours" in card
+    assert (
+        "200 steps, 4.5 process-hours on shared cores. Spectral energy distance, and in the last run a critic." in card
+    )
+    assert "7 weights" in card
     assert "44 dB below" in card
     (row,) = [s for s in result["summary"] if s["system"] == "restored"]
     assert f"| ffmpeg-cbr32 | restored | 1 | {row['log_mel']:.2f} (" in card

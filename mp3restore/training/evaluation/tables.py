@@ -38,11 +38,15 @@ _CARD = """# {name} {version}
 
 A generator for `mp3restore`: restores music from MP3s of low bitrates. Licence of the weights: Apache-2.0.
 
-- **Network**: {parameters:.1f} million parameters, STFT of {fft_size}, receptive field {halo} frames on either side.
+- **Network**: {parameters:.1f} million parameters, STFT of {fft_size}, receptive field {halo} frames on either side;
+  one z for a whole file.
+- **Evidence**: {evidence} weights that say how far to go in each band of each frame, fitted to pairs of all encoders
+  (`generator/evidence.py`).
 - **Data**: the training split of the project's corpus of freely licensed music (game music, renderings of MIDI files
-  with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame and
-  ffmpeg, 16 to 192 kbit/s, mono and stereo, and uncompressed. No other data was used.
-- **Training**: {steps} steps, {hours:.1f} process-hours on shared cores, spectral energy distance.
+  with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame,
+  ffmpeg and shine, 16 to 192 kbit/s, mono and stereo, and uncompressed; some of it with CC0 drum hits over the music.
+  No other data was used.
+- **Training**: {steps} steps, {hours:.1f} process-hours on shared cores. {objective}
 - **Parity**: ONNX Runtime differs from PyTorch on fixed vectors by at most {error:.1e} of the peak, in float32; large
   matrix products use eight bits, and their error is {precision:.0f} dB below the output.
 - **SHA-256** of `model.onnx`: `{sha256}`
@@ -63,6 +67,7 @@ On clips of {seconds:g} s from the {split} split, aligned in time and level. {le
 
 - What it adds is plausible, not the lost original: at low bitrates SI-SDR falls, as it must for any restoration that
   fills in energy of unknown phase.
+- Recordings that were coded before may get treble that they never had.
 - The training data has little singing and little speech; cymbals and dense rock turn out better than solo voices.
 - {worst}
 """
@@ -210,7 +215,8 @@ def write_card(json_path: Path, folder: Path, run: Path) -> None:
         name=model.name, version=model.config.version, fft_size=model.config.fft_size, halo=model.config.halo_frames,
         parameters=sum(_size(w.dims) for w in weights) / 1e6, steps=steps, hours=hours,
         error=exported["largest_error"], precision=exported["precision_db"],
-        sha256=model.sha256, seconds=result["seconds"], split=result["split"],
+        evidence=len(model.config.evidence), objective=_objective(run), sha256=model.sha256,
+        seconds=result["seconds"], split=result["split"],
         legend=_LEGEND, table=markdown(table([r for r in result["summary"] if r["system"] in _CARD_SYSTEMS])),
         character=f"{_CHARACTER}\n\n{markdown(character_table(result['character'], result['likeness']))}",
         spread=f"{_SPREAD}\n\n{markdown(spread_table(result['spread']))}" if result["spread"] else "",
@@ -218,6 +224,12 @@ def write_card(json_path: Path, folder: Path, run: Path) -> None:
         worst=_worst(result["summary"]),
     )  # fmt: skip
     (folder / "MODEL_CARD.md").write_text(text, encoding="utf-8")
+
+
+def _objective(run: Path) -> str:
+    critic = json.loads((run / "config.json").read_text(encoding="utf-8"))["critic"]
+    wanted = critic["adversarial"] or critic["features"]
+    return f"Spectral energy distance{', and in the last run a critic' if wanted else ''}."
 
 
 def _size(dims: list[int]) -> int:
