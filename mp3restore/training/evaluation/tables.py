@@ -67,9 +67,8 @@ On clips of {seconds:g} s from the {split} split, aligned in time and level. {le
 
 - What it adds is plausible, not the lost original: at low bitrates SI-SDR falls, as it must for any restoration that
   fills in energy of unknown phase.
-- Recordings that were coded before may get treble that they never had.
-- The training data has little singing and little speech: voices may get treble that they never had. The rows of voices
-  say how they fare.
+- Recordings that were coded before may get treble that they never had, and so may voices: the training data has little
+  singing and little speech. The rows of voices say how they fare.
 - {worst}
 """
 
