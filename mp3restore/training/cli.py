@@ -26,12 +26,13 @@ def prepare(
     excerpts: Annotated[int, typer.Option(help="Most excerpts per recording.")] = 2,
     encodes: Annotated[int, typer.Option(help="Encodes per excerpt.")] = 2,
     hits: Annotated[Path | None, typer.Option(help="Folder of drum hits with a hits.tsv, to lay over music.")] = None,
+    voices: Annotated[bool, typer.Option("--voices", help="Also lay voices of the corpus over its music.")] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.")] = None,
 ) -> None:
     """Compress recordings with lame and ffmpeg, and store aligned pairs."""
     from mp3restore.training.data.prepare import prepare as run  # noqa: PLC0415 - commands import what they need
 
-    count = run(corpus, data, seconds=seconds, excerpts=excerpts, encodes=encodes, hits=hits, jobs=jobs)
+    count = run(corpus, data, seconds=seconds, excerpts=excerpts, encodes=encodes, hits=hits, voices=voices, jobs=jobs)
     typer.echo(f"{count} pairs in {data}")
 
 

@@ -26,6 +26,7 @@ export PATH OMP_NUM_THREADS=1
 
 set -- "$carried/music" "$work/data" --excerpts 3 --encodes 4
 [ ! -d "$carried/hits" ] || set -- "$@" --hits "$carried/hits"
+! grep -qs voice "$carried/music/manifest.tsv" || set -- "$@" --voices
 mp3restore-train prepare "$@"
 mp3restore-train fit "$work/data" "$out/run" --from "$carried/model" --config "$config" --minutes "$minutes"
 mp3restore-train export "$out/run/checkpoint.pt" "$out/model" --name ember --version 0 --variety 0.3

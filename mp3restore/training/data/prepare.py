@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -26,8 +27,9 @@ from mp3restore.dsp.resample import resample_stream
 from mp3restore.dsp.stft import analyse
 from mp3restore.errors import NoInputError
 from mp3restore.training.data.conditions import CONDITIONS, Condition
-from mp3restore.training.data.hits import Layered, read_hits
+from mp3restore.training.data.hits import Hits, Layered, read_hits
 from mp3restore.training.data.pairs import make_pair
+from mp3restore.training.data.voices import Voices
 from mp3restore.training.networks.known import BLOCK
 
 __all__ = ["FULL_SCALE", "Recording", "find_recordings", "measure_bandwidth", "prepare"]
@@ -36,6 +38,8 @@ FULL_SCALE = 32767 * 0.7
 """What 1.0 is stored as: decoded MP3s exceed full scale, and need headroom in an int16."""
 _AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".aiff", ".aif", ".opus"}
 _LOSSLESS = {"flac", "wav", "aiff"}
+_EVERY_S = 60.0  # at most one excerpt in so much
+_VOICES = ("voice", "pop vocals", "with vocals")  # in the genres of recordings in which somebody speaks or sings
 _SPLITS = (("train", 0.9), ("val", 0.95), ("test", 1.0))
 
 
@@ -52,6 +56,11 @@ class Recording:
     split: str
     genre: str
     bandwidth_hz: float | None
+
+    @property
+    def has_voices(self) -> bool:
+        """Whether somebody speaks or sings, as far as the genre tells."""
+        return any(word in self.genre for word in _VOICES)
 
 
 def find_recordings(corpus: Path) -> list[Recording]:
@@ -111,10 +120,12 @@ def _draw_conditions(rng: np.random.Generator, count: int) -> list[Condition]:
     return [CONDITIONS[i] for i in drawn]
 
 
-def _excerpts(source: Recording, seconds: float, most: int) -> Iterator[tuple[int, NDArray[np.float32], int]]:
+def _excerpts(
+    source: Recording, seconds: float, most: int, every_s: float
+) -> Iterator[tuple[int, NDArray[np.float32], int]]:
     """Yield excerpts that are loud enough, evenly spread: (start sample, (channels, samples), rate)."""
     info = soundfile.info(source.path)
-    count = min(most, 1 + int(info.duration // 60))
+    count = min(most, 1 + int(info.duration // every_s))
     length = int(seconds * info.samplerate)
     for k in range(count):
         start = max(0, int((k + 0.5) / count * info.frames) - length // 2)
@@ -130,35 +141,53 @@ def _excerpts(source: Recording, seconds: float, most: int) -> Iterator[tuple[in
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """What to make of each recording: excerpts, encodes of each, and as many again with hits where there are any."""
+    """What to make of each recording: excerpts, encodes of each, and as many again with hits and voices over them.
+
+    `voices` are by split; there are none where none are wanted.
+    """
 
     seconds: float
     excerpts: int
     encodes: int
     hits: Path | None
+    voices: dict[str, Voices]
 
 
 def _prepare_source(source: Recording, folder: Path, recipe: _Recipe) -> int:
     """Make all pairs of one recording and return their number. Existing pairs are kept."""
     made = 0
     hits = None if recipe.hits is None else read_hits(recipe.hits, source.split)
-    for start, samples, rate in _excerpts(source, recipe.seconds, recipe.excerpts):
+    voices = recipe.voices.get(source.split)
+    whole = voices is not None and source.has_voices
+    most, every_s = (sys.maxsize, recipe.seconds) if whole else (recipe.excerpts, _EVERY_S)
+    for start, samples, rate in _excerpts(source, recipe.seconds, most, every_s):
         key = hashlib.sha256(f"{source.name}:{start}".encode()).digest()
         rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
         bandwidth = source.bandwidth_hz or measure_bandwidth(samples, rate)
-        facts = {
-            "source": source.name, "split": source.split, "genre": source.genre, "bandwidth_hz": bandwidth,
-            "start": start,
-        }  # fmt: skip
-        plain = Layered(samples, np.zeros(0, np.bool_))
-        for condition in _draw_conditions(rng, recipe.encodes):
-            made += _store(folder / f"{key.hex()[:12]}-{condition.name}", plain, rate, condition, facts)
-        if hits is not None:
-            layered = hits.over(samples, rate, bandwidth, rng)
+        facts = {"source": source.name, "split": source.split, "genre": source.genre, "start": start}
+        layers = hits, None if whole else voices
+        for what, music, highest_hz in _versions(samples, rate, bandwidth, layers, rng):
+            more = facts | {"bandwidth_hz": highest_hz}
             for condition in _draw_conditions(rng, recipe.encodes):
-                path = folder / f"{key.hex()[:12]}-hits-{condition.name}"
-                made += _store(path, layered, rate, condition, facts)
+                made += _store(folder / f"{key.hex()[:12]}{what}-{condition.name}", music, rate, condition, more)
     return made
+
+
+def _versions(
+    samples: NDArray[np.float32],
+    rate: int,
+    bandwidth: float,
+    layers: tuple[Hits | None, Voices | None],
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, Layered, float]]:
+    """Yield an excerpt as it is, with hits and with a voice over it: name, what it is, and up to where it is known."""
+    hits, voices = layers
+    nowhere = np.zeros(0, np.bool_)
+    yield "", Layered(samples, nowhere), bandwidth
+    if hits is not None:
+        yield "-hits", hits.over(samples, rate, bandwidth, rng), bandwidth
+    if voices is not None and (mixture := voices.over(samples, rate, rng)) is not None:
+        yield "-voices", Layered(mixture.samples, nowhere), min(bandwidth, mixture.highest_hz)
 
 
 def _try_source(source: Recording, folder: Path, recipe: _Recipe) -> tuple[int, str]:
@@ -192,6 +221,24 @@ def _store(path: Path, music: Layered, rate: int, condition: Condition, facts: d
     return 1
 
 
+def _voices(sources: list[Recording]) -> dict[str, Voices]:
+    """Return the recordings with voices, and how far each is known, by split.
+
+    Raises
+    ------
+    NoInputError
+        If there are none.
+    """
+    found: dict[str, list[tuple[Path, float]]] = {}
+    for source in sources:
+        if source.has_voices:
+            known = math.inf if source.bandwidth_hz is None else source.bandwidth_hz
+            found.setdefault(source.split, []).append((source.path, known))
+    if not found:
+        raise NoInputError("no recordings with voices", hint="the manifest's genres must name them, as in 'voice'")
+    return {split: Voices(tuple(recordings)) for split, recordings in found.items()}
+
+
 def prepare(
     corpus: Path,
     folder: Path,
@@ -201,17 +248,20 @@ def prepare(
     excerpts: int = 2,
     encodes: int = 2,
     hits: Path | None = None,
+    voices: bool = False,
     jobs: int | None = None,
 ) -> int:
     """Make the data set `folder` from the recordings in `corpus`, and return the number of pairs.
 
     Takes up to `excerpts` excerpts of `seconds` from each recording and compresses each in `encodes` ways, drawn with
     the weights of `CONDITIONS` from a random generator keyed by the recording's name. With a folder of `hits`, makes as
-    many pairs again with drum hits over the music. Recordings that cannot be read are named and left out. Can be
-    stopped and run again.
+    many pairs again with drum hits over the music. With `voices`, lays a voice of the same split over the music as
+    often, and uses recordings of voices from beginning to end. Recordings that cannot be read are named and left out.
+    Can be stopped and run again.
     """
     sources = [s for s in find_recordings(corpus) if s.split in splits]
-    recipe = _Recipe(seconds, excerpts, encodes, hits)
+    spoken = _voices(sources) if voices else {}
+    recipe = _Recipe(seconds, excerpts, encodes, hits, spoken)
     pairs = folder / "pairs"
     pairs.mkdir(parents=True, exist_ok=True)
     total = 0

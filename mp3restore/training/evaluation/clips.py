@@ -17,8 +17,7 @@ from mp3restore.training.evaluation.sibilants import HOP, burst_powers, bursts
 __all__ = ["Clip", "choose_clips", "choose_voices", "read_clip"]
 
 _POSITIONS = (0.4, 0.7, 0.15)
-_VOICES = ("voice", "pop vocals", "with vocals")  # in the genres of recordings in which somebody speaks or sings
-_STRETCHES = 3  # of each of these
+_STRETCHES = 3  # of each recording with voices
 _LONGEST_S = 120.0  # of a recording in which sibilants are looked for
 _HIGHEST_RATE = 48000
 
@@ -60,7 +59,7 @@ def choose_voices(corpus: Path, split: str, *, seconds: float, count: int) -> li
     """Return clips of the recordings with voices, where these have the most sibilants; `count` at most."""
     clips = []
     for source in _sources(corpus, split):
-        if any(word in source.genre for word in _VOICES):
+        if source.has_voices:
             samples, rate = _read(source.path, 0.0, _LONGEST_S)
             found = bursts(burst_powers(samples, rate)).astype(np.intp)
             length = round(seconds * rate / HOP)
