@@ -11,6 +11,7 @@ from mp3restore.training.evaluation.faults import FAULTS, with_fault
 from mp3restore.training.evaluation.levels import POOLS, band_powers, level_error, rank_counts, spread
 from mp3restore.training.evaluation.likeness import kernel_distance, patches
 from mp3restore.training.evaluation.stripes import fine_structure, in_common
+from mp3restore.training.evaluation.tables import markdown, spread_table
 from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
 
 EDGE = 2000.0
@@ -75,10 +76,25 @@ def test_draws_like_the_original_have_the_spread_of_their_error(rng):
 
 def test_draws_that_are_all_the_same_are_told(recording, rng):
     dull = faulty(recording, "too bright", -9.0)
-    found = describe_draws(recording, [dull] * 7, rng, **WHERE)
+    found = describe_draws(recording, (dull, [dull] * 7), rng, **WHERE)
     (row,) = summarise_spread([{"condition": "c", "draws": found}])
+    assert (row["best_wins"], row["best_ahead"]) == (0, 0)
     assert row["above"] == [0.0] * len(POOLS)
     assert row["ranks_0"][-1] > 0.9
+
+
+def test_the_best_of_the_draws_is_compared_with_the_plain_run(recording, rng):
+    plain, worse, better = (faulty(recording, "too bright", db) for db in (-6.0, -9.0, 3.0))
+    rows = [describe_draws(recording, (plain, draws), rng, **WHERE) for draws in ([worse, better], [worse, worse])]
+    (row,) = summarise_spread([{"condition": "c", "draws": each} for each in rows])
+    assert row["best_wins"] == 0.5
+    assert row["best_ahead"] == pytest.approx((3 - 3) / 2, abs=0.5)
+    (alone,) = summarise_spread([{"condition": "c", "draws": rows[0]}])
+    assert alone["best_ahead"] == pytest.approx(3, abs=0.5)
+    nothing = describe_draws(recording, (plain, [worse, better]), rng, **(WHERE | {"edge_hz": 20000.0}))
+    (empty,) = summarise_spread([{"condition": "c", "draws": nothing}])
+    assert empty["best_wins"] is None
+    assert "| - |" in markdown(spread_table([empty]))
 
 
 def test_smeared_attacks_are_less_sharp_and_tones_are_counted(recording):

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mp3restore.training.evaluation.levels import POOLS, REGIONS, band_powers, level_error, rank_counts, spread
+from mp3restore.training.evaluation.levels import (
+    POOLS,
+    REGIONS,
+    band_powers,
+    errors_above,
+    level_error,
+    rank_counts,
+    spread,
+)
 from mp3restore.training.evaluation.likeness import kernel_distance, patches
 from mp3restore.training.evaluation.stripes import fine_structure, in_common
 from mp3restore.training.evaluation.texture import attack_sharpness, multi_mel_snr, tonal_share
@@ -32,6 +40,7 @@ Row = dict[str, Any]
 _HIGHEST_HZ = 20000.0
 _LEAST_TREBLE_HZ = 1500.0  # above the edge, or there is nothing to describe
 _RANK_POOLS = (16, 0)
+_BEST_POOL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +95,43 @@ def describe(
 
 def describe_draws(
     original: NDArray[np.float32],
-    draws: Sequence[NDArray[np.float32]],
+    outputs: tuple[NDArray[np.float32], Sequence[NDArray[np.float32]]],
     rng: np.random.Generator,
     *,
     sample_rate: int,
     edge_hz: float,
     bandwidth_hz: float,
 ) -> Row:
-    """``spread`` (see `levels.spread`), and ``ranks`` of the original among the draws at 16 frames and as a whole."""
-    levels = band_powers(original, draws, sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
-    ranks = {str(pool): rank_counts(levels, pool, rng).tolist() for pool in _RANK_POOLS}
-    return {"spread": list(spread(levels)), "ranks": ranks}
+    """Compare a plain run and draws with the original.
+
+    Parameters
+    ----------
+    original : ndarray of float32
+        Shape (channels, samples).
+    outputs : tuple
+        The plain run, and two draws or more.
+    rng : numpy.random.Generator
+        Breaks ties between ranks.
+    sample_rate : int
+        In Hz.
+    edge_hz, bandwidth_hz : float
+        In Hz, as for `levels.band_powers`.
+
+    Returns
+    -------
+    dict
+        ``spread`` (see `levels.spread`), ``ranks`` of the original among the draws at 16 frames and as a whole, and
+        ``off``, how far plain run and best draw are from the original above the edge, in dB, if there is anything.
+    """
+    plain, draws = outputs
+    levels = band_powers(original, [plain, *draws], sample_rate=sample_rate, edge_hz=edge_hz, bandwidth_hz=bandwidth_hz)
+    of_draws = replace(levels, others=levels.others[1:])
+    off = errors_above(levels, _BEST_POOL)
+    return {
+        "spread": list(spread(of_draws)),
+        "ranks": {str(pool): rank_counts(of_draws, pool, rng).tolist() for pool in _RANK_POOLS},
+        "off": [off[0], min(off[1:])] if off else [],
+    }
 
 
 def summarise_character(rows: Iterable[Row]) -> list[Row]:
@@ -127,7 +162,11 @@ def summarise_character(rows: Iterable[Row]) -> list[Row]:
 
 
 def summarise_spread(found: Iterable[Row]) -> list[Row]:
-    """One row per condition: spread over error in each region, by pool, and shares of ranks."""
+    """One row per condition: spread over error in each region, by pool, shares of ranks, and how the best draw fares.
+
+    ``best_wins`` is the share of clips on which the best draw is nearer to the original than the plain run, and
+    ``best_ahead`` by how many dB in the mean; None where no clip has anything above the edge.
+    """
     grouped: dict[str, list[Row]] = defaultdict(list)
     for row in found:
         grouped[row["condition"]].append(row["draws"])
@@ -144,6 +183,9 @@ def summarise_spread(found: Iterable[Row]) -> list[Row]:
         for pool in _RANK_POOLS:
             counts = np.sum([row["ranks"][str(pool)] for row in rows], axis=0)
             summary[f"ranks_{pool}"] = (counts / max(1, counts.sum())).round(3).tolist()
+        ahead = [plain - best for plain, best in (row["off"] for row in rows if row["off"])]
+        summary["best_wins"] = fmean(each > 0 for each in ahead) if ahead else None
+        summary["best_ahead"] = fmean(ahead) if ahead else None
         result.append(summary)
     return result
 

@@ -67,7 +67,7 @@ class EvaluationConfig:
         Largest number of clips, each from a different stretch, spread as evenly over the recordings as possible.
     full_clips : int
         Number of clips on which all systems are judged; on the others only the MP3, the paper's networks, and one draw
-        of ours.
+        of ours. In the `QUICK_CONDITIONS` all clips are drawn several times.
     voices : int
         Largest number of clips with sibilants, which are conditions of their own.
     seconds : float
@@ -154,7 +154,7 @@ def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judge
     around = _Around(pair.original, pair.sample_rate, edge, min(bandwidth, pair.sample_rate / 2))
     found = {"original": around.features(pair.original)}
 
-    def score(system: str, output: NDArray[np.float32]) -> dict[str, float]:
+    def score(system: str, output: NDArray[np.float32]) -> None:
         scores = Scorer(config.perceptual).scores(pair.original, output, pair.sample_rate, bandwidth)
         rows.append({**about, "system": system, **scores})
         if system in _DESCRIBED:
@@ -162,7 +162,6 @@ def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judge
             if clip.voices:
                 rows[-1]["character"]["sibilants"] = sibilant_error(pair.original, output, pair.sample_rate)
             found[system] = around.features(output)
-        return scores
 
     # One z for all clips would say little of what z does.
     drawn = hashlib.sha256(f"{config.seed}:{clip.name}".encode()).digest()
@@ -170,25 +169,24 @@ def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judge
         restored = tool.restore()
         score("mp3", pair.degraded)
         score("restored", restored)
-        certain = score("deterministic", tool.restore(deterministic=True))
+        score("deterministic", tool.restore(deterministic=True))
         for system, output in _papers(pair, config):
             score(system, output)
-        if clip.full:
+        if clip.full or (condition.name in QUICK_CONDITIONS and not clip.voices):
             draws = tool.draws(restored)
             key = hashlib.sha256(f"{config.seed}:{condition.name}:{clip.name}".encode()).digest()
             rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
-            for system, output in tool.others(draws, rng):
-                score(system, output)
-            quick = Scorer()
-            by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
-            best = int(np.argmin(by_draw))
-            score("best", draws[best])
-            score("variant", draws[1])
             masks = regions(pair.degraded, pair.sample_rate, edge, bandwidth)
-            ahead = certain["log_mel"] - by_draw[best]
             # The first is drawn nearer to the middle than the others.
-            apart = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws[1:], rng)}
-            diversity.append({**about, **apart, "best_ahead": ahead})
+            apart = {"distances": distances(pair.original, draws[1:], masks), "draws": around.draws(draws, rng)}
+            diversity.append({**about, **apart})
+            score("variant", draws[1])
+            if clip.full:
+                for system, output in tool.others(draws, rng):
+                    score(system, output)
+                quick = Scorer()
+                by_draw = [quick.scores(pair.original, d, pair.sample_rate, bandwidth)["log_mel"] for d in draws]
+                score("best", draws[int(np.argmin(by_draw))])
     return _Judgement(label, rows, diversity, found)
 
 
@@ -209,7 +207,7 @@ class _Around:
 
     def draws(self, draws: list[NDArray[np.float32]], rng: np.random.Generator) -> dict[str, Any]:
         return describe_draws(
-            self.original, draws, rng,
+            self.original, (draws[0], draws[1:]), rng,
             sample_rate=self.sample_rate, edge_hz=self.edge_hz, bandwidth_hz=self.bandwidth_hz,
         )  # fmt: skip
 

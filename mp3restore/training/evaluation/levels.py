@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mp3restore.dsp.stft import analyse
 from mp3restore.training.networks.known import GUARD_HZ
 
-__all__ = ["POOLS", "REGIONS", "BandLevels", "band_powers", "level_error", "rank_counts", "spread"]
+__all__ = ["POOLS", "REGIONS", "BandLevels", "band_powers", "errors_above", "level_error", "rank_counts", "spread"]
 
 POOLS = (1, 4, 16, 64, 256, 0)
 """Frames of hop 512 that powers are averaged over; 0 is the whole clip."""
@@ -140,6 +140,22 @@ def spread(levels: BandLevels) -> Iterator[tuple[str, int, float, float]]:
             apart = np.mean([np.abs(a - b).mean() for a, b in combinations(draws, 2)])
             off = np.mean([np.abs(wanted - draw).mean() for draw in draws])
             yield region, pool, float(apart), float(off)
+
+
+def errors_above(levels: BandLevels, pool: int) -> list[float]:
+    """How far each restoration is from the original above the edge, mean differences in dB; none without bands there.
+
+    Parameters
+    ----------
+    levels : BandLevels
+        Original and restorations.
+    pool : int
+        Frames that are averaged over, as in `POOLS`.
+    """
+    if not levels.above.any():
+        return []
+    wanted, *others = (_pooled(p[:, levels.above], pool) for p in (levels.original, *levels.others))
+    return [float(np.abs(wanted - other).mean()) for other in others]
 
 
 def rank_counts(levels: BandLevels, pool: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -73,11 +73,7 @@ def _changes(pairs: list[tuple[Row, Row]]) -> Row:
 
 
 def summarise_diversity(found: Iterable[Row]) -> list[Row]:
-    """Return one row per condition: the ratio of distances by region, and the best draw against the deterministic one.
-
-    ``best_wins`` is the share of clips on which the best draw has the smaller log-mel distance, and ``best_ahead`` the
-    mean difference in dB.
-    """
+    """Return one row per condition: the ratio of distances by region."""
     grouped: dict[str, list[Row]] = defaultdict(list)
     for row in found:
         grouped[row["condition"]].append(row)
@@ -89,7 +85,5 @@ def summarise_diversity(found: Iterable[Row]) -> list[Row]:
             # If the tool changes nothing, the draws do not differ from the original.
             off = fmean(d["off"] for d in there) if there else 0.0
             summary[region] = fmean(d["apart"] for d in there) / off if off else None
-        summary["best_wins"] = fmean(row["best_ahead"] > 0 for row in rows)
-        summary["best_ahead"] = fmean(row["best_ahead"] for row in rows)
         result.append(summary)
     return result
