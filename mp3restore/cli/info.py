@@ -128,12 +128,11 @@ def show(
     with user_errors():
         from mp3restore.generator.model import load_model  # noqa: PLC0415
 
-        card = load_model(name).card()
-        tables = sum(line.startswith("|") for line in card.splitlines())
-        if not scores and tables:
-            card = "\n".join(line for line in card.splitlines() if not line.startswith("|"))
-            card += f"\n\n{tables} lines of tables are left out; --scores shows them."
-        typer.echo(card)
+        sections = load_model(name).card().strip().split("\n## ")
+        kept = [each for each in sections if scores or not each.startswith("Scores\n")]
+        typer.echo("\n## ".join(kept))
+        if len(kept) < len(sections):
+            typer.echo("\nThe scores are left out; --scores shows them.")
 
 
 @models_app.command()

@@ -126,6 +126,7 @@ def evaluate(
     clips: Annotated[int, typer.Option(help="Most clips per condition.")] = 40,
     full_clips: Annotated[int, typer.Option(help="Number of these on which all systems run.")] = 4,
     condition: Annotated[list[str] | None, typer.Option(help="Only these conditions.")] = None,
+    hits: Annotated[Path | None, typer.Option(help="Folder of drum hits, to judge rhythms of them as well.")] = None,
     paper: Annotated[list[Path] | None, typer.Option(help="Checkpoint of the paper's networks; up to two.")] = None,
     perceptual: Annotated[bool, typer.Option(help="Also ViSQOL and Zimtohrli.")] = True,
     quick: Annotated[
@@ -143,7 +144,7 @@ def evaluate(
         clips, full_clips, condition = min(clips, 12), min(full_clips, 3), condition or list(QUICK_CONDITIONS)
     config = EvaluationConfig(
         corpus, model, split=split, clips=clips, full_clips=full_clips, conditions=tuple(condition or ()),
-        perceptual=perceptual, papers=tuple(paper or ()), seed=seed,
+        hits=hits, perceptual=perceptual, papers=tuple(paper or ()), seed=seed,
     )  # fmt: skip
     result = run(config, jobs=jobs)
     write_json(result, json_path)

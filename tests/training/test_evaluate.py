@@ -122,6 +122,21 @@ def test_gain_correction_finds_the_gain(music):
     np.testing.assert_allclose(gain_corrected(half), pair.original, rtol=1e-4)
 
 
+def test_rhythms_that_were_never_coded_are_judged_by_themselves(corpus, tmp_path, rng):
+    hits = tmp_path / "hits"
+    hits.mkdir()
+    fall = np.exp(-np.arange(8000) / 1000)
+    soundfile.write(hits / "a.flac", rng.standard_normal(8000) * fall * 0.2, 44100)
+    (hits / "hits.tsv").write_text("path\tsplit\na.flac\ttest", encoding="utf-8")
+    result = evaluate(config(corpus, full_clips=0, hits=hits, rhythms=2), jobs=1)
+    rows = [row for row in result["rows"] if row["condition"] == "ffmpeg-cbr32, rhythms"]
+    assert {row["clip"] for row in rows} == {"rhythm 1 at 0 s", "rhythm 2 at 0 s"}
+    assert {row["system"] for row in rows} == {"mp3", "restored", "deterministic"}
+    scores = {row["system"]: row for row in result["summary"] if row["condition"] == "ffmpeg-cbr32, rhythms"}
+    # Nothing is coded above 5.5 kHz, and all of the noise is known.
+    assert scores["restored"]["lsd_high"] < scores["mp3"]["lsd_high"] / 2
+
+
 def test_what_is_left_alone_has_no_diversity():
     same = {"off": 0.0, "apart": 0.0}
     (row,) = summarise_diversity([{"condition": "clean", "distances": {"kept": same}}])

@@ -56,6 +56,15 @@ def test_the_same_generator_lays_the_same_hits(hits, dull):
     assert not np.array_equal(one, other)
 
 
+def test_a_rhythm_alone_has_hits_and_silence_between_them(hits):
+    rhythms = [hits.alone(6 * RATE, RATE, np.random.default_rng(seed)) for seed in range(20)]
+    for rhythm in rhythms:
+        assert rhythm.shape == (2, 6 * RATE)
+        assert np.abs(rhythm).max() == pytest.approx(0.8)
+        assert np.median(np.abs(rhythm)) < 0.05
+    assert not np.array_equal(rhythms[0], rhythms[1])
+
+
 def test_only_hits_of_the_split_are_read(hits, tmp_path):
     assert len(hits.recordings) == 2
     with pytest.raises(NoInputError, match="no hits of the split val"):

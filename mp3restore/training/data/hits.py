@@ -63,8 +63,41 @@ class Hits:
         Layered
             As loud as the music at most, where that would clip.
         """
-        hits = np.zeros_like(music)
         loudness = max(float(np.sqrt(np.mean(np.square(music)))), 1e-3)
+        hits = self._rhythm(music.shape, loudness, sample_rate, rng)
+        mixed = music + hits
+        peak = float(np.abs(mixed).max())
+        factor = np.float32(min(1.0, 0.99 / peak)) if peak > 0 else np.float32(1)
+        return Layered(mixed * factor, _dominated(hits, music, sample_rate, edge_hz))
+
+    def alone(self, samples: int, sample_rate: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """Return a rhythm without music, (2, samples): a recording that was never coded, and is known completely.
+
+        Parameters
+        ----------
+        samples : int
+            Its length.
+        sample_rate : int
+            Its rate in Hz.
+        rng : numpy.random.Generator
+            Draws the hits, their rhythm, level and place.
+
+        Returns
+        -------
+        ndarray of float32
+            Its peak is 0.8 of full scale.
+        """
+        while True:
+            rhythm = self._rhythm((2, samples), 0.1, sample_rate, rng)
+            peak = float(np.abs(rhythm).max())
+            if peak > 0:  # a bar may have no hit
+                return rhythm * np.float32(0.8 / peak)
+
+    def _rhythm(
+        self, shape: tuple[int, ...], loudness: float, sample_rate: int, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return one to four of the hits in a rhythm, for music (channels, samples) of that root mean square."""
+        hits = np.zeros(shape, np.float32)
         step = 60 / rng.uniform(*_TEMPI) / (_STEPS // 4) * sample_rate
         count = min(int(rng.integers(1, _MOST_HITS + 1)), len(self.recordings))
         for index in rng.choice(len(self.recordings), size=count, replace=False):
@@ -72,20 +105,17 @@ class Hits:
             stroke = recording
             if rate != sample_rate:
                 stroke = np.concatenate(list(resample_stream([recording], rate, sample_rate)), axis=1)
-            stroke = _panned(stroke, len(music), rng) / max(float(np.abs(stroke).max()), 1e-6)
+            stroke = _panned(stroke, len(hits), rng) / max(float(np.abs(stroke).max()), 1e-6)
             level = 4 * loudness * 10 ** (rng.uniform(*_LEVEL_DB) / 20)
             pattern = np.flatnonzero(rng.random(_STEPS) < rng.uniform(0.06, 0.4))
-            for bar in range(math.ceil(music.shape[1] / (step * _STEPS))):
+            for bar in range(math.ceil(hits.shape[1] / (step * _STEPS))):
                 for place in pattern:
                     start = round((bar * _STEPS + place) * step)
                     part = stroke[:, : max(0, hits.shape[1] - start)]
                     hits[:, start : start + part.shape[1]] += (
                         part * level * 10 ** (rng.normal(0.0, _UNEVEN_DB) / 20)
                     ).astype(np.float32)
-        mixed = music + hits
-        peak = float(np.abs(mixed).max())
-        factor = np.float32(min(1.0, 0.99 / peak)) if peak > 0 else np.float32(1)
-        return Layered(mixed * factor, _dominated(hits, music, sample_rate, edge_hz))
+        return hits
 
 
 def _panned(stroke: NDArray[np.float32], channels: int, rng: np.random.Generator) -> NDArray[np.float32]:

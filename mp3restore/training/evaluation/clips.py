@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,25 +12,32 @@ import soundfile
 from numpy.typing import NDArray
 
 from mp3restore.dsp.resample import resample_stream
+from mp3restore.training.data.hits import read_hits
 from mp3restore.training.data.prepare import Recording, find_recordings
 from mp3restore.training.evaluation.sibilants import HOP, burst_powers, bursts
 
-__all__ = ["Clip", "choose_clips", "choose_voices", "read_clip"]
+__all__ = ["RHYTHMS", "VOICES", "Clip", "choose_clips", "choose_rhythms", "choose_voices", "read_clip"]
 
 _POSITIONS = (0.4, 0.7, 0.15)
 _STRETCHES = 3  # of each recording with voices
 _LONGEST_S = 120.0  # of a recording in which sibilants are looked for
 _HIGHEST_RATE = 48000
+_RHYTHM_RATE = 44100
+
+VOICES = "voices"
+"""Clips with sibilants."""
+RHYTHMS = "rhythms"
+"""Clips of drum hits alone, which were never coded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A stretch of a recording; on a `full` one all systems are judged, and one of `voices` has sibilants."""
+    """A stretch of a recording; on a `full` one all systems are judged. `kind` is `VOICES`, `RHYTHMS`, or empty."""
 
     source: Recording
     start_s: float
     full: bool = False
-    voices: bool = False
+    kind: str = ""
 
     @property
     def name(self) -> str:
@@ -66,12 +74,22 @@ def choose_voices(corpus: Path, split: str, *, seconds: float, count: int) -> li
             for _ in range(min(_STRETCHES, len(found) // length)):
                 first = int(np.argmax(np.convolve(found, np.ones(length, np.intp), mode="valid")))
                 found[first : first + length] = -length  # not again
-                clips.append(Clip(source, first * HOP / rate, voices=True))
+                clips.append(Clip(source, first * HOP / rate, kind=VOICES))
     return clips[:count]
+
+
+def choose_rhythms(hits: Path, split: str, count: int) -> list[Clip]:
+    """Return so many rhythms of the drum hits of a split; `read_clip` makes them."""
+    sources = (Recording(hits, f"rhythm {k + 1}", split, "drum hits", math.inf) for k in range(count))
+    return [Clip(source, 0.0, kind=RHYTHMS) for source in sources]
 
 
 def read_clip(clip: Clip, seconds: float) -> tuple[NDArray[np.float32], int]:
     """Return the samples of a clip, (channels, samples), and their rate in Hz, 48 kHz at most."""
+    if clip.kind == RHYTHMS:
+        rng = np.random.default_rng(list(clip.source.name.encode()))
+        hits = read_hits(clip.source.path, clip.source.split)
+        return hits.alone(round(seconds * _RHYTHM_RATE), _RHYTHM_RATE, rng), _RHYTHM_RATE
     return _read(clip.source.path, clip.start_s, seconds)
 
 

@@ -31,7 +31,15 @@ from mp3restore.training.evaluation.character import (
     summarise_likeness,
     summarise_spread,
 )
-from mp3restore.training.evaluation.clips import Clip, choose_clips, choose_voices, read_clip
+from mp3restore.training.evaluation.clips import (
+    RHYTHMS,
+    VOICES,
+    Clip,
+    choose_clips,
+    choose_rhythms,
+    choose_voices,
+    read_clip,
+)
 from mp3restore.training.evaluation.diversity import distances, regions
 from mp3restore.training.evaluation.metrics import Scorer
 from mp3restore.training.evaluation.sibilants import sibilant_error
@@ -47,8 +55,6 @@ QUICK_CONDITIONS = ("lame-cbr16", "ffmpeg-cbr32", "lame-cbr32-mono", "ffmpeg-cbr
 
 _DESCRIBED = ("mp3", "restored", "variant")
 """Systems whose levels, attacks and tones are looked at."""
-
-_VOICES = ", voices"  # what the names of conditions of such clips end in
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,10 @@ class EvaluationConfig:
         of ours. In the `QUICK_CONDITIONS` all clips are drawn several times.
     voices : int
         Largest number of clips with sibilants, which are conditions of their own.
+    hits : Path, optional
+        Folder of drum hits, as for ``prepare``. Rhythms of them were never coded, and are conditions of their own.
+    rhythms : int
+        Number of rhythms.
     seconds : float
         Length of a clip.
     conditions : tuple of str
@@ -88,6 +98,8 @@ class EvaluationConfig:
     clips: int = 40
     full_clips: int = 4
     voices: int = 16
+    hits: Path | None = None
+    rhythms: int = 8
     seconds: float = 5.0
     conditions: tuple[str, ...] = ()
     perceptual: bool = True
@@ -137,7 +149,7 @@ def _papers(pair: Pair, config: EvaluationConfig) -> Iterator[tuple[str, NDArray
 def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judgement:
     """Score the output of each system for one clip in one condition."""
     samples, rate = read_clip(clip, config.seconds)
-    label = condition.name + _VOICES if clip.voices else condition.name
+    label = f"{condition.name}, {clip.kind}" if clip.kind else condition.name
     if condition.mono and samples.shape[0] == 1:
         return _Judgement(label, [], [], {})  # the same as the stereo condition
     bandwidth = clip.source.bandwidth_hz or measure_bandwidth(samples, rate)
@@ -159,7 +171,7 @@ def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judge
         rows.append({**about, "system": system, **scores})
         if system in _DESCRIBED:
             rows[-1]["character"] = around.describe(output)
-            if clip.voices:
+            if clip.kind == VOICES:
                 rows[-1]["character"]["sibilants"] = sibilant_error(pair.original, output, pair.sample_rate)
             found[system] = around.features(output)
 
@@ -172,7 +184,7 @@ def _judge(clip: Clip, condition: Condition, config: EvaluationConfig) -> _Judge
         score("deterministic", tool.restore(deterministic=True))
         for system, output in _papers(pair, config):
             score(system, output)
-        if clip.full or (condition.name in QUICK_CONDITIONS and not clip.voices):
+        if clip.full or (condition.name in QUICK_CONDITIONS and not clip.kind):
             draws = tool.draws(restored)
             key = hashlib.sha256(f"{config.seed}:{condition.name}:{clip.name}".encode()).digest()
             rng = np.random.default_rng(int.from_bytes(key[:8], "big"))
@@ -221,15 +233,17 @@ def evaluate(config: EvaluationConfig, *, jobs: int = 2) -> dict[str, Any]:
     The result depends only on the configuration, not on `jobs`.
     """
     names = [c.name for c in EVALUATION_CONDITIONS]
-    order = {name: k for k, name in enumerate([*names, *(name + _VOICES for name in names)])}
+    order = {name: k for k, name in enumerate([*names, *(f"{n}, {kind}" for kind in (VOICES, RHYTHMS) for n in names)])}
     conditions = [c for c in EVALUATION_CONDITIONS if not config.conditions or c.name in config.conditions]
     corpus, split, seconds = config.corpus, config.split, config.seconds
     clips = choose_clips(corpus, split, seconds=seconds, count=config.clips, full=config.full_clips)
     voices = choose_voices(corpus, split, seconds=seconds, count=config.voices)
+    rhythms = [] if config.hits is None else choose_rhythms(config.hits, split, config.rhythms)
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     with ProcessPoolExecutor(jobs) as pool, Progress(*columns) as progress:
         # The clips on which all systems run take longest, and come first.
-        tasks = [*product(clips, conditions), *product(voices, [c for c in conditions if c.name in QUICK_CONDITIONS])]
+        of_voices = [c for c in conditions if c.name in QUICK_CONDITIONS]
+        tasks = [*product(clips, conditions), *product(voices, of_voices), *product(rhythms, conditions)]
         futures = [pool.submit(_judge, clip, condition, config) for clip, condition in tasks]
         done = progress.track(as_completed(futures), total=len(futures), description="judging")
         found = [future.result() for future in done]
