@@ -1,4 +1,4 @@
-"""Voices laid over music: little free music has any, and nothing tells an ear more than a sibilant."""
+"""Voices laid over music: little free music has any, and the ear knows nothing better."""
 
 from __future__ import annotations
 
