@@ -10,36 +10,26 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mp3restore.generator.excitation import GAINS
 from mp3restore.generator.model import Model, ModelConfig, load_model
 from mp3restore.generator.uncertainty import PLANES
 
 BINS, HALO, BANDS, LATENTS = 1025, 16, 96, 2
 
 
-def make_dummy_model(
-    folder: Path,
-    *,
-    copy: float = 1.0,
-    noise: float = 0.0,
-    harmonic: float = 0.0,
-    evidence: tuple[float, ...] = (),
-) -> Model:
-    """Write a model that multiplies the input and each excitation by one gain everywhere, whatever it hears."""
-    chosen = dict(zip(GAINS, (copy, noise, harmonic), strict=True))
-    nodes, constants = [], [
+def make_dummy_model(folder: Path, *, noise: float = 0.0, evidence: tuple[float, ...] = ()) -> Model:
+    """Write a model that adds noise with one gain everywhere, whatever it hears."""
+    constants = [
         numpy_helper.from_array(np.array([HALO]), "first"),
         numpy_helper.from_array(np.array([-HALO]), "last"),
         numpy_helper.from_array(np.array([2]), "frames_axis"),
         numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
-    ]  # fmt: skip
-    nodes += [
+        numpy_helper.from_array(np.array([noise], np.float32), "noise"),
+    ]
+    nodes = [
         helper.make_node("Slice", ["power", "first", "last", "frames_axis"], ["kept"]),
         helper.make_node("Mul", ["kept", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "noise"], ["gains"]),
     ]
-    for name, gain in chosen.items():
-        constants.append(numpy_helper.from_array(np.array([gain], np.float32), f"{name}_gain"))
-        nodes.append(helper.make_node("Add", ["nothing", f"{name}_gain"], [name]))
 
     def port(name: str, *shape: int | str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
@@ -52,7 +42,7 @@ def make_dummy_model(
             port("uncertainty", 1, "around", PLANES * BANDS),
             port("z", 1, LATENTS),
         ],
-        [port(name, 1, 2, "frames", BINS) for name in GAINS],
+        [port("gains", 1, 2, "frames", BINS)],
         constants,
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

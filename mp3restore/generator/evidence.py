@@ -8,7 +8,7 @@ neighbourhood of a frame, so a dense chorus, a pause, and a frame with bits to s
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -48,6 +48,11 @@ def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.moveaxis(means, -1, 0)
 
 
+def _sum(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sums along a short last axis, several times as fast as `np.sum`."""
+    return reduce(np.add, np.moveaxis(values, -1, 0))
+
+
 def features(power: NDArray[np.float32], uncertainty: NDArray[np.float32]) -> NDArray[np.float32]:
     """Describe each frame and band by what the MP3 says of its losses.
 
@@ -69,11 +74,12 @@ def features(power: NDArray[np.float32], uncertainty: NDArray[np.float32]) -> ND
     around = _smooth(total.mean(axis=-1, keepdims=True)) + np.float32(_SILENCE)
     level = np.log(total @ (triangles / triangles.sum(axis=1, keepdims=True)).T / around + np.float32(_FLOOR))
     planes = uncertainty.reshape(len(uncertainty), PLANES, BANDS, -1)
-    zeros_mid, zeros_side, free = (planes[:, k].mean(axis=-1) for k in (2, 3, 4))
+    zeros_mid, zeros_side, free = np.moveaxis(_sum(planes[:, 2:5]) / np.float32(planes.shape[-1]), 1, 0)
     known = planes[:, 0] > LOG_FLOOR + 0.01
-    cells = np.where(known, planes[:, 0], 0).sum(axis=-1) / np.maximum(known.sum(axis=-1), 1)
+    count = _sum(known.astype(np.float32))
+    cells = _sum(np.where(known, planes[:, 0], 0)) / np.maximum(count, 1)
     cells = np.clip(cells - 0.5 * (np.log(around) + level), _LEAST_CELLS, _MOST_CELLS)
-    cells[~known.any(axis=-1)] = _LEAST_CELLS
+    cells[count == 0] = _LEAST_CELLS
     frequency = np.broadcast_to(np.linspace(0, 1, BANDS, dtype=np.float32), free.shape)
     columns = (np.ones_like(free), zeros_mid, zeros_side, free, cells / 3, frequency, level / 6)
     return _smooth(np.stack(columns, axis=-1).astype(np.float32))

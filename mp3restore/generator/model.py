@@ -17,7 +17,7 @@ from mp3restore.generator.uncertainty import N_FFT
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
-_SCHEMA = 4
+_SCHEMA = 5
 _TEXTS = ("name", "version")
 _NUMBERS = ("variety",)
 

@@ -243,9 +243,9 @@ class Restorer:
         timings = Timings()
         samples = chunk.samples
 
-        def restore(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
+        def fill(planes: NDArray[np.float32], group: int = 0) -> NDArray[np.float32]:
             drawn = replace(draw.noise, group=group, sign=chunk.polarity)
-            return self._generator.restore(
+            return self._generator.fill(
                 planes, chunk.uncertainty, chunk.first_hop, drawn, timings, by_evidence=draw.by_evidence
             )
 
@@ -253,23 +253,24 @@ class Restorer:
             left, right = samples
             mid, side = (left + right) * np.float32(0.5), (left - right) * np.float32(0.5)
             if side.any():
-                mid, side = restore(np.stack([mid, side]))
-                restored = np.stack([mid + side, mid - side])
+                mid, side = fill(np.stack([mid, side]))
+                added = np.stack([mid + side, mid - side])
             else:
-                restored = np.repeat(restore(mid[None]), _PLANES, axis=0)
-            self._silence(samples, restored)
+                added = np.repeat(fill(mid[None]), _PLANES, axis=0)
+            self._silence(samples, added)
         else:
-            restored = np.concatenate([restore(channel[None], k) for k, channel in enumerate(samples)])
-        return restored, timings
+            added = np.concatenate([fill(channel[None], k) for k, channel in enumerate(samples)])
+        added += samples[:, self._generator.margin : -self._generator.margin]
+        return added, timings
 
-    def _silence(self, samples: NDArray[np.float32], restored: NDArray[np.float32]) -> None:
-        """Keep a channel silent, in place, where its input is digital silence as far as a frame reaches.
+    def _silence(self, samples: NDArray[np.float32], added: NDArray[np.float32]) -> None:
+        """Add nothing to a channel, in place, where its input is digital silence as far as a frame reaches.
 
         Mid and side cannot tell that only one of the channels has something to restore.
         """
         peaks = np.abs(samples).reshape(samples.shape[0], -1, self.hop).max(axis=-1)
         reach = OVERLAP - 1
         first = self._generator.margin // self.hop - reach
-        hops = restored.shape[1] // self.hop
+        hops = added.shape[1] // self.hop
         around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)
-        restored.reshape(restored.shape[0], hops, self.hop)[around == 0] = 0
+        added.reshape(added.shape[0], hops, self.hop)[around == 0] = 0

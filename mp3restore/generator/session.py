@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import partial
 from math import prod
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
 from mp3restore.errors import ModelError
 from mp3restore.generator.devices import Device, device_of, providers_for
 from mp3restore.generator.evidence import evidence
-from mp3restore.generator.excitation import CONTEXT, GAINS, Excitations
+from mp3restore.generator.excitation import CONTEXT, shape_noise
 from mp3restore.generator.noise import NoiseSource
 from mp3restore.generator.uncertainty import PLANES, unknown_row
 from mp3restore.timings import Timings
@@ -87,15 +88,14 @@ class GeneratorSession:
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
-        wanted = dict.fromkeys(("power", *GAINS), self._bins)
-        wanted |= {"z": config.latents, "uncertainty": PLANES * config.bands}
+        wanted = {"power": self._bins, "uncertainty": PLANES * config.bands, "z": config.latents, "gains": self._bins}
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
         if {port.name: port.shape[-1] for port in ports} != wanted:
             raise ModelError("the network does not match its configuration", path=model.onnx_path)
 
     @property
     def margin(self) -> int:
-        """Samples that a chunk needs on either side: halo, overlapping frames, and context of the excitations."""
+        """Samples that a chunk needs on either side: halo, overlapping frames, and context of the noise."""
         return (self._config.halo_frames + OVERLAP - 1) * self._hop + CONTEXT
 
     @property
@@ -110,7 +110,7 @@ class GeneratorSession:
         """Return the row of the uncertainty map for the first such frame; rows are centred on multiples of the hop."""
         return first_hop - self._config.halo_frames - 1
 
-    def restore(
+    def fill(
         self,
         planes: NDArray[np.float32],
         uncertainty: NDArray[np.float32] | None,
@@ -120,13 +120,13 @@ class GeneratorSession:
         *,
         by_evidence: bool = True,
     ) -> NDArray[np.float32]:
-        """Restore mid and side of a chunk, or mid alone where side is silent.
+        """Return what a chunk lacks in mid and side, or in mid alone where side is silent: noise, filtered.
 
         Parameters
         ----------
         planes : ndarray of float32
-            Mid and side, shape (2, n + 2 * margin), where n is a multiple of the hop. Mid alone, shape (1, ...), is
-            restored as with a silent side, by half of the transforms.
+            Mid and side, shape (2, n + 2 * margin), where n is a multiple of the hop. Mid alone, shape (1, ...), gets
+            what it gets with a silent side, by half of the transforms.
         uncertainty : ndarray of float32 or None
             A row of the map for every frame that the network sees; None if nothing is known.
         first_hop : int
@@ -141,61 +141,50 @@ class GeneratorSession:
         Returns
         -------
         ndarray of float32
-            Restored planes, shape (1 or 2, n).
+            What to add to the planes, shape (1 or 2, n).
         """
         config, size, halo = self._config, self._config.fft_size, self._config.halo_frames
         around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
-        kept = around - 2 * halo  # frames of the excitations and of the result
+        kept = around - 2 * halo  # frames of the noise
         with timings.measure("stft"):
-            power, spectra = self._analyse(planes[:, CONTEXT:-CONTEXT], around)
+            power = self._power(planes[:, CONTEXT:-CONTEXT], around)
             cut = halo * self._hop
             wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)[: len(planes)]
-            excitations = Excitations(planes[:, cut : planes.shape[1] - cut], wave, size)
+            excitation = shape_noise(planes[:, cut : planes.shape[1] - cut], wave, size)
             z = noise.latents(config.latents)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
         with timings.measure("generator"):
             gains = self._gains(power, np.ascontiguousarray(known), z, kept)
             if by_evidence and uncertainty is not None and config.evidence:
-                _go_part_of_the_way(gains, evidence(power, uncertainty, config.evidence, halo))
+                gains *= evidence(power, uncertainty, config.evidence, halo)
 
-        gains = {name: gain[: len(planes)] for name, gain in gains.items()}
-        restored = timings.measure_items("stft", excitations.apply_gains(gains, spectra))
-        samples = timings.measure_stage("inverse", partial(synthesise, size=size), restored)
+        filtered = timings.measure_items("stft", _filter(excitation, gains[: len(planes)], size))
+        samples = timings.measure_stage("inverse", partial(synthesise, size=size), filtered)
         return np.concatenate(list(samples), axis=1)
 
-    def _analyse(self, planes: NDArray[np.float32], around: int) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
-        """Return the power (2, around, bins) that the network sees, and the spectra of the planes that it restores."""
-        halo, size, count = self._config.halo_frames, self._config.fft_size, len(planes)
+    def _power(self, planes: NDArray[np.float32], around: int) -> NDArray[np.float32]:
+        """Return the power that the network sees, (2, around, bins)."""
         power = self._buffers.get("power", _PLANES, around, self._bins)
-        power[count:] = 0
-        parts = self._buffers.get("spectra", count, around - 2 * halo, self._bins, 2)
-        spectra = parts.view(np.complex64)[..., 0]
-        for piece, spectrum in analyse_stretches(planes, size):
-            np.abs(spectrum, out=power[:count, piece])
-            power[:count, piece] *= power[:count, piece]
-            first, end = max(piece.start, halo), min(piece.stop, around - halo)
-            if first < end:
-                spectra[:, first - halo : end - halo] = spectrum[:, first - piece.start : end - piece.start]
-        return power, spectra
+        power[len(planes) :] = 0
+        for piece, spectrum in analyse_stretches(planes, self._config.fft_size):
+            np.abs(spectrum, out=power[: len(planes), piece])
+            power[: len(planes), piece] *= power[: len(planes), piece]
+        return power
 
     def _gains(
         self, power: NDArray[np.float32], uncertainty: NDArray[np.float32], z: NDArray[np.float32], kept: int
-    ) -> dict[str, NDArray[np.float32]]:
-        """Run the network; return a gain for every bin of the input and of the excitations: (2 planes, kept, bins)."""
+    ) -> NDArray[np.float32]:
+        """Run the network; return the gain of every bin of the noise: (2 planes, kept, bins)."""
         binding = self._session.io_binding()
         for name, values in (("power", power), ("uncertainty", uncertainty), ("z", z)):
             binding.bind_cpu_input(name, values[None])
-        gains = {name: self._buffers.get(name, _PLANES, kept, self._bins) for name in GAINS}
-        for name, values in gains.items():
-            binding.bind_output(name, "cpu", 0, np.float32, (1, *values.shape), values.ctypes.data)
+        gains = self._buffers.get("gains", _PLANES, kept, self._bins)
+        binding.bind_output("gains", "cpu", 0, np.float32, (1, *gains.shape), gains.ctypes.data)
         self._session.run_with_iobinding(binding)
         return gains
 
 
-def _go_part_of_the_way(gains: dict[str, NDArray[np.float32]], strength: NDArray[np.float32]) -> None:
-    """Reduce gains (2 planes, frames, bins) in place by a strength for every frame and bin: 0 keeps the input."""
-    copy = gains["copy"]
-    copy -= 1
-    for gain in gains.values():
-        np.multiply(gain, strength, out=gain)
-    copy += 1
+def _filter(excitation: NDArray[np.float32], gains: NDArray[np.float32], size: int) -> Iterator[NDArray[np.complex64]]:
+    """Multiply the STFT of an excitation (planes, n) by gains (planes, frames, bins), a stretch of frames at a time."""
+    for piece, spectrum in analyse_stretches(excitation, size):
+        yield np.multiply(spectrum, gains[:, piece], out=spectrum)

@@ -64,11 +64,13 @@ def _line_to_band(ratio: float, bands: int) -> NDArray[np.float32]:
     bins = N_FFT // 2 + 1
     centre = (np.arange(LINES) + 0.5) * ratio * N_FFT / (2 * LINES)
     distance = (np.arange(bins)[None, :] - centre[:, None]) / (_SPREAD_BINS * max(1.0, ratio))
-    spread = np.where(np.abs(distance) < 5, np.exp(-0.5 * np.square(distance)), 0)
-    covered = np.arange(bins) <= ratio * (bins - 1)
+    spread = np.zeros_like(distance)
+    near = np.abs(distance) < 5
+    spread[near] = np.exp(-0.5 * np.square(distance[near]))
+    covered = min(bins, int(ratio * (bins - 1)) + 1)
     weight = np.zeros((LINES + 1, bins))
-    weight[:LINES, covered] = spread[:, covered] / spread[:, covered].sum(axis=0)
-    weight[LINES, ~covered] = 1
+    weight[:LINES, :covered] = spread[:, :covered] / spread[:, :covered].sum(axis=0)
+    weight[LINES, covered:] = 1
     triangles = mel_bands(bands, bins)
     return np.asarray(weight @ (triangles / triangles.sum(axis=1, keepdims=True)).T, dtype=np.float32)
 

@@ -13,17 +13,10 @@ from mp3restore.generator.restorer import Restorer
 RATE = 44100
 
 
-def test_the_engine_itself_changes_nothing(identity, music):
-    restored = restore(music, RATE, model=identity).samples
-    assert restored.shape == music.shape
-    np.testing.assert_allclose(restored, music, atol=1e-6)
-
-
 @pytest.mark.parametrize("channels", [1, 2, 3])
-def test_a_gain_of_the_input_is_that_gain(tmp_path, music, channels):
-    model = make_dummy_model(tmp_path / "half", copy=0.5)
+def test_the_engine_itself_changes_not_a_bit(identity, music, channels):
     samples = np.concatenate([music, music[:1]])[:channels]
-    np.testing.assert_allclose(restore(samples, RATE, model=model).samples, 0.5 * samples, atol=1e-6)
+    np.testing.assert_array_equal(restore(samples, RATE, model=identity).samples, samples)
 
 
 @pytest.mark.parametrize("decibels", [-6, 6])

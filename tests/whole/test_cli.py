@@ -244,7 +244,7 @@ def test_models_that_are_not_intact(song, tmp_path):
     assert invoke("models", "verify", altered).exit_code == ExitCode.MODEL
     shutil.rmtree(altered)
     config = copy_of_model(tmp_path) / "config.json"
-    config.write_text(config.read_text().replace('"schema": 4', '"schema": 99'))
+    config.write_text(config.read_text().replace('"schema": 5', '"schema": 99'))
     failed(invoke(song, "--model", altered), ExitCode.MODEL, "schema 99")
     config.write_text("{")
     failed(invoke(song, "--model", altered), ExitCode.MODEL, "config.json")

@@ -25,7 +25,7 @@ _CPU = torch.device("cpu")
 class Batch:
     """Mid and side planes of aligned segments, (batch, 2, samples); rate and bandwidth of each item in Hz, (batch,).
 
-    `uncertainty` has the map for all whole frames between the contexts of the excitations: (batch, frames, 6 * bands).
+    `uncertainty` has the map for all whole frames between the contexts of the noise: (batch, frames, 6 * bands).
     `dominated` is true in blocks of `HOP` samples in which a hit makes the whole band known: (batch, samples // HOP).
     """
 

@@ -44,8 +44,8 @@ A generator for `mp3restore`: restores music from MP3s of low bitrates. Licence 
   (`generator/evidence.py`).
 - **Data**: the training split of the project's corpus of freely licensed music (game music, renderings of MIDI files
   with free sound fonts, solo drums and a few vocals; CC0, CC-BY, CC-BY-SA and GPL sources), as real encodes by lame,
-  ffmpeg and shine, 16 to 192 kbit/s, mono and stereo, and uncompressed; some of it with CC0 drum hits over the music.
-  No other data was used.
+  ffmpeg and shine, 16 to 192 kbit/s, mono and stereo, and uncompressed; some of it with CC0 drum hits or voices over
+  the music. No other data was used.
 - **Training**: {steps} steps, {hours:.1f} process-hours on shared cores. {objective}
 - **Parity**: ONNX Runtime differs from PyTorch on fixed vectors by at most {error:.1e} of the peak, in float32; large
   matrix products use eight bits, and their error is {precision:.0f} dB below the output.

@@ -6,7 +6,6 @@ import hashlib
 import json
 import tempfile
 import warnings
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,19 +16,18 @@ import torch
 from numpy.typing import NDArray
 
 from mp3restore.errors import ModelError, UsageError
-from mp3restore.generator.excitation import EXCITATIONS, GAINS
 from mp3restore.generator.model import ModelConfig
 from mp3restore.training.configs import updated
 from mp3restore.training.export.lineage import training_so_far
 from mp3restore.training.export.quantise import quantise
 from mp3restore.training.export.weights import write_weights
-from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, add_fill
 
 __all__ = ["Exported", "export", "load_average", "record"]
 
 _OPSET = 20
 _TOLERANCE = 1e-3  # of the peak of the output: float32 sums in a different order
-_LEAST_PRECISION_DB = 35.0  # of eight-bit products; the copy path takes most of the example's energy
+_LEAST_PRECISION_DB = 35.0  # of eight-bit products; the input has most of the example's energy
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +60,15 @@ def load_average(checkpoint: Path) -> tuple[Generator, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Example:
-    """Fixed inputs of a network with the dynamics of music, and the spectra to which its gains are applied."""
+    """Fixed inputs of a network with the dynamics of music, and the spectra of input and noise."""
 
     inputs: dict[str, torch.Tensor]
     spectrum: torch.Tensor
-    excitations: list[torch.Tensor]
+    noise: torch.Tensor
 
-    def restored(self, gains: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+    def restored(self, gains: torch.Tensor) -> NDArray[np.float32]:
         """Return the output, as the engine computes it."""
-        restored: NDArray[np.float32] = apply_gains(gains, self.spectrum, self.excitations).numpy()
+        restored: NDArray[np.float32] = add_fill(gains, self.spectrum, self.noise).numpy()
         return restored
 
 
@@ -88,7 +86,7 @@ def _example(config: GeneratorConfig, frames: int) -> _Example:
         "uncertainty": np.concatenate([holes, shares], axis=-1),
         "z": rng.standard_normal((1, config.latents)),
     }
-    excitations = [rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7 for _ in EXCITATIONS]
+    noise = rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7
 
     def tensor(values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32))
@@ -96,14 +94,13 @@ def _example(config: GeneratorConfig, frames: int) -> _Example:
     return _Example(
         {name: tensor(values) for name, values in inputs.items()},
         tensor(spectrum[..., halo:-halo, :]),
-        [tensor(values) for values in excitations],
+        tensor(noise),
     )
 
 
 def _to_onnx(generator: Generator, path: Path) -> None:
     example = _example(generator.config, 64).inputs
-    axes = {"power": {2: "around"}, "uncertainty": {1: "around"}}
-    axes |= {name: {2: "frames"} for name in GAINS}
+    axes = {"power": {2: "around"}, "uncertainty": {1: "around"}, "gains": {2: "frames"}}
     with torch.no_grad(), warnings.catch_warnings():
         # The exporter warns that it is deprecated, and of constants that it cannot fold; parity is checked below.
         warnings.simplefilter("ignore")
@@ -112,7 +109,7 @@ def _to_onnx(generator: Generator, path: Path) -> None:
             tuple(example.values()),
             path,
             input_names=list(example),
-            output_names=list(GAINS),
+            output_names=["gains"],
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
@@ -122,8 +119,8 @@ def _to_onnx(generator: Generator, path: Path) -> None:
 
 def _run(path: Path, example: _Example) -> NDArray[np.float32]:
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
-    gains = session.run(list(GAINS), {name: values.numpy() for name, values in example.inputs.items()})
-    return example.restored([torch.from_numpy(values) for values in gains])
+    (gains,) = session.run(["gains"], {name: values.numpy() for name, values in example.inputs.items()})
+    return example.restored(torch.from_numpy(gains))
 
 
 def _network(generator: Generator, path: Path, checkpoint: Path) -> tuple[float, float]:

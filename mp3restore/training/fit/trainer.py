@@ -21,7 +21,7 @@ from mp3restore.training.networks import similarity
 from mp3restore.training.networks.attacks import attack_score
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
-from mp3restore.training.networks.generator import Generator, GeneratorConfig, apply_gains, power_of
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, add_fill, power_of
 from mp3restore.training.networks.known import BLOCK, Known
 from mp3restore.training.networks.objective import (
     RESOLUTIONS,
@@ -70,7 +70,6 @@ class _Segment:
     """A batch as the networks see it, and the signals to compare the draws with."""
 
     spectrum: Tensor
-    harmonic: Tensor
     envelope: Tensor
     target: Tensor
     """Original planes (batch, 2, samples) of the judged stretch; likewise `degraded`."""
@@ -133,7 +132,6 @@ class Trainer:
         placed = to_parts(front.analyse(original))[..., _MARGIN_FRAMES:-_MARGIN_FRAMES, :]
         return _Segment(
             spectrum=to_parts(front.analyse(degraded)).contiguous(),
-            harmonic=to_parts(front.harmonic(batch.degraded)).bfloat16(),
             envelope=front.envelope(batch.degraded),
             target=original[..., trim:-trim],
             degraded=degraded[..., trim:-trim],
@@ -150,11 +148,11 @@ class Trainer:
         shape = batch.degraded[..., CONTEXT:-CONTEXT].shape
         for _ in range(2 if stochastic else 1):
             noise = torch.rand(shape, device=self.device).sub_(0.5).mul_(12**0.5 if stochastic else 0.0)
-            excitations = (to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16(), segment.harmonic)
+            added = to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16()
             z = torch.randn(len(noise), self.config.generator.latents, device=self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
-                draws.append(apply_gains(gains, segment.spectrum, excitations).float())
+                draws.append(add_fill(gains, segment.spectrum, added).float())
         return draws
 
     def _energy(

@@ -1,4 +1,4 @@
-"""The engine's STFT and excitations in PyTorch, for whole batches on any device.
+"""The engine's STFT and noise in PyTorch, for whole batches on any device.
 
 The counterpart of ``mp3restore/dsp/stft.py`` and ``mp3restore/generator/excitation.py``, which explain every step.
 """
@@ -37,16 +37,8 @@ def _mean(values: Tensor, size: int) -> Tensor:
     return (total[..., upper] - total[..., lower]).clamp_min(0.0) / size
 
 
-def _mean_over_bins(values: Tensor, size: int) -> Tensor:
-    """Return the same with the outermost values repeated outside."""
-    half = size // 2
-    first, last = (edge.expand(*values.shape[:-1], half) for edge in (values[..., :1], values[..., -1:]))
-    total = F.pad(torch.cat([first, values, last], dim=-1).double().cumsum(-1), (1, 0))
-    return (total[..., size:] - total[..., :-size]) / size
-
-
 class Frontend:
-    """STFT, excitations and inverse for batches of segments of (batch, 2 planes, samples)."""
+    """STFT, noise and inverse for batches of segments of (batch, 2 planes, samples)."""
 
     def __init__(self, fft_size: int) -> None:
         self.size = fft_size
@@ -67,16 +59,6 @@ class Frontend:
         assert isinstance(blocks, Tensor)  # noqa: S101 - by its type, `sum` may return an int
         return blocks.flatten(-2)
 
-    def harmonic(self, planes: Tensor) -> Tensor:
-        """Return the harmonic excitation, complex (batch, 2, frames, bins), of planes with context on both sides."""
-        power = _mean(planes.double() ** 2, ref.LEVEL_WINDOW)
-        drive = planes * (ref.DRIVE / (power + ref.FLOOR).sqrt()).float()
-        saturated = drive / (1 + drive**2).sqrt()
-        spectrum = self.analyse(saturated[..., ref.CONTEXT : -ref.CONTEXT])
-        power = spectrum.real.double() ** 2 + spectrum.imag.double() ** 2
-        around = _mean_over_bins(power, ref.WHITENING_BINS).clamp_min(0.0)
-        return spectrum / (around + power.mean(-1, keepdim=True) * ref.WHITENING_RANGE + 1e-6).sqrt().float()
-
     def envelope(self, planes: Tensor) -> Tensor:
         """Return the amplitude of the noise (batch, 1, samples), without context, for planes with context."""
         slope = planes.double().diff(dim=-1, prepend=torch.zeros_like(planes[..., :1]).double())
@@ -86,5 +68,5 @@ class Frontend:
         return (1 - ref.SHAPING) + ref.SHAPING * shape
 
     def noise(self, noise: Tensor, envelope: Tensor) -> Tensor:
-        """Return the noise excitation, complex (batch, 2 planes, frames, bins), from white noise of unit variance."""
+        """Return the STFT, complex (batch, 2, frames, bins), of white noise (batch, 2, n) of unit variance, shaped."""
         return self.analyse(noise * (envelope / noise_level(self.size)))

@@ -1,9 +1,8 @@
-"""The generator: joint mid/side, at frame rate, with a protected copy path."""
+"""The generator: joint mid/side, at frame rate; it adds and takes nothing away."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +10,9 @@ import torch.nn.functional as F  # noqa: N812 - the field's usual name
 from torch import Tensor, nn
 
 from mp3restore.dsp.stft import mel_bands
-from mp3restore.generator.excitation import EXCITATIONS
 from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
 
-__all__ = ["Generator", "GeneratorConfig", "apply_gains", "power_of"]
+__all__ = ["Generator", "GeneratorConfig", "add_fill", "power_of"]
 
 _LEVEL_FRAMES = 8  # on either side, for the level to which everything inside the network is relative
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
@@ -102,9 +100,7 @@ class Encoded:
     power: Tensor
     """Power of the bins of the input: (batch, 2 planes, frames, bins)."""
     room: Tensor
-    """Largest power of the fill over that of the level: (batch, 2 planes, frames, bands)."""
-    copy: Tensor
-    """Gain of the copy path: (batch, 2 planes, frames, bins)."""
+    """Largest amplitude of the fill over the level: (batch, 2 planes, frames, bands)."""
 
 
 def power_of(spectrum: Tensor) -> Tensor:
@@ -112,16 +108,13 @@ def power_of(spectrum: Tensor) -> Tensor:
     return (spectrum * spectrum).sum(dim=2)
 
 
-def apply_gains(gains: Sequence[Tensor], spectrum: Tensor, excitations: Sequence[Tensor]) -> Tensor:
-    """Return the restored spectrum: the sum of input and excitations, each multiplied by its gain.
+def add_fill(gains: Tensor, spectrum: Tensor, noise: Tensor) -> Tensor:
+    """Return the restored spectrum: the input plus the noise multiplied by its gains (batch, 2 planes, frames, bins).
 
-    All spectra have shape (batch, 2 planes, 2 parts, frames, bins). In training the excitations may be bfloat16: they
-    cause most of the memory traffic, and are random anyway.
+    Both spectra have shape (batch, 2 planes, 2 parts, frames, bins). In training the noise may be bfloat16: it causes
+    much of the memory traffic, and is random anyway.
     """
-    restored = gains[0].unsqueeze(2) * spectrum
-    for gain, excitation in zip(gains[1:], excitations, strict=True):
-        restored = restored + gain.unsqueeze(2).to(excitation.dtype) * excitation
-    return restored
+    return spectrum + gains.unsqueeze(2).to(noise.dtype) * noise
 
 
 def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
@@ -132,13 +125,11 @@ def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
 class Generator(nn.Module):
     """Maps the power spectrogram of an MP3, its uncertainty map, and z to the gains for one plausible original.
 
-    Two paths make the original (`apply_gains`). The copy path multiplies each bin by a gain within a factor of two,
-    which does not depend on z: chance has no influence on what survived. The fill path adds excitations, with gains in
-    the bands of the uncertainty map, interpolated between them: a gain for each bin makes stripes that stand still. A
+    The original is the input plus noise, the fill, with these gains (`add_fill`). The network finds gains in the bands
+    of the uncertainty map, which are interpolated between them: a gain for each bin makes stripes that stand still. A
     gate lets the fill through only where the input is weaker, and only as far as the map leaves room: a bin that the
-    MP3 kept hardly changes, whatever the gains are. At initialisation both paths are inert, and the result is the
-    input. Everything is relative to the level of the surrounding frames, so a gain on the input is the same gain on the
-    output.
+    MP3 kept hardly changes, whatever the gains are. At initialisation nothing is added. Everything is relative to the
+    level of the surrounding frames, so a gain on the input is the same gain on the output.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -155,18 +146,14 @@ class Generator(nn.Module):
         self.style_out = nn.Linear(config.style, 2 * (len(config.late_dilations) + 1) * width)
         self.late = nn.ModuleList([TimeBlock(width, config.expansion, d) for d in config.late_dilations])
         self.norm = nn.LayerNorm(width)
-        self.mid_gain = nn.Linear(width, bins)
-        self.side_gain = nn.Linear(width, bins)
-        self.mid_fill = nn.ModuleList([nn.Linear(width, config.bands) for _ in EXCITATIONS])
-        self.side_fill = nn.ModuleList([nn.Linear(width, config.bands) for _ in EXCITATIONS])
-        fills = (*self.mid_fill, *self.side_fill)
-        for head in (self.mid_gain, self.side_gain, self.uncertainty_in, *fills):
+        self.mid_fill = nn.Linear(width, config.bands)
+        self.side_fill = nn.Linear(width, config.bands)
+        for head in (self.mid_fill, self.side_fill, self.uncertainty_in):
             nn.init.normal_(head.weight, std=1e-3)
-        for head in (self.mid_gain, self.side_gain, self.style_out):
-            nn.init.zeros_(head.bias)
-        nn.init.zeros_(self.style_out.weight)
-        for head in fills:
+        for head in (self.mid_fill, self.side_fill):
             nn.init.constant_(head.bias, -6.0)
+        nn.init.zeros_(self.style_out.weight)
+        nn.init.zeros_(self.style_out.bias)
         self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
         self.bands: Tensor
 
@@ -179,7 +166,7 @@ class Generator(nn.Module):
         config = self.config
         plane_power = power.mean(dim=-1)
         around = F.avg_pool1d(plane_power, 2 * _LEVEL_FRAMES + 1, 1, _LEVEL_FRAMES if pad else 0)
-        near, late = (0, 0) if pad else (_LEVEL_FRAMES, 2 * sum(config.late_dilations))
+        near = 0 if pad else _LEVEL_FRAMES
         cut = 0 if pad else config.halo_frames
         power_near, here = _inner(power, near, 2), _inner(plane_power, near, 2)
         mid, side = around[:, :1], around[:, 1:]
@@ -198,14 +185,11 @@ class Generator(nn.Module):
         total = here.sum(dim=1, keepdim=True)
         stereo = side / (side + _SIDE_SILENCE * mid + 1e-3 * _SILENCE)
         amplitude = level * (total / (total + _SILENCE)) * torch.cat([torch.ones_like(stereo), stereo], dim=1)
-        calm = self.norm(_inner(hidden, late, 1))
-        gains = torch.stack([self.mid_gain(calm), self.side_gain(calm)], dim=1)
         return Encoded(
             hidden=hidden,
             amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
             power=_inner(power, cut, 2),
             room=self._room(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
-            copy=torch.exp(0.7 * torch.tanh(gains.float())),
         )
 
     def _room(self, missing: Tensor, shares: Tensor) -> Tensor:
@@ -216,10 +200,10 @@ class Generator(nn.Module):
         free = shares[..., 2 * bands :].reshape(batch, frames, 2, bands).transpose(1, 2)
         holes = missing.reshape(batch, frames, 2, bands).transpose(1, 2)
         room = torch.minimum(free * bound + _HOLE_HEADROOM * torch.exp(2 * holes), bound)
-        return room + 1e-12
+        return (room + 1e-12).sqrt()
 
-    def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> tuple[Tensor, ...]:
-        """Return one draw from the output of `encode`: gains (batch, 2 planes, frames, bins) in the order of `GAINS`.
+    def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> Tensor:
+        """Return one draw from the output of `encode`: the gains of the fill, (batch, 2 planes, frames, bins).
 
         z has (batch, latents).
         """
@@ -229,24 +213,17 @@ class Generator(nn.Module):
         for block, style in zip(self.late, styles, strict=True):
             hidden = block(hidden, pad=pad, style=style)
         hidden = _styled(self.norm(hidden), last)
-        heads = zip(self.mid_fill, self.side_fill, strict=True)
-        logs = [torch.stack([mid(hidden), side(hidden)], dim=1).float() for mid, side in heads]
-        fills = [torch.exp(each.clamp(-14.0, 14.0)) for each in logs]
-        total = fills[0] * fills[0]
-        for fill in fills[1:]:
-            total = total + fill * fill
-        allowed = torch.minimum(total, encoded.room)
-        scale = (allowed / total).sqrt() * encoded.amplitude
-        wanted = (allowed * encoded.amplitude.square() + 1e-20) @ self.bands
+        logs = torch.stack([self.mid_fill(hidden), self.side_fill(hidden)], dim=1).float()
+        fill = torch.minimum(torch.exp(logs.clamp(-14.0, 14.0)), encoded.room) * encoded.amplitude @ self.bands
+        power = fill.square() + 1e-20
         # Squared: a bin with twice the amplitude of the fill gets a 25th of it.
-        gate = (wanted / (wanted + encoded.power)).square()
-        return encoded.copy, *((fill * scale) @ self.bands * gate for fill in fills)
+        return fill * (power / (power + encoded.power)).square()
 
     def _styles(self, z: Tensor) -> list[_Style]:
         """What z (batch, 1, latents) does to each layer after it, the last normalisation included."""
         parts = self.style_out(F.gelu(self.style_in(z))).chunk(2 * (len(self.late) + 1), dim=-1)
         return list(zip(parts[::2], parts[1::2], strict=True))
 
-    def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, power: Tensor, uncertainty: Tensor, z: Tensor) -> Tensor:
         """Return one draw for an input with `halo_frames` on either side, for which there are no gains."""
         return self.decode(self.encode(power, uncertainty, pad=False), z, pad=False)
