@@ -147,7 +147,8 @@ def test_nothing_bursts_and_the_level_stays(material, name, restored):
     # What is near in time: a codec's frame is 26 ms, at 16 kbit/s 52 ms, and it smears as much to either side.
     near = maximum_filter1d(short_time_level(decoded), 11)
     # A sibilant may be louder than what 16 kbit/s left of it.
-    assert (added < 1.2 * near + 1e-4).all()
+    most = 1.2 if (material, name) == ("speech", "lame-16") else 1.0
+    assert (added < most * near + 1e-4).all()
     # The loudest moment is no louder than it was.
     assert short_time_level(result).max() < 1.3 * max(short_time_level(original).max(), near.max())
     bass = butter(4, 2000, "lowpass", fs=RATE, output="sos")
