@@ -19,14 +19,15 @@ BINS, HALO, BANDS, LATENTS = 1025, 16, 96, 2
 def make_dummy_model(folder: Path, *, noise: float = 0.0, evidence: tuple[float, ...] = ()) -> Model:
     """Write a model that adds noise with one gain everywhere, whatever it hears."""
     constants = [
-        numpy_helper.from_array(np.array([HALO]), "first"),
-        numpy_helper.from_array(np.array([-HALO]), "last"),
-        numpy_helper.from_array(np.array([2]), "frames_axis"),
+        numpy_helper.from_array(np.array([HALO, 0]), "first"),
+        numpy_helper.from_array(np.array([-HALO, BINS]), "last"),
+        numpy_helper.from_array(np.array([2, 3]), "axes"),
+        numpy_helper.from_array(np.array([1, 2]), "steps"),
         numpy_helper.from_array(np.zeros(1, np.float32), "zero"),
         numpy_helper.from_array(np.array([noise], np.float32), "noise"),
     ]
     nodes = [
-        helper.make_node("Slice", ["power", "first", "last", "frames_axis"], ["kept"]),
+        helper.make_node("Slice", ["power", "first", "last", "axes", "steps"], ["kept"]),
         helper.make_node("Mul", ["kept", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "noise"], ["gains"]),
     ]
@@ -42,7 +43,7 @@ def make_dummy_model(folder: Path, *, noise: float = 0.0, evidence: tuple[float,
             port("uncertainty", 1, "around", PLANES * BANDS),
             port("z", 1, LATENTS),
         ],
-        [port("gains", 1, 2, "frames", BINS)],
+        [port("gains", 1, 2, "frames", BINS // 2 + 1)],
         constants,
     )
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -8,6 +8,7 @@ from pathlib import Path
 __all__ = ["default_jobs", "free_memory", "share_cores", "working_cores"]
 
 _CORES_OF_A_FILE = 4
+_FILES_OF_A_PROCESS = 4
 # As much as the README promises for files of any length.
 _BYTES_OF_A_FILE = 450_000_000
 _SYSTEM = Path("/proc/meminfo")
@@ -16,13 +17,14 @@ _GROUP = Path("/sys/fs/cgroup")
 
 
 def default_jobs(files: int, cores: int, memory: int | None = None) -> int:
-    """Return how many files to restore at the same time where the user does not say.
+    """Return how many files to restore at the same time where the user does not say: one for every core.
 
-    One file keeps four cores busy. A process of its own takes a second to start, so each is to get several files. No
-    more are started than `memory` has room for, in bytes, if that is known.
+    One long file keeps four cores busy, but a short one is opened and finished by a single thread. A process of its own
+    takes a second to start, so each is to get several files. No more are started than `memory` has room for, in bytes,
+    if that is known.
     """
     room = files if memory is None else memory // _BYTES_OF_A_FILE
-    return max(1, min(min(cores, files) // _CORES_OF_A_FILE, room))
+    return max(1, min(cores, files // _FILES_OF_A_PROCESS, room))
 
 
 def share_cores(cores: int, jobs: int, threads: int | None) -> tuple[int, int]:

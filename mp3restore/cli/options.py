@@ -179,7 +179,7 @@ Jobs = Annotated[
     int | None,
     _option(
         "-j", "--jobs", metavar="N|auto", parser=_jobs,
-        help="Files restored at the same time (default: auto, one for every four cores, if there are many files and "
+        help="Files restored at the same time (default: auto, one for every core, if there are many files and "
         "there is memory for them).",
         show_default=False,
     ),

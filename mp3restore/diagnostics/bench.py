@@ -153,7 +153,8 @@ def codec_floor(source: Path, folder: Path) -> float:
     ):
         for block in opened.blocks():
             margin = np.zeros((block.shape[0], (OVERLAP - 1) * _SIZE // OVERLAP), np.float32)
-            spectra = (spectrum for _, spectrum in analyse_stretches(np.concatenate([margin, block], axis=1), _SIZE))
+            stretches = analyse_stretches(np.concatenate([margin, block], axis=1), _SIZE, hop=_SIZE // OVERLAP)
+            spectra = (spectrum for _, spectrum in stretches)
             for samples in synthesise(spectra, _SIZE):
                 file.write(samples.T)
     return process_time() - started

@@ -38,8 +38,8 @@ _MOST_CELLS: Final = 2.0
 
 
 @cache
-def _bands() -> NDArray[np.float32]:
-    return mel_bands(BANDS, N_FFT // 2 + 1)
+def _bands(bins: int) -> NDArray[np.float32]:
+    return mel_bands(BANDS, bins)
 
 
 def _smooth(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -69,7 +69,7 @@ def features(power: NDArray[np.float32], uncertainty: NDArray[np.float32]) -> ND
         Shape (frames, `BANDS`, features), in the order of `FEATURES`. Frames nearer than twice `REACH_FRAMES` to either
         end lack some of their neighbours.
     """
-    triangles = _bands()
+    triangles = _bands(power.shape[-1])
     total = power.sum(axis=0)
     around = _smooth(total.mean(axis=-1, keepdims=True)) + np.float32(_SILENCE)
     level = np.log(total @ (triangles / triangles.sum(axis=1, keepdims=True)).T / around + np.float32(_FLOOR))
@@ -94,7 +94,9 @@ def strengths(described: NDArray[np.float32], weights: Sequence[float]) -> NDArr
 def evidence(
     power: NDArray[np.float32], uncertainty: NDArray[np.float32], weights: Sequence[float], halo: int
 ) -> NDArray[np.float32]:
-    """Return a strength, 0 to 1, for every bin of the frames that have `halo` frames on either side: (frames, bins).
+    """Return a strength, 0 to 1, for frames that have `halo` frames on either side: (frames, bins).
+
+    The bins are those of the noise, every second one of `power`.
 
     Parameters
     ----------
@@ -106,4 +108,4 @@ def evidence(
         Frames at either end that only serve as neighbours, twice `REACH_FRAMES` or more.
     """
     found = strengths(features(power, uncertainty)[halo : len(uncertainty) - halo], weights)
-    return found @ _bands()
+    return found @ _bands(N_FFT // 4 + 1)

@@ -1,7 +1,8 @@
 """Raw material for what the codec removed: noise with a flat spectrum, which the generator filters and adds.
 
 The noise partly follows the fine temporal envelope of the input, so that a cymbal's attack stays sharp although a frame
-is 46 ms long (temporal noise shaping, as in spectral band replication). It does not depend on the input's level.
+of the noise is 23 ms long (temporal noise shaping, as in spectral band replication). It does not depend on the input's
+level.
 ``mp3restore/training/networks/frontend.py`` computes the same in PyTorch; a test checks that the two agree.
 """
 
@@ -15,7 +16,7 @@ from mp3restore.dsp.stft import noise_level
 
 __all__ = ["CONTEXT", "shape_noise"]
 
-SHAPING = 0.7  # share of the noise's amplitude that follows the envelope; the rest is stationary
+SHAPING = 0.6  # share of the noise's amplitude that follows the envelope; the rest is stationary
 FAST_ENVELOPE = 65  # samples, 1.5 ms at 44.1 kHz: the attack of a hi-hat
 SLOW_ENVELOPE = 2049  # samples, one frame: the generator's gains already follow such slow changes
 LARGEST_SWING = 8.0  # of the envelope over its slow mean, so that a lone click cannot dominate

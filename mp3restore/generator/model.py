@@ -17,7 +17,8 @@ from mp3restore.generator.uncertainty import N_FFT
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
-_SCHEMA = 5
+_SCHEMA = 6
+_LEAST_HALO = 2
 _TEXTS = ("name", "version")
 _NUMBERS = ("variety",)
 
@@ -121,6 +122,8 @@ def _read_config(folder: Path) -> ModelConfig:
         raise ModelError(
             f"the model has frames of {config.fft_size} samples, not {N_FFT}", path=path, hint="update mp3restore"
         )
+    if config.halo_frames < _LEAST_HALO:
+        raise ModelError(f"the model needs a halo of {_LEAST_HALO} frames or more, which the noise hears", path=path)
     if config.evidence and (config.bands % BANDS or config.halo_frames < 2 * REACH_FRAMES):
         raise ModelError(
             f"evidence needs a multiple of {BANDS} bands, and a halo of {2 * REACH_FRAMES} frames or more", path=path

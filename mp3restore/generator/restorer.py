@@ -269,7 +269,7 @@ class Restorer:
         Mid and side cannot tell that only one of the channels has something to restore.
         """
         peaks = np.abs(samples).reshape(samples.shape[0], -1, self.hop).max(axis=-1)
-        reach = OVERLAP - 1
+        reach = OVERLAP // 2
         first = self._generator.margin // self.hop - reach
         hops = added.shape[1] // self.hop
         around = sliding_window_view(peaks, 2 * reach + 1, axis=1)[:, first : first + hops].max(axis=-1)

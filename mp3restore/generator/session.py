@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from mp3restore.dsp.stft import OVERLAP, analyse_stretches, synthesise
+from mp3restore.dsp.stft import HALF, OVERLAP, analyse_stretches, synthesise
 from mp3restore.errors import ModelError
 from mp3restore.generator.devices import Device, device_of, providers_for
 from mp3restore.generator.evidence import evidence
@@ -88,27 +88,36 @@ class GeneratorSession:
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
-        wanted = {"power": self._bins, "uncertainty": PLANES * config.bands, "z": config.latents, "gains": self._bins}
+        wanted = {"power": self._bins, "uncertainty": PLANES * config.bands, "z": config.latents}
+        wanted["gains"] = self._gain_bins
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
         if {port.name: port.shape[-1] for port in ports} != wanted:
             raise ModelError("the network does not match its configuration", path=model.onnx_path)
 
     @property
     def margin(self) -> int:
-        """Samples that a chunk needs on either side: halo, overlapping frames, and context of the noise."""
-        return (self._config.halo_frames + OVERLAP - 1) * self._hop + CONTEXT
+        """Samples that a chunk needs on either side: the halo, and half a frame; the context of the noise is nearer."""
+        return (self._config.halo_frames + OVERLAP // 2) * self._hop
 
     @property
     def _bins(self) -> int:
         return self._config.fft_size // 2 + 1
 
+    @property
+    def _gain_bins(self) -> int:
+        return self._hop + 1
+
     def frames(self, hops: int) -> int:
-        """Return the number of frames that the network must see to make `hops` hop blocks."""
-        return hops + OVERLAP - 1 + 2 * self._config.halo_frames
+        """Return the number of frames that the network must see to make `hops` hop blocks.
+
+        Frames are centred on multiples of the hop. Noise is filtered in frames half as long, with the same centres, so
+        the two at the limits of a block make it.
+        """
+        return hops + 1 + 2 * self._config.halo_frames
 
     def first_row(self, first_hop: int) -> int:
-        """Return the row of the uncertainty map for the first such frame; rows are centred on multiples of the hop."""
-        return first_hop - self._config.halo_frames - 1
+        """Return the row of the uncertainty map for the first such frame."""
+        return first_hop - self._config.halo_frames
 
     def fill(
         self,
@@ -147,9 +156,9 @@ class GeneratorSession:
         around = self.frames((planes.shape[1] - 2 * self.margin) // self._hop)
         kept = around - 2 * halo  # frames of the noise
         with timings.measure("stft"):
-            power = self._power(planes[:, CONTEXT:-CONTEXT], around)
-            cut = halo * self._hop
-            wave = noise.wave(first_hop - OVERLAP + 1, kept + OVERLAP - 1, self._hop, _PLANES)[: len(planes)]
+            power = self._power(planes, around)
+            cut = (halo + 1) * self._hop - CONTEXT
+            wave = noise.wave(first_hop - 1, kept + 1, self._hop, _PLANES)[: len(planes)]
             excitation = shape_noise(planes[:, cut : planes.shape[1] - cut], wave, size)
             z = noise.latents(config.latents)
         known = np.tile(unknown_row(config.bands), (around, 1)) if uncertainty is None else uncertainty
@@ -158,15 +167,15 @@ class GeneratorSession:
             if by_evidence and uncertainty is not None and config.evidence:
                 gains *= evidence(power, uncertainty, config.evidence, halo)
 
-        filtered = timings.measure_items("stft", _filter(excitation, gains[: len(planes)], size))
-        samples = timings.measure_stage("inverse", partial(synthesise, size=size), filtered)
+        filtered = timings.measure_items("stft", _filter(excitation, gains[: len(planes)]))
+        samples = timings.measure_stage("inverse", partial(synthesise, size=2 * self._hop, root=True), filtered)
         return np.concatenate(list(samples), axis=1)
 
     def _power(self, planes: NDArray[np.float32], around: int) -> NDArray[np.float32]:
         """Return the power that the network sees, (2, around, bins)."""
         power = self._buffers.get("power", _PLANES, around, self._bins)
         power[len(planes) :] = 0
-        for piece, spectrum in analyse_stretches(planes, self._config.fft_size):
+        for piece, spectrum in analyse_stretches(planes, self._config.fft_size, hop=self._hop):
             np.abs(spectrum, out=power[: len(planes), piece])
             power[: len(planes), piece] *= power[: len(planes), piece]
         return power
@@ -174,17 +183,18 @@ class GeneratorSession:
     def _gains(
         self, power: NDArray[np.float32], uncertainty: NDArray[np.float32], z: NDArray[np.float32], kept: int
     ) -> NDArray[np.float32]:
-        """Run the network; return the gain of every bin of the noise: (2 planes, kept, bins)."""
+        """Run the network; return the gain of every bin of the noise: (2 planes, kept, gain bins)."""
         binding = self._session.io_binding()
         for name, values in (("power", power), ("uncertainty", uncertainty), ("z", z)):
             binding.bind_cpu_input(name, values[None])
-        gains = self._buffers.get("gains", _PLANES, kept, self._bins)
+        gains = self._buffers.get("gains", _PLANES, kept, self._gain_bins)
         binding.bind_output("gains", "cpu", 0, np.float32, (1, *gains.shape), gains.ctypes.data)
         self._session.run_with_iobinding(binding)
         return gains
 
 
-def _filter(excitation: NDArray[np.float32], gains: NDArray[np.float32], size: int) -> Iterator[NDArray[np.complex64]]:
+def _filter(excitation: NDArray[np.float32], gains: NDArray[np.float32]) -> Iterator[NDArray[np.complex64]]:
     """Multiply the STFT of an excitation (planes, n) by gains (planes, frames, bins), a stretch of frames at a time."""
-    for piece, spectrum in analyse_stretches(excitation, size):
+    hop = gains.shape[-1] - 1
+    for piece, spectrum in analyse_stretches(excitation, HALF * hop, hop=hop, root=True):
         yield np.multiply(spectrum, gains[:, piece], out=spectrum)

@@ -3,11 +3,8 @@
 Synthesis turns coefficients into the decoder's output; analysis of that output on the decoder's own grid recovers the
 transmitted coefficients. A granule's basis functions start at its first sample and are up to 1632 samples long.
 
-The polyphase filter of the standard is orthogonal only to -84 dB: the analysis of an encoder would leave that much of
-every line in other lines. So our analysis uses, instead of the standard's prototype filter, its dual, which is twice as
-long and inverts the synthesis to the precision of float32.
-
-Both directions are matrix products over many granules at once, in float32.
+Both directions are matrix products over many granules at once, in float32. They can do without the highest sub-bands,
+of which most of what an encoder leaves out is.
 """
 
 from __future__ import annotations
@@ -19,91 +16,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore._typing import FloatArray
+from mp3restore.mp3.polyphase import HALO, SUBBANDS, polyphase_analysis, polyphase_synthesis
 from mp3restore.mp3.stream import GRANULE_SAMPLES, band_layout
-from mp3restore.mp3.tables import (
-    ALIAS_C,
-    LINES,
-    MIXED_LAYOUT,
-    SHORT_BLOCK,
-    SHORT_LAYOUT,
-    prototype_filter,
-)
+from mp3restore.mp3.tables import ALIAS_C, MIXED_LAYOUT, SHORT_BLOCK, SHORT_LAYOUT
+
+__all__ = [
+    "HALO",
+    "OVERLAP",
+    "SUPPORT",
+    "analyse",
+    "analyse_subbands",
+    "long_lines_at_every_slot",
+    "polyphase_analysis",
+    "subbands_below",
+    "synthesise",
+]
 
 SUPPORT: Final = 1632
 """Samples from the start of a granule to the end of its longest basis function."""
 OVERLAP: Final = SUPPORT - GRANULE_SAMPLES
 """``n`` granules make ``576 n + OVERLAP`` samples."""
-HALO: Final = 256
-"""Samples that analysis needs on both sides beyond those that synthesis makes."""
 
-_BANDS: Final = 32
-_TAPS: Final = 512
-_DUAL_TAPS: Final = _TAPS + 2 * HALO
-_PERIOD: Final = 64
 _SLOTS: Final = 18
-_PASS: Final = 640  # rows of samples filtered at once
 _MIXED_ROTATED: Final = 26  # lines of a mixed block that take part in alias reduction
-
-
-def _cosines(taps: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the modulation of the sub-bands, shape (taps, 32) (11172-3, 2.4.3.2.2, matrixing)."""
-    return np.cos(np.outer(16 + taps, 2 * np.arange(_BANDS) + 1) * np.pi / 64)
-
-
-@cache
-def _matrixing() -> FloatArray:
-    """Return one period of the modulation up to its sign, shape (2, 64, 32); index 1 is for odd time slots.
-
-    In odd slots the odd sub-bands change sign (frequency inversion, 11172-3, 2.4.3.4.10.1).
-    """
-    even = _cosines(np.arange(_PERIOD))
-    return np.stack([even, even * np.where(np.arange(_BANDS) % 2, -1.0, 1.0)]).astype(np.float32)
-
-
-def _rows(prototype: NDArray[np.float64]) -> FloatArray:
-    """Return a prototype filter in rows of 64, each repeated for `_PASS` rows of samples: (taps / 64, 64 * _PASS).
-
-    Every other row is negated, because the modulation changes its sign from row to row.
-    """
-    rows = prototype.reshape(-1, _PERIOD)
-    signed = rows * np.where(np.arange(len(rows)) % 2, -1.0, 1.0)[:, None]
-    return np.tile(signed, (1, _PASS)).astype(np.float32)
-
-
-@cache
-def _synthesis_rows() -> FloatArray:
-    return _rows(prototype_filter())
-
-
-@cache
-def _analysis_rows() -> FloatArray:
-    """Return the rows of the dual prototype q, which minimises |A(q) S - I| in the least-squares sense.
-
-    A(q) S - I is linear in q. Summed over both bands, its normal equations need only the Gram matrix of the cosines.
-    This matrix couples only taps with a certain sum or difference modulo 64, so each such set is a small system.
-    """
-    tap = np.arange(-HALO, _TAPS + HALO)
-    padded = np.zeros(_DUAL_TAPS)
-    padded[HALO:-HALO] = prototype_filter()
-    # Synthesis functions, padded on both sides as far as the analysis can see.
-    functions = np.zeros((5 * _TAPS, _BANDS))
-    functions[2 * _TAPS : 3 * _TAPS] = prototype_filter()[:, None] * _cosines(np.arange(_TAPS))
-    shifts = np.arange(_BANDS - _TAPS - HALO, _TAPS + HALO, _BANDS)
-    dual = np.empty(_DUAL_TAPS)
-    for residue in range(_PERIOD):
-        partner = (_BANDS - residue) % _PERIOD
-        if partner < residue:
-            continue
-        coupled = np.flatnonzero(np.isin(tap % _PERIOD, (residue, partner)))
-        seen = functions[2 * _TAPS + tap[coupled, None] - shifts].reshape(len(coupled), -1)
-        cosines = _cosines(tap[coupled])
-        gram = cosines @ cosines.T
-        normal = seen @ seen.T * gram
-        target = padded[coupled] * np.diag(gram) * _BANDS - normal @ padded[coupled]
-        # Some directions change nothing; the ridge keeps q from drifting along them, away from the prototype.
-        ridge = 1e-9 * _BANDS**2 * np.eye(len(coupled))
-        dual[coupled] = padded[coupled] + np.linalg.solve(normal + ridge, target)
-    return _rows(dual)
 
 
 @cache
@@ -131,18 +66,25 @@ def _mdct() -> FloatArray:
 
     The squared norm of a basis function is 9 in long and 3 in short blocks.
     """
-    scale = np.array([9, 9, 3, 9], dtype=np.float32) * _BANDS
+    scale = np.array([9, 9, 3, 9], dtype=np.float32) * SUBBANDS
     return _imdct() / scale[:, None, None]
 
 
-@cache
-def _butterflies() -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
-    """Return the alias reduction as partner, cosine and sine of each line, each (576,) (11172-3, 2.4.3.4.10.1).
+def subbands_below(line: int) -> int:
+    """Return how many sub-bands lines below ``line`` need: their own, and the one above, of which they have aliases."""
+    return min(SUBBANDS, -(-line // _SLOTS) + 1)
 
-    A line becomes its cosine times itself plus its sine times its partner.
+
+@cache
+def _butterflies(bands: int) -> tuple[NDArray[np.int64], FloatArray, FloatArray]:
+    """Return the alias reduction of the lowest sub-bands (11172-3, 2.4.3.4.10.1).
+
+    Returns partner, cosine and sine of each line, (18 * bands,) each: a line becomes its cosine times itself plus its
+    sine times its partner.
     """
-    partner, cosine, sine = np.arange(LINES), np.ones(LINES), np.zeros(LINES)
-    edges = _SLOTS * np.arange(1, _BANDS)[:, None]
+    count = _SLOTS * bands
+    partner, cosine, sine = np.arange(count), np.ones(count), np.zeros(count)
+    edges = _SLOTS * np.arange(1, bands)[:, None]
     upper, lower = edges - 1 - np.arange(len(ALIAS_C)), edges + np.arange(len(ALIAS_C))
     partner[upper], partner[lower] = lower, upper
     cosine[upper] = cosine[lower] = 1 / np.sqrt(1 + ALIAS_C**2)
@@ -156,7 +98,7 @@ def _rotate(lines: FloatArray, layout: NDArray[np.uint8], sign: float) -> None:
 
     Short blocks have no alias reduction.
     """
-    partner, cosine, sine = _butterflies()
+    partner, cosine, sine = _butterflies(lines.shape[-1] // _SLOTS)
     short, mixed = layout == SHORT_LAYOUT, layout == MIXED_LAYOUT
     before_short, before_mixed = lines[short], lines[mixed, _MIXED_ROTATED:]
     others = np.take(lines, partner, axis=-1)
@@ -167,55 +109,9 @@ def _rotate(lines: FloatArray, layout: NDArray[np.uint8], sign: float) -> None:
     lines[mixed, _MIXED_ROTATED:] = before_mixed
 
 
-def _windowed(rows: FloatArray, weights: FloatArray) -> FloatArray:
-    """Sum consecutive rows with weights: (channels, n, 64), (taps, 64 * _PASS) to (channels, n - taps + 1, 64)."""
-    channels, taps = rows.shape[0], len(weights)
-    flat = rows.reshape(channels, -1)
-    sums = np.empty((channels, flat.shape[1] - _PERIOD * (taps - 1)), np.float32)
-    channel, sample = flat.strides
-    for begin in range(0, sums.shape[1], weights.shape[1]):
-        part = sums[:, begin : begin + weights.shape[1]]
-        shape, strides = (channels, taps, part.shape[1]), (channel, _PERIOD * sample, sample)
-        windows = np.lib.stride_tricks.as_strided(flat[:, begin:], shape, strides, writeable=False)
-        # The rows are long, and the sum of products runs along each of them in one go.
-        np.einsum("krt,rt->kt", windows, weights[:, : part.shape[1]], out=part)
-    return sums.reshape(channels, -1, _PERIOD)
-
-
-def polyphase_analysis(samples: FloatArray, slots: int) -> FloatArray:
-    """Return sub-band samples (channels, slots, 32) of ``samples`` (channels, 32 * slots + 992).
-
-    Slots of one parity are 64 samples apart, which is the period of the modulation: their windows are rows of one
-    matrix.
-    """
-    channels = samples.shape[0]
-    result = np.empty((channels, slots, _BANDS), dtype=np.float32)
-    weights = _analysis_rows()
-    for parity, matrix in enumerate(_matrixing()):
-        count = (slots + 1 - parity) // 2
-        start = _BANDS * parity
-        rows = samples[:, start : start + _PERIOD * (count + len(weights) - 1)].reshape(channels, -1, _PERIOD)
-        result[:, parity::2] = _windowed(rows, weights) @ matrix
-    return result
-
-
-def _polyphase_synthesis(subbands: FloatArray) -> FloatArray:
-    """Return samples (channels, 32 * slots + 480) of ``subbands`` (channels, slots, 32)."""
-    channels, slots, _ = subbands.shape
-    result = np.zeros((channels, _BANDS * slots + _TAPS - _BANDS), dtype=np.float32)
-    weights = _synthesis_rows()
-    around = len(weights) - 1
-    for parity, matrix in enumerate(_matrixing()):
-        count = (slots + 1 - parity) // 2
-        vectors = np.zeros((channels, count + 2 * around, _PERIOD), dtype=np.float32)
-        np.matmul(subbands[:, parity::2], matrix.T, out=vectors[:, around : around + count])
-        rows = _windowed(vectors, weights[::-1])
-        start = _BANDS * parity
-        result[:, start : start + _PERIOD * rows.shape[1]] += rows.reshape(channels, -1)
-    return result
-
-
-def analyse(samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
+def analyse(
+    samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_], *, bands: int = SUBBANDS
+) -> FloatArray:
     """Return the MDCT coefficients of consecutive granules.
 
     Parameters
@@ -226,26 +122,28 @@ def analyse(samples: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[n
         Block type of every granule and channel, shape (n, channels).
     mixed : ndarray of bool
         Whether the block is mixed, shape (n, channels).
+    bands : int
+        How many sub-bands to analyse, from the lowest on; see `subbands_below`.
 
     Returns
     -------
     ndarray of float32
-        Coefficients, shape (n, channels, 576), in the units of the requantised values of 11172-3, 2.4.3.4.7.
+        Coefficients, shape (n, channels, 18 * bands), in the units of the requantised values of 11172-3, 2.4.3.4.7.
     """
-    count = block_type.shape[0]
-    subbands = polyphase_analysis(np.ascontiguousarray(samples, dtype=np.float32), _SLOTS * (count + 1))
+    slots = _SLOTS * (block_type.shape[0] + 1)
+    subbands = polyphase_analysis(np.ascontiguousarray(samples, dtype=np.float32), slots, bands)
     return analyse_subbands(subbands, block_type, mixed)
 
 
 def analyse_subbands(subbands: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
-    """Return the MDCT coefficients, as `analyse` does, of sub-band samples (channels, 18 * (n + 1) or more, 32)."""
+    """Return the MDCT coefficients, as `analyse` does, of sub-band samples (channels, 18 * (n + 1) or more, bands)."""
     count, channels = block_type.shape
     blocks = _overlapping(subbands, count)
-    lines = np.empty((count, channels, _BANDS, _SLOTS), dtype=np.float32)
+    lines = np.empty((count, channels, subbands.shape[2], _SLOTS), dtype=np.float32)
     np.matmul(blocks.swapaxes(-1, -2), _mdct()[block_type], out=lines)
     if mixed.any():
         lines[mixed, :2] = blocks[mixed][..., :2].swapaxes(-1, -2) @ _mdct()[0]
-    result = lines.reshape(count, channels, LINES)
+    result = lines.reshape(count, channels, -1)
     _rotate(result, band_layout(block_type, mixed), -1.0)
     return result
 
@@ -263,7 +161,7 @@ def long_lines_at_every_slot(subbands: FloatArray, count: int, step: int = 1) ->
     # The frequency inversion of odd slots falls on even ones where the block starts at an odd one.
     lines[1::2, :, 1::2] *= -1 if step % 2 else 1
     taps = len(ALIAS_C)
-    _, cosine, sine = _butterflies()
+    _, cosine, sine = _butterflies(SUBBANDS)
     rotation, cross = cosine[_SLOTS : _SLOTS + taps], sine[_SLOTS : _SLOTS + taps]
     upper, lower = lines[:, :, :-1, : -taps - 1 : -1], lines[:, :, 1:, :taps]
     before = upper.copy()
@@ -277,24 +175,26 @@ def long_lines_at_every_slot(subbands: FloatArray, count: int, step: int = 1) ->
 def synthesise(lines: FloatArray, block_type: NDArray[np.uint8], mixed: NDArray[np.bool_]) -> FloatArray:
     """Return the signal of consecutive granules; the inverse of `analyse`.
 
-    ``lines`` has shape (n, channels, 576), the result (channels, 576 * n + 1056), full scale 1.0.
+    ``lines`` has shape (n, channels, 576), or fewer where those of the highest sub-bands are zero, all of the highest
+    sub-band that is left included. The result has shape (channels, 576 * n + 1056), full scale 1.0.
     """
     count, channels = block_type.shape
     work = np.array(lines, dtype=np.float32)
     _rotate(work, band_layout(block_type, mixed), 1.0)
-    bands = work.reshape(count, channels, _BANDS, _SLOTS).swapaxes(-1, -2)
+    bands = work.reshape(count, channels, -1, _SLOTS).swapaxes(-1, -2)
     blocks = _imdct()[block_type] @ bands
     if mixed.any():
         blocks[mixed, :, :2] = _imdct()[0] @ bands[mixed][..., :2]
-    halves = blocks.reshape(count, channels, 2, _SLOTS, _BANDS)
-    subbands = np.zeros((channels, count + 1, _SLOTS, _BANDS), dtype=np.float32)
-    subbands[:, :-1] += halves[:, :, 0].swapaxes(0, 1)
-    subbands[:, 1:] += halves[:, :, 1].swapaxes(0, 1)
-    return _polyphase_synthesis(subbands.reshape(channels, -1, _BANDS))
+    halves = blocks.reshape(count, channels, 2, _SLOTS, -1).swapaxes(0, 1)
+    subbands = np.empty((channels, count + 1, *halves.shape[3:]), dtype=np.float32)
+    subbands[:, :-1] = halves[:, :, 0]
+    subbands[:, -1] = 0
+    subbands[:, 1:] += halves[:, :, 1]
+    return polyphase_synthesis(subbands.reshape(channels, _SLOTS * (count + 1), -1))
 
 
 def _overlapping(subbands: FloatArray, count: int) -> FloatArray:
-    """View sub-band samples (channels, 18 * (n + 1), 32) as blocks (n, channels, 36, 32) that overlap by half."""
+    """View sub-band samples (channels, 18 * (n + 1), bands) as blocks (n, channels, 36, bands) that overlap by half."""
     channel, slot, band = subbands.strides
-    shape = (count, subbands.shape[0], 2 * _SLOTS, _BANDS)
+    shape = (count, subbands.shape[0], 2 * _SLOTS, subbands.shape[2])
     return np.lib.stride_tricks.as_strided(subbands, shape, (_SLOTS * slot, channel, slot, band), writeable=False)

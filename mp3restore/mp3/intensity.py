@@ -56,17 +56,18 @@ class Panning:
 def turn(lines: FloatArray, ms: NDArray[np.bool_], panning: Panning | None) -> None:
     """Turn left and right into the planes as coded, or back, in place.
 
-    ``lines`` has shape (n, channels, 576). The planes are mid and side in the granules of ``ms``; in the lines of
-    ``panning``, along and across its direction; else left and right.
+    ``lines`` has shape (n, channels, 576), or has only the lowest lines. The planes are mid and side in the granules of
+    ``ms``; in the lines of ``panning``, along and across its direction; else left and right.
     """
     if panning is None:
         rotate_ms(lines, ms)
         return
     left, right = lines[panning.rows, 0], lines[panning.rows, 1]
     rotate_ms(lines, ms)
-    along, across = panning.left * left + panning.right * right, panning.right * left - panning.left * right
+    turns, *gains = (each[:, : lines.shape[2]] for each in (panning.lines, panning.left, panning.right))
+    along, across = gains[0] * left + gains[1] * right, gains[1] * left - gains[0] * right
     for plane, turned in enumerate((along, across)):
-        lines[panning.rows, plane] = np.where(panning.lines, turned, lines[panning.rows, plane])
+        lines[panning.rows, plane] = np.where(turns, turned, lines[panning.rows, plane])
 
 
 def directions(positions: NDArray[np.uint8], coarse: NDArray[np.bool_], *, lsf: bool) -> tuple[FloatArray, FloatArray]:

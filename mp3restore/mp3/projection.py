@@ -19,7 +19,7 @@ import numpy as np
 from mp3restore._typing import FloatArray
 from mp3restore.errors import InputError
 from mp3restore.mp3.corrections import Corrections
-from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse
+from mp3restore.mp3.filterbank import HALO, OVERLAP, analyse, subbands_below
 from mp3restore.mp3.intensity import turn
 from mp3restore.mp3.lattice import cell_limits
 from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
@@ -44,7 +44,8 @@ def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> 
     Parameters
     ----------
     restored : ndarray of float32
-        Coefficients in the planes as coded (mid and side, or others), shape (n, channels, 576).
+        Coefficients in the planes as coded (mid and side, or others), shape (n, channels, lines): the lowest, and as
+        many as are coded or bounded.
     run : CodedGranules
         The granules of these coefficients.
     first_free : int
@@ -60,14 +61,16 @@ def clip_to_cells(restored: FloatArray, run: CodedGranules, first_free: int) -> 
     bound = run.steps[..., :first_free] * _ZERO_LIMIT
     change = np.zeros_like(restored)
     np.subtract(np.clip(bounded, -bound, bound), bounded, out=change[..., :first_free])
-    coded = np.flatnonzero(run.values != 0)
-    values, steps = run.values.ravel()[coded], run.steps.ravel()[coded]
+    lines = slice(restored.shape[-1])
+    all_values, all_steps = run.values[..., lines].ravel(), run.steps[..., lines].ravel()
+    coded = np.flatnonzero(all_values)
+    values, steps = all_values[coded], all_steps[coded]
     lower, upper = cell_limits(np.abs(values), margin=_MARGIN)
     sign = np.sign(values).astype(np.float32)
     magnitude = restored.ravel()[coded] * sign
     change.ravel()[coded] = (np.clip(magnitude, lower * steps, upper * steps) - magnitude) * sign
     if run.free is not None:
-        change[run.free] = 0
+        change[run.free[..., lines]] = 0
     change[~run.sound] = 0
     return change
 
@@ -129,6 +132,8 @@ class Projector:
     def _change(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
         """Return the change of the lines, as coded, of a run whose first granule starts at sample `HALO`."""
         span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
-        lines = analyse(samples[:, :span], run.block_type, run.mixed)
+        coded = np.flatnonzero(run.values.any(axis=(0, 1)))
+        bands = subbands_below(max([self._first_free, *(coded[-1:] + 1)]))
+        lines = analyse(samples[:, :span], run.block_type, run.mixed, bands=bands)
         turn(lines, run.ms, run.panning)
         return clip_to_cells(lines, run, self._first_free)

@@ -134,7 +134,7 @@ def test_the_line_of_a_result_says_how_large_both_files_are(second, tmp_path):
     assert line.endswith(" -> ".join(f"{size / 1e3:.0f} kB" for size in sizes))
 
 
-@pytest.mark.parametrize(("files", "cores", "jobs"), [(1, 64, 1), (30, 2, 1), (30, 16, 4), (5, 64, 1), (500, 8, 2)])
+@pytest.mark.parametrize(("files", "cores", "jobs"), [(1, 64, 1), (7, 2, 1), (30, 2, 2), (30, 16, 7), (500, 8, 8)])
 def test_many_files_use_all_cores_by_themselves(files, cores, jobs):
     assert default_jobs(files, cores) == jobs
     assert default_jobs(files, cores, 100_000_000_000) == jobs

@@ -4,15 +4,18 @@ import pytest
 from mp3restore.dsp.stft import analyse, analyse_stretches, synthesise
 
 
-def inverse(spectra):
-    return np.concatenate(list(synthesise(spectra, 2048)), axis=-1)
+def inverse(spectra, **options):
+    return np.concatenate(list(synthesise(spectra, 2048, **options)), axis=-1)
 
 
-def test_inverse_gives_back_every_sample_that_four_frames_cover(rng):
+@pytest.mark.parametrize(("root", "hop", "covered_hops"), [(False, 512, 74), (True, 1024, 38)])
+def test_inverse_gives_back_every_sample_that_enough_frames_cover(rng, root, hop, covered_hops):
     samples = rng.standard_normal((2, 80 * 512)).astype(np.float32)
-    back = inverse(spectrum for _, spectrum in analyse_stretches(samples, 2048))
-    assert back.shape == (2, 74 * 512)
-    np.testing.assert_allclose(back, samples[:, 3 * 512 : 77 * 512], atol=2e-6)
+    spectra = (spectrum for _, spectrum in analyse_stretches(samples, 2048, hop=hop, root=root))
+    back = inverse(spectra, root=root)
+    assert back.shape == (2, covered_hops * hop)
+    edge = 2048 - hop
+    np.testing.assert_allclose(back, samples[:, edge:-edge], atol=2e-6)
 
 
 @pytest.mark.parametrize("cuts", [[1, 2, 3, 40], [70], [4, 5]])
@@ -25,7 +28,7 @@ def test_inverse_does_not_depend_on_where_the_spectra_are_cut(rng, cuts):
 def test_stretches_are_the_whole(rng):
     samples = rng.standard_normal((2, 80 * 512)).astype(np.float32)
     spectra = np.full((2, 77, 1025), np.nan, np.complex64)
-    for piece, spectrum in analyse_stretches(samples, 2048):
+    for piece, spectrum in analyse_stretches(samples, 2048, hop=512):
         spectra[:, piece] = spectrum
     np.testing.assert_array_equal(spectra, analyse(samples, 2048))
 

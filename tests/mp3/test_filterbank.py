@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT, analyse, synthesise
+from mp3restore.mp3.filterbank import HALO, OVERLAP, SUPPORT, analyse, subbands_below, synthesise
 
 
 def error_db(wrong, right):
@@ -54,3 +54,17 @@ def test_channels_do_not_touch():
     both = analyse(samples, block_type, mixed)
     alone = analyse(samples[1:], block_type[:, 1:], mixed[:, 1:])
     assert np.allclose(both[:, 1:], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["long", "short", "mixed"])
+@pytest.mark.parametrize("line", [1, 200, 541, 576])
+def test_the_lowest_sub_bands_are_enough_for_the_lowest_lines(kind, line):
+    block_type, mixed = sequence(kind)
+    samples = np.random.default_rng(5).standard_normal((2, 576 * 40 + OVERLAP + 2 * HALO)).astype(np.float32)
+    lines = analyse(samples, block_type, mixed)
+    few = analyse(samples, block_type, mixed, bands=subbands_below(line))
+    np.testing.assert_allclose(few[..., :line], lines[..., :line], atol=1e-6)
+    few[..., line:] = 0
+    lines[..., line:] = 0
+    made = [synthesise(each, block_type, mixed) for each in (few, lines)]
+    np.testing.assert_allclose(*made, atol=1e-5)

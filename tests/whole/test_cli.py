@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 import shutil
@@ -244,8 +245,10 @@ def test_models_that_are_not_intact(song, tmp_path):
     assert invoke("models", "verify", altered).exit_code == ExitCode.MODEL
     shutil.rmtree(altered)
     config = copy_of_model(tmp_path) / "config.json"
-    config.write_text(config.read_text().replace('"schema": 5', '"schema": 99'))
-    failed(invoke(song, "--model", altered), ExitCode.MODEL, "schema 99")
+    values = json.loads(config.read_text())
+    for changed, words in (({"schema": 99}, "schema 99"), ({"halo_frames": 1}, "halo of 2 frames")):
+        config.write_text(json.dumps(values | changed))
+        failed(invoke(song, "--model", altered), ExitCode.MODEL, words)
     config.write_text("{")
     failed(invoke(song, "--model", altered), ExitCode.MODEL, "config.json")
     assert leftovers(tmp_path) == ["model", "song.mp3"]

@@ -21,7 +21,7 @@ from mp3restore.training.configs import updated
 from mp3restore.training.export.lineage import training_so_far
 from mp3restore.training.export.quantise import quantise
 from mp3restore.training.export.weights import write_weights
-from mp3restore.training.networks.generator import Generator, GeneratorConfig, add_fill
+from mp3restore.training.networks.generator import Generator, GeneratorConfig
 
 __all__ = ["Exported", "export", "load_average", "record"]
 
@@ -60,15 +60,15 @@ def load_average(checkpoint: Path) -> tuple[Generator, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Example:
-    """Fixed inputs of a network with the dynamics of music, and the spectra of input and noise."""
+    """Fixed inputs of a network with the dynamics of music; spectra of input and noise in the bins that have gains."""
 
     inputs: dict[str, torch.Tensor]
     spectrum: torch.Tensor
     noise: torch.Tensor
 
     def restored(self, gains: torch.Tensor) -> NDArray[np.float32]:
-        """Return the output, as the engine computes it."""
-        restored: NDArray[np.float32] = add_fill(gains, self.spectrum, self.noise).numpy()
+        """Return input and fill together."""
+        restored: NDArray[np.float32] = (self.spectrum + gains.unsqueeze(2) * self.noise).numpy()
         return restored
 
 
@@ -86,14 +86,15 @@ def _example(config: GeneratorConfig, frames: int) -> _Example:
         "uncertainty": np.concatenate([holes, shares], axis=-1),
         "z": rng.standard_normal((1, config.latents)),
     }
-    noise = rng.standard_normal((1, 2, 2, frames, config.bins)) * 0.7
+    kept = spectrum[..., halo:-halo, ::2]
+    noise = rng.standard_normal(kept.shape) * 0.7
 
     def tensor(values: NDArray[np.float64]) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.float32))
 
     return _Example(
         {name: tensor(values) for name, values in inputs.items()},
-        tensor(spectrum[..., halo:-halo, :]),
+        tensor(kept),
         tensor(noise),
     )
 

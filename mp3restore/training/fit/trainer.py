@@ -21,7 +21,7 @@ from mp3restore.training.networks import similarity
 from mp3restore.training.networks.attacks import attack_score
 from mp3restore.training.networks.critic import Critic, CriticConfig, critic_loss, generator_losses
 from mp3restore.training.networks.frontend import Frontend, to_parts
-from mp3restore.training.networks.generator import Generator, GeneratorConfig, add_fill, power_of
+from mp3restore.training.networks.generator import Generator, GeneratorConfig, power_of
 from mp3restore.training.networks.known import BLOCK, Known
 from mp3restore.training.networks.objective import (
     RESOLUTIONS,
@@ -148,11 +148,11 @@ class Trainer:
         shape = batch.degraded[..., CONTEXT:-CONTEXT].shape
         for _ in range(2 if stochastic else 1):
             noise = torch.rand(shape, device=self.device).sub_(0.5).mul_(12**0.5 if stochastic else 0.0)
-            added = to_parts(self.frontend.noise(noise, segment.envelope)).bfloat16()
             z = torch.randn(len(noise), self.config.generator.latents, device=self.device)
             with torch.autocast(self.device.type, torch.bfloat16):
                 gains = generator.decode(encoded, z if stochastic else torch.zeros_like(z))
-                draws.append(add_fill(gains, segment.spectrum, added).float())
+            fill = self.frontend.filter(self.frontend.noise(noise, segment.envelope), gains.float())
+            draws.append(segment.spectrum + to_parts(self.frontend.analyse(fill)))
         return draws
 
     def _energy(

@@ -1,4 +1,4 @@
-"""The engine's STFT and noise in PyTorch, for whole batches on any device.
+"""The engine's STFT, its noise and what filters that, in PyTorch, for whole batches on any device.
 
 The counterpart of ``mp3restore/dsp/stft.py`` and ``mp3restore/generator/excitation.py``, which explain every step.
 """
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from mp3restore.dsp.stft import OVERLAP, noise_level, window
+from mp3restore.dsp.stft import HALF, OVERLAP, noise_level, root_window, window
 from mp3restore.generator import excitation as ref
 
 __all__ = ["Frontend", "to_parts"]
@@ -25,6 +25,11 @@ def to_parts(spectrum: Tensor) -> Tensor:
 @lru_cache(maxsize=4)
 def _window(size: int, device: torch.device) -> Tensor:
     return torch.from_numpy(window(size)).to(device)
+
+
+@lru_cache(maxsize=4)
+def _root_window(size: int, device: torch.device) -> Tensor:
+    return torch.from_numpy(root_window(size)).to(device)
 
 
 def _mean(values: Tensor, size: int) -> Tensor:
@@ -68,5 +73,18 @@ class Frontend:
         return (1 - ref.SHAPING) + ref.SHAPING * shape
 
     def noise(self, noise: Tensor, envelope: Tensor) -> Tensor:
-        """Return the STFT, complex (batch, 2, frames, bins), of white noise (batch, 2, n) of unit variance, shaped."""
-        return self.analyse(noise * (envelope / noise_level(self.size)))
+        """Return white noise (batch, 2, n) of unit variance, shaped, with about unit power in the bins of its STFT."""
+        return noise * (envelope / noise_level(self.size))
+
+    def filter(self, samples: Tensor, gains: Tensor) -> Tensor:
+        """Filter samples (..., n) by gains (..., frames, bins) in frames half as long as those of `analyse`.
+
+        They are centred where these are. The result has shape (..., n); one hop at either end, which no frame reaches,
+        is zero, and the next is not complete.
+        """
+        size, weights = HALF * self.hop, _root_window(HALF * self.hop, samples.device)
+        frames = samples[..., self.hop : -self.hop].unfold(-1, size, self.hop) * weights
+        filtered = torch.fft.irfft(torch.fft.rfft(frames) * gains, size) * weights
+        first, second = filtered.unflatten(-1, (HALF, self.hop)).unbind(-2)
+        blocks = F.pad(first, (0, 0, 0, 1)) + F.pad(second, (0, 0, 1, 0))
+        return F.pad(blocks.flatten(-2), (self.hop, self.hop))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mp3restore.dsp.stft import mel_bands
 from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
 
-__all__ = ["Generator", "GeneratorConfig", "add_fill", "power_of"]
+__all__ = ["Generator", "GeneratorConfig", "power_of"]
 
 _LEVEL_FRAMES = 8  # on either side, for the level to which everything inside the network is relative
 _SILENCE = 1e-9  # mean power per bin below which nothing is added (a 24-bit file's last bits)
@@ -44,8 +44,13 @@ class GeneratorConfig:
 
     @property
     def bins(self) -> int:
-        """Number of bins of a spectrum."""
+        """Number of bins of a spectrum of the input."""
         return self.fft_size // 2 + 1
+
+    @property
+    def gain_bins(self) -> int:
+        """Number of bins of a spectrum of the noise, whose frames are half as long."""
+        return self.fft_size // 4 + 1
 
     @property
     def halo_frames(self) -> int:
@@ -98,7 +103,7 @@ class Encoded:
     amplitude: Tensor
     """Level of each plane, zero where nothing may be added: (batch, 2 planes, frames, 1)."""
     power: Tensor
-    """Power of the bins of the input: (batch, 2 planes, frames, bins)."""
+    """Power of the input in the bins of the noise, every second one: (batch, 2 planes, frames, gain bins)."""
     room: Tensor
     """Largest amplitude of the fill over the level: (batch, 2 planes, frames, bands)."""
 
@@ -106,15 +111,6 @@ class Encoded:
 def power_of(spectrum: Tensor) -> Tensor:
     """Return the power of a spectrum (batch, 2 planes, 2 parts, frames, bins), without parts: the generator's input."""
     return (spectrum * spectrum).sum(dim=2)
-
-
-def add_fill(gains: Tensor, spectrum: Tensor, noise: Tensor) -> Tensor:
-    """Return the restored spectrum: the input plus the noise multiplied by its gains (batch, 2 planes, frames, bins).
-
-    Both spectra have shape (batch, 2 planes, 2 parts, frames, bins). In training the noise may be bfloat16: it causes
-    much of the memory traffic, and is random anyway.
-    """
-    return spectrum + gains.unsqueeze(2).to(noise.dtype) * noise
 
 
 def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
@@ -125,11 +121,12 @@ def _inner(x: Tensor, cut: int, dim: int) -> Tensor:
 class Generator(nn.Module):
     """Maps the power spectrogram of an MP3, its uncertainty map, and z to the gains for one plausible original.
 
-    The original is the input plus noise, the fill, with these gains (`add_fill`). The network finds gains in the bands
-    of the uncertainty map, which are interpolated between them: a gain for each bin makes stripes that stand still. A
-    gate lets the fill through only where the input is weaker, and only as far as the map leaves room: a bin that the
-    MP3 kept hardly changes, whatever the gains are. At initialisation nothing is added. Everything is relative to the
-    level of the surrounding frames, so a gain on the input is the same gain on the output.
+    The original is the input plus noise, the fill, filtered with these gains in frames half as long as those of the
+    input, and centred where these are: attacks are sharper so. The network finds gains in the bands of the uncertainty
+    map, which are interpolated between them: a gain for each bin makes stripes that stand still. A gate lets the fill
+    through only where the input is weaker, and only as far as the map leaves room: a bin that the MP3 kept hardly
+    changes, whatever the gains are. At initialisation nothing is added. Everything is relative to the level of the
+    surrounding frames, so a gain on the input is the same gain on the output.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -154,7 +151,7 @@ class Generator(nn.Module):
             nn.init.constant_(head.bias, -6.0)
         nn.init.zeros_(self.style_out.weight)
         nn.init.zeros_(self.style_out.bias)
-        self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, bins)), persistent=False)
+        self.register_buffer("bands", torch.from_numpy(mel_bands(config.bands, config.gain_bins)), persistent=False)
         self.bands: Tensor
 
     def encode(self, power: Tensor, uncertainty: Tensor, *, pad: bool = True) -> Encoded:
@@ -188,7 +185,7 @@ class Generator(nn.Module):
         return Encoded(
             hidden=hidden,
             amplitude=_inner(amplitude, cut - near, 2).unsqueeze(-1),
-            power=_inner(power, cut, 2),
+            power=_inner(power, cut, 2)[..., ::2],
             room=self._room(_inner(missing, cut - near, 1), _inner(shares, cut - near, 1)),
         )
 
@@ -203,7 +200,7 @@ class Generator(nn.Module):
         return (room + 1e-12).sqrt()
 
     def decode(self, encoded: Encoded, z: Tensor, *, pad: bool = True) -> Tensor:
-        """Return one draw from the output of `encode`: the gains of the fill, (batch, 2 planes, frames, bins).
+        """Return one draw from the output of `encode`: the gains of the fill, (batch, 2 planes, frames, gain bins).
 
         z has (batch, latents).
         """
