@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mp3restore.dsp.products import product
 from mp3restore.dsp.running_mean import running_mean
 from mp3restore.dsp.stft import mel_bands
 from mp3restore.generator.uncertainty import LOG_FLOOR, N_FFT, PLANES
@@ -72,7 +73,7 @@ def features(power: NDArray[np.float32], uncertainty: NDArray[np.float32]) -> ND
     triangles = _bands(power.shape[-1])
     total = power.sum(axis=0)
     around = _smooth(total.mean(axis=-1, keepdims=True)) + np.float32(_SILENCE)
-    level = np.log(total @ (triangles / triangles.sum(axis=1, keepdims=True)).T / around + np.float32(_FLOOR))
+    level = np.log(product(total, (triangles / triangles.sum(axis=1, keepdims=True)).T) / around + np.float32(_FLOOR))
     planes = uncertainty.reshape(len(uncertainty), PLANES, BANDS, -1)
     zeros_mid, zeros_side, free = np.moveaxis(_sum(planes[:, 2:5]) / np.float32(planes.shape[-1]), 1, 0)
     known = planes[:, 0] > LOG_FLOOR + 0.01
@@ -108,4 +109,4 @@ def evidence(
         Frames at either end that only serve as neighbours, twice `REACH_FRAMES` or more.
     """
     found = strengths(features(power, uncertainty)[halo : len(uncertainty) - halo], weights)
-    return found @ _bands(N_FFT // 4 + 1)
+    return product(found, _bands(N_FFT // 4 + 1))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from mp3restore.dsp.products import product
 from mp3restore.dsp.stft import mel_bands
 from mp3restore.mp3.lattice import cell_limits
 from mp3restore.mp3.stream import GRANULE_SAMPLES, first_free_line
@@ -72,7 +73,7 @@ def _line_to_band(ratio: float, bands: int) -> NDArray[np.float32]:
     weight[:LINES, :covered] = spread[:, :covered] / spread[:, :covered].sum(axis=0)
     weight[LINES, covered:] = 1
     triangles = mel_bands(bands, bins)
-    return np.asarray(weight @ (triangles / triangles.sum(axis=1, keepdims=True)).T, dtype=np.float32)
+    return np.asarray(product(weight, (triangles / triangles.sum(axis=1, keepdims=True)).T), dtype=np.float32)
 
 
 @cache
@@ -188,7 +189,11 @@ class UncertaintyMap:
         padded = np.empty((high - low, PLANES, self._bands), np.float32)
         padded[:] = _unknown_planes()
         padded[own] = self._granules
-        rows = np.tensordot(weights, padded, axes=1)
+        # A frame reaches a few granules only.
+        few = np.argmax(inside, axis=1)[:, None] + np.arange(int(inside.sum(axis=1).max()))
+        few = np.minimum(few, high - low - 1)
+        reached = np.where(np.diff(few, prepend=-1) > 0, np.take_along_axis(weights, few, axis=1), 0)
+        rows = np.einsum("fg,fgpb->fpb", reached, padded[few])
         power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
         rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))
         return np.asarray(rows.reshape(len(frames), -1), dtype=np.float32)
@@ -197,7 +202,7 @@ class UncertaintyMap:
 def _in_bands(lines: NDArray[np.float32] | NDArray[np.bool_], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return weighted sums of lines (n, channels, lines), by one product for all granules: (n, channels, bands)."""
     flat = lines.reshape(-1, lines.shape[-1]).astype(np.float32, copy=False)
-    return (flat @ weights).reshape(*lines.shape[:-1], -1)
+    return product(flat, weights).reshape(*lines.shape[:-1], -1)
 
 
 def _unknown_planes() -> NDArray[np.float32]:

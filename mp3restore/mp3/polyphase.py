@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mp3restore._typing import FloatArray
+from mp3restore.dsp.products import product
 from mp3restore.mp3.tables import prototype_filter
 
 __all__ = ["HALO", "SUBBANDS", "polyphase_analysis", "polyphase_synthesis"]
@@ -84,7 +85,7 @@ def _analysis_rows() -> FloatArray:
         seen = functions[2 * _TAPS + tap[coupled, None] - shifts].reshape(len(coupled), -1)
         cosines = _cosines(tap[coupled])
         gram = cosines @ cosines.T
-        normal = seen @ seen.T * gram
+        normal = product(seen, seen.T) * gram
         target = padded[coupled] * np.diag(gram) * SUBBANDS - normal @ padded[coupled]
         # Some directions change nothing; the ridge keeps q from drifting along them, away from the prototype.
         ridge = 1e-9 * SUBBANDS**2 * np.eye(len(coupled))
@@ -120,7 +121,7 @@ def polyphase_analysis(samples: FloatArray, slots: int, bands: int = SUBBANDS) -
         count = (slots + 1 - parity) // 2
         start = SUBBANDS * parity
         rows = samples[:, start : start + _PERIOD * (count + len(weights) - 1)].reshape(channels, -1, _PERIOD)
-        result[:, parity::2] = _windowed(rows, weights) @ matrix[:, :bands]
+        result[:, parity::2] = product(_windowed(rows, weights), matrix[:, :bands])
     return result
 
 
@@ -133,7 +134,7 @@ def polyphase_synthesis(subbands: FloatArray) -> FloatArray:
     for parity, matrix in enumerate(_matrixing()):
         count = (slots + 1 - parity) // 2
         vectors = np.zeros((channels, count + 2 * around, _PERIOD), dtype=np.float32)
-        np.matmul(subbands[:, parity::2], matrix[:, :bands].T, out=vectors[:, around : around + count])
+        product(subbands[:, parity::2], matrix[:, :bands].T, out=vectors[:, around : around + count])
         rows = _windowed(vectors, weights[::-1])
         start = SUBBANDS * parity
         result[:, start : start + _PERIOD * rows.shape[1]] += rows.reshape(channels, -1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mp3restore import restore, restore_file
 from mp3restore.audio.decode import open_audio
@@ -83,6 +83,14 @@ def test_calls_that_overlap_leave_the_process_as_it_was(identity, second, tmp_pa
         thread.join()
     assert settings() == before
     assert len(list(tmp_path.glob("?.flac"))) == 3
+
+
+def test_threads_of_the_blas_change_no_sample(sample):
+    def restored(threads):
+        with threadpool_limits(threads, user_api="blas"):
+            return restore(sample.read_bytes(), seed=5).samples
+
+    np.testing.assert_array_equal(restored(2), restored(1))
 
 
 def test_arrays_and_files_go_the_same_way(hiss, music, tmp_path):
