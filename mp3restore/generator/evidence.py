@@ -16,7 +16,7 @@ import numpy as np
 from mp3restore.dsp.products import product
 from mp3restore.dsp.running_mean import running_mean
 from mp3restore.dsp.stft import mel_bands
-from mp3restore.generator.uncertainty import LOG_FLOOR, N_FFT, PLANES
+from mp3restore.generator.uncertainty import LOG_FLOOR, PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,4 +109,4 @@ def evidence(
         Frames at either end that only serve as neighbours, twice `REACH_FRAMES` or more.
     """
     found = strengths(features(power, uncertainty)[halo : len(uncertainty) - halo], weights)
-    return product(found, _bands(N_FFT // 4 + 1))
+    return product(found, _bands(power.shape[-1] // 2 + 1))

@@ -12,13 +12,14 @@ from typing import Any
 
 from mp3restore.errors import ModelError
 from mp3restore.generator.evidence import BANDS, FEATURES, REACH_FRAMES
-from mp3restore.generator.uncertainty import N_FFT
+from mp3restore.generator.excitation import CONTEXT
+from mp3restore.generator.uncertainty import HOP, N_FFT
 
 __all__ = ["DEFAULT_MODEL", "Model", "ModelConfig", "list_models", "load_model", "models_folder"]
 
 DEFAULT_MODEL = "ember"
 _SCHEMA = 6
-_LEAST_HALO = 2
+_LEAST_HALO = CONTEXT // HOP - 1  # the noise begins a hop before its chunk
 _TEXTS = ("name", "version")
 _NUMBERS = ("variety",)
 

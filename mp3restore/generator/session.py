@@ -88,10 +88,9 @@ class GeneratorSession:
             raise ModelError(f"ONNX Runtime cannot load the model: {error}", path=model.onnx_path) from error
         self.device = device_of(self._session.get_providers(), device)
         config = model.config
-        wanted = {"power": self._bins, "uncertainty": PLANES * config.bands, "z": config.latents}
-        wanted["gains"] = self._gain_bins
+        heard = {"power": self._bins, "uncertainty": PLANES * config.bands, "z": config.latents}
         ports = (*self._session.get_inputs(), *self._session.get_outputs())
-        if {port.name: port.shape[-1] for port in ports} != wanted:
+        if {port.name: port.shape[-1] for port in ports} != {**heard, "gains": self._gain_bins}:
             raise ModelError("the network does not match its configuration", path=model.onnx_path)
 
     @property
@@ -168,7 +167,7 @@ class GeneratorSession:
                 gains *= evidence(power, uncertainty, config.evidence, halo)
 
         filtered = timings.measure_items("stft", _filter(excitation, gains[: len(planes)]))
-        samples = timings.measure_stage("inverse", partial(synthesise, size=2 * self._hop, root=True), filtered)
+        samples = timings.measure_stage("inverse", partial(synthesise, size=HALF * self._hop, root=True), filtered)
         return np.concatenate(list(samples), axis=1)
 
     def _power(self, planes: NDArray[np.float32], around: int) -> NDArray[np.float32]:

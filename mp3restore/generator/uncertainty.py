@@ -182,18 +182,16 @@ class UncertaintyMap:
         granule_starts = self._offset + GRANULE_SAMPLES * np.arange(low, high) + _ENVELOPE_START
         own = slice(self._begin - low, self._begin - low + len(self._granules))
         granule_starts[own] += self._shifts
-        index = granule_starts[None, :] - starts[:, None] + _ENVELOPE - 1
-        inside = (index >= 0) & (index < table.size)
-        weights = np.where(inside, table[np.clip(index, 0, table.size - 1)], 0)
+        # The few granules that a frame reaches, from the first one that does not end before it.
+        first = np.searchsorted(granule_starts, starts - _ENVELOPE + 1)
+        reached = first[:, None] + np.arange(table.size // GRANULE_SAMPLES + 2)
+        index = granule_starts[reached] - starts[:, None] + _ENVELOPE - 1
+        weights = np.where(index < table.size, table[np.minimum(index, table.size - 1)], 0)
         weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
         padded = np.empty((high - low, PLANES, self._bands), np.float32)
         padded[:] = _unknown_planes()
         padded[own] = self._granules
-        # A frame reaches a few granules only.
-        few = np.argmax(inside, axis=1)[:, None] + np.arange(int(inside.sum(axis=1).max()))
-        few = np.minimum(few, high - low - 1)
-        reached = np.where(np.diff(few, prepend=-1) > 0, np.take_along_axis(weights, few, axis=1), 0)
-        rows = np.einsum("fg,fgpb->fpb", reached, padded[few])
+        rows = np.einsum("fg,fgpb->fpb", weights, padded[reached])
         power = rows[:, :2] * (_HANN_POWER * N_FFT / self._ratio)
         rows[:, :2] = 0.5 * np.log(np.maximum(power, np.float32(np.exp(2 * LOG_FLOOR))))
         return np.asarray(rows.reshape(len(frames), -1), dtype=np.float32)

@@ -132,8 +132,8 @@ class Projector:
     def _change(self, run: CodedGranules, samples: FloatArray) -> FloatArray:
         """Return the change of the lines, as coded, of a run whose first granule starts at sample `HALO`."""
         span = GRANULE_SAMPLES * len(run.sound) + OVERLAP + 2 * HALO
-        coded = np.flatnonzero(run.values.any(axis=(0, 1)))
-        bands = subbands_below(max([self._first_free, *(coded[-1:] + 1)]))
+        highest = int(np.flatnonzero(run.values.any(axis=(0, 1))).max(initial=-1))
+        bands = subbands_below(max(self._first_free, highest + 1))
         lines = analyse(samples[:, :span], run.block_type, run.mixed, bands=bands)
         turn(lines, run.ms, run.panning)
         return clip_to_cells(lines, run, self._first_free)

@@ -82,7 +82,8 @@ class Frontend:
         They are centred where these are. The result has shape (..., n); one hop at either end, which no frame reaches,
         is zero, and the next is not complete.
         """
-        size, weights = HALF * self.hop, _root_window(HALF * self.hop, samples.device)
+        size = HALF * self.hop
+        weights = _root_window(size, samples.device)
         frames = samples[..., self.hop : -self.hop].unfold(-1, size, self.hop) * weights
         filtered = torch.fft.irfft(torch.fft.rfft(frames) * gains, size) * weights
         first, second = filtered.unflatten(-1, (HALF, self.hop)).unbind(-2)
